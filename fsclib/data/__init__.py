@@ -1,0 +1,1 @@
+"""Images on disk → records → cached pixels → batches. Knows nothing of networks."""

@@ -1,0 +1,78 @@
+"""Multistage feature aggregation (MFA): a stage's features enriched by those of the stage before.
+
+MFA(high, low) = PNL(CNL(high, low), low), from DEEN (Zhang & Wang, CVPR 2023, arXiv 2303.14481), exactly as METHOD, section 1,
+has it but for one point (see PositionNonLocal): attention without a softmax, so the products may be taken in the cheaper order
+(identity 2). An untrained MFA is the identity on `high`, because the BatchNorm that ends each half starts with weight and bias 0.
+"""
+
+from torch import Tensor, nn
+
+
+def tokens(features: Tensor) -> Tensor:
+    """(B, C, H, W) → (B, C, H·W), without a copy in either memory format."""
+    return features.flatten(2)
+
+
+def halves(features: Tensor) -> Tensor:
+    """(B, C, H, W) → (B, 2C, H·W/2): the upper and the lower half of each map as two channels; H·W has to be even."""
+    return features.reshape(len(features), 2 * features.shape[1], -1)
+
+
+def project(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
+    """The closing 1×1 convolution and BatchNorm, silent at the start."""
+    norm = nn.BatchNorm2d(out_channels)
+    nn.init.zeros_(norm.weight)
+    nn.init.zeros_(norm.bias)
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride=stride), norm)
+
+
+class ChannelNonLocal(nn.Module):
+    """CNL: A = θ(high) φ(low)ᵀ / c over positions, a c×c matrix; out = W(A g(low)) + high."""
+
+    def __init__(self, high: int, low: int, stride: int):
+        super().__init__()
+        self.g = nn.Conv2d(low, low, 1)
+        self.theta = nn.Conv2d(high, low, 1)
+        self.phi = nn.Conv2d(low, low, 1, stride=stride)
+        self.project = project(low, high, stride)
+
+    def forward(self, high: Tensor, low: Tensor) -> Tensor:
+        theta, phi = tokens(self.theta(high)), tokens(self.phi(low))  # (B, c, n_high) each
+        attention = theta @ phi.transpose(1, 2) / theta.shape[1]  # (B, c, c)
+        mixed = attention @ tokens(self.g(low))  # (B, c, n_low)
+        return self.project(mixed.unflatten(2, low.shape[2:])) + high
+
+
+class PositionNonLocal(nn.Module):
+    """PNL: A = θ(high)ᵀ φ(low) / m over half-maps, y = A gᵀ, out = W(y) + high.
+
+    The published program gives g, φ and θ low/2 channels but reshapes them to `low` channels: each channel's row-major map is
+    cut into an upper and a lower half that stand as channels of their own, and m = n_low / 2 positions remain. METHOD writes A
+    over whole maps (n_high × n_low); the reference numbers agree with the halves alone, so the halves are what is computed.
+    Without a softmax the product re-associates, y = ((g φᵀ) / m) θ, through a low×low matrix instead of an n×n one.
+    """
+
+    def __init__(self, high: int, low: int):
+        super().__init__()
+        self.g = nn.Conv2d(low, low // 2, 1)
+        self.theta = nn.Conv2d(high, low // 2, 1)
+        self.phi = nn.Conv2d(low, low // 2, 1)
+        self.project = project(low // 2, high)
+
+    def forward(self, high: Tensor, low: Tensor) -> Tensor:
+        g, phi, theta = (halves(x) for x in (self.g(low), self.phi(low), self.theta(high)))  # (B, low, m), …, (B, low, n_high/2)
+        summary = g @ phi.transpose(1, 2) / g.shape[2]  # (B, low, low)
+        mixed = (summary @ theta).reshape(len(high), -1, *high.shape[2:])  # (B, low/2, H, W)
+        return self.project(mixed) + high
+
+
+class MultistageFeatureAggregation(nn.Module):
+    """high (B, C_high, H, W), low (B, C_low, stride·H, stride·W) → (B, C_high, H, W)."""
+
+    def __init__(self, high: int, low: int, stride: int):
+        super().__init__()
+        self.channel = ChannelNonLocal(high, low, stride)
+        self.position = PositionNonLocal(high, low)
+
+    def forward(self, high: Tensor, low: Tensor) -> Tensor:
+        return self.position(self.channel(high, low), low)

@@ -1,0 +1,97 @@
+"""The three modules of FSC-Net that stand inside the embedding expansion: frequency, channel and spatial.
+
+Formulas: METHOD, section 1 (repository Huangsong-code/FSC-Net, first revision). Each maps (B, c, H, W) to the same shape.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def mirrored(features: Tensor) -> Tensor:
+    """x̃[h, w] = x[−h mod H, −w mod W]: the map whose spectrum is the conjugate of x's."""
+    return features.flip((2, 3)).roll((1, 1), (2, 3))
+
+
+class FrequencySemanticAttention(nn.Module):
+    """FSA: one gate per channel for the real part of the spectrum and one for the imaginary part.
+
+    The gates look at the mean and the maximum of each part over the half plane of rfft2. The gated spectrum needs no inverse
+    transform: the real part belongs to the even part of the map, the imaginary part to the odd one (METHOD, identity 1), so
+    out = ½(w_R + w_I)·x + ½(w_R − w_I)·x̃.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16):
+        super().__init__()
+        self.reduce = nn.Conv2d(2 * channels, channels, 1)
+        self.gate = nn.Sequential(
+            nn.Linear(channels, channels // reduction), nn.ReLU(), nn.Linear(channels // reduction, channels), nn.Sigmoid()
+        )
+
+    def gates(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, c, H, W) → w_R, w_I, each (B, c) in (0, 1)."""
+        with torch.autocast(features.device.type, enabled=False):  # rfft2 has no half-precision kernel
+            spectrum = torch.view_as_real(torch.fft.rfft2(features.float(), norm="ortho"))  # (B, c, H, W//2+1, 2)
+            summary = torch.cat([spectrum.mean((2, 3)), spectrum.amax((2, 3))], 1)  # (B, 2c, 2)
+        semantic = F.conv1d(summary, self.reduce.weight.flatten(2), self.reduce.bias)  # (B, c, 2)
+        real, imaginary = self.gate(semantic.transpose(1, 2)).unbind(1)
+        return real, imaginary
+
+    def forward(self, features: Tensor) -> Tensor:
+        real, imaginary = (gate[:, :, None, None] for gate in self.gates(features))
+        same, opposite = (real + imaginary) / 2, (real - imaginary) / 2
+        return same.to(features.dtype) * features + opposite.to(features.dtype) * mirrored(features)
+
+
+class DropPath(nn.Module):
+    """Sets the whole map of a sample to zero with probability `rate` in training; survivors are divided by 1 − rate."""
+
+    def __init__(self, rate: float):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, features: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return features
+        keep = torch.rand(features.shape[0], 1, 1, 1, device=features.device) >= self.rate
+        return features * (keep / (1 - self.rate)).to(features.dtype)
+
+
+class GatedConvAttention(nn.Module):
+    """GCA: half of the channels pass a depth-wise 7×7 convolution, and a GELU gate weighs what comes out.
+
+    [g, i, v] = Linear(LayerNorm(x)) with h, h − c/2 and c/2 channels, h = ⌊8c/3⌋; out = DropPath(Linear(GELU(g)·[i, conv(v)]) + x).
+    The drop-path stands on the sum, so a dropped sample loses its whole map.
+    """
+
+    def __init__(self, channels: int, drop_path: float = 0.01):
+        super().__init__()
+        hidden = int(8 * channels / 3)
+        self.split = (hidden, hidden - channels // 2, channels // 2)
+        self.norm = nn.LayerNorm(channels, eps=1e-6)
+        self.expand = nn.Linear(channels, 2 * hidden)
+        self.conv = nn.Conv2d(channels // 2, channels // 2, 7, padding=3, groups=channels // 2)
+        self.shrink = nn.Linear(hidden, channels)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, features: Tensor) -> Tensor:
+        last = features.permute(0, 2, 3, 1)  # (B, H, W, c)
+        gate, same, convolved = self.expand(self.norm(last)).split(self.split, -1)
+        convolved = self.conv(convolved.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        mixed = self.shrink(F.gelu(gate) * torch.cat([same, convolved], -1))
+        return self.drop_path((mixed + last).permute(0, 3, 1, 2))
+
+
+class SpatialTransform(nn.Module):
+    """ST: x + tanh(BN(depth-wise 3×3 convolution(x)))."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + torch.tanh(self.norm(self.conv(features)))
+
+
+MODULES = {"frequency": FrequencySemanticAttention, "channel": GatedConvAttention, "spatial": SpatialTransform}

@@ -1,0 +1,112 @@
+"""Reads checkpoints of the published programs (FSC-Net and DEEN) into the networks of this library.
+
+A published checkpoint holds more than the network that was trained: each stem carries a whole unused ResNet, the trunk an unused
+stem and fc, and a three-stage network an unused layer4 (METHOD, sections 1 and 4). Those entries are ignored by name; anything
+else unknown or missing is an error that lists it.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from fsclib.models.expansion import DILATIONS
+from fsclib.models.networks import FSCNet
+
+DEAD = re.compile(
+    r"(visible|thermal)_module\.(visible|thermal)\.(layer\d|fc)\.|base_resnet\.base\.(conv1|bn1|fc)\."
+)
+DEAD_WITH_THREE_STAGES = re.compile(r"base_resnet\.base\.layer4\.|MFA3\.")
+PREFIXES = [  # published prefix → prefix here; k is 1 or 2 of a branch
+    (r"visible_module\.visible\.conv1\.", "visible_stem.conv."),
+    (r"visible_module\.visible\.bn1\.", "visible_stem.norm."),
+    (r"thermal_module\.thermal\.conv1\.", "infrared_stem.conv."),
+    (r"thermal_module\.thermal\.bn1\.", "infrared_stem.norm."),
+    (r"base_resnet\.base\.layer(\d)\.", lambda m: f"layers.{int(m[1]) - 1}."),
+    (r"MFA(\d)\.CNL\.(?:W\.)?", lambda m: f"aggregations.{int(m[1]) - 1}.channel." + "project." * m[0].endswith("W.")),
+    (r"MFA(\d)\.PNL\.(?:W\.)?", lambda m: f"aggregations.{int(m[1]) - 1}.position." + "project." * m[0].endswith("W.")),
+    (r"DEE\.FC([12])\.", lambda m: f"expansion.branches.{int(m[1]) - 1}.restore."),
+    (r"DEE\.freq_attn([12])\.conv_reduce\.", lambda m: f"expansion.branches.{int(m[1]) - 1}.steps.frequency.reduce."),
+    (r"DEE\.freq_attn([12])\.mlp\.", lambda m: f"expansion.branches.{int(m[1]) - 1}.steps.frequency.gate."),
+    (r"DEE\.gate([12])\.fc1\.", lambda m: f"expansion.branches.{int(m[1]) - 1}.steps.channel.expand."),
+    (r"DEE\.gate([12])\.fc2\.", lambda m: f"expansion.branches.{int(m[1]) - 1}.steps.channel.shrink."),
+    (r"DEE\.gate([12])\.", lambda m: f"expansion.branches.{int(m[1]) - 1}.steps.channel."),
+    (r"DEE\.spitial([12])\.", lambda m: f"expansion.branches.{int(m[1]) - 1}.steps.spatial."),
+    (r"bottleneck\.", "neck."),
+    (r"classifier\.", "classifier."),
+]
+
+
+class Place(NamedTuple):
+    """Where a published entry belongs: an entry of this library's state, and which part of its first dimension (None: all)."""
+
+    name: str
+    rows: slice | None = None
+
+
+def place(published: str, channels: int) -> Place | None:
+    """The place of a published entry, or None for a name that is not known. `channels`: C/4 of the expansion."""
+    if match := re.fullmatch(r"DEE\.FC([12])([123])\.weight", published):
+        branch, dilation = int(match[1]) - 1, int(match[2])
+        # both branches of a dilation are one convolution here
+        return Place(f"expansion.dilated.{DILATIONS.index(dilation)}.weight", slice(branch * channels, (branch + 1) * channels))
+    for pattern, prefix in PREFIXES:
+        if match := re.match(pattern, published):
+            return Place((prefix if isinstance(prefix, str) else prefix(match)) + published[match.end() :])
+    return None
+
+
+def load_official(net: FSCNet, state_dict: Mapping[str, Tensor]) -> None:
+    """Copies the entries of a published checkpoint into `net`, in place, all or nothing.
+
+    Errors: ValueError that lists unknown entries, entries of another shape and entries of `net` that the checkpoint lacks.
+    """
+    own = net.state_dict()
+    channels = net.expansion.dilated[0].out_channels // len(net.expansion.branches)
+    filled = dict.fromkeys(own, 0)
+    moves, problems = [], []
+    for published, value in state_dict.items():
+        published = published.removeprefix("module.")  # left there by DataParallel
+        if DEAD.match(published) or (len(net.layers) == 3 and DEAD_WITH_THREE_STAGES.match(published)):
+            continue
+        target = place(published, channels)
+        if target is None or target.name not in own:
+            problems.append(f"{published}: unknown to this network")
+            continue
+        entry = own[target.name] if target.rows is None else own[target.name][target.rows]
+        if entry.shape != value.shape:
+            problems.append(f"{published}: found shape {tuple(value.shape)}, expected {tuple(entry.shape)}")
+            continue
+        filled[target.name] += len(entry) if entry.dim() else 1
+        moves.append((entry, value))
+    problems += [
+        f"{name}: not in the checkpoint" for name, rows in filled.items() if rows < (len(own[name]) if own[name].dim() else 1)
+    ]
+    if problems:
+        raise ValueError(
+            f"the checkpoint does not fit this network ({len(problems)} entries):\n  " + "\n  ".join(problems)
+            + "\nCheck num_classes (training identities), stages (3 for RegDB) and modules (none for DEEN)."
+        )
+    with torch.no_grad():
+        for entry, value in moves:
+            entry.copy_(value)
+
+
+def read_official(path: str | Path) -> dict[str, Tensor]:
+    """The state in a file that a published program saved; reads tensors only and runs none of the file's code.
+
+    Errors: ValueError when the file is no such checkpoint, or holds objects other than tensors and plain values.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # torch raises many kinds for a broken or unsafe file
+        raise ValueError(f"{path}: not a checkpoint of tensors ({error})") from error
+    state = content.get("net", content) if isinstance(content, dict) else content
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"{path}: found {type(state).__name__}, expected the entries of a network or a dict with them under 'net'")
+    return state

@@ -1,0 +1,27 @@
+"""Where the workbook keeps things, whatever directory a notebook or a shell stands in."""
+
+import os
+from pathlib import Path
+
+
+def home() -> Path:
+    """The folder that holds data/ and results/: $FSCLIB_HOME, else the checkout this package runs from, else the working directory."""
+    if os.environ.get("FSCLIB_HOME"):
+        return Path(os.environ["FSCLIB_HOME"]).expanduser().resolve()
+    checkout = Path(__file__).resolve().parent.parent
+    return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
+
+
+def data_dir() -> Path:
+    """Where the data sets live: data/SYSU-MM01, data/RegDB, data/LLCM, data/demo."""
+    return home() / "data"
+
+
+def cache_dir() -> Path:
+    """Where decoded pixels are kept; may be deleted at any time."""
+    return data_dir() / "cache"
+
+
+def results_dir() -> Path:
+    """Where runs leave their folders: results/<dataset>/<name>/."""
+    return home() / "results"
