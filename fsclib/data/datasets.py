@@ -1,0 +1,98 @@
+"""Opens a data set by name: finds its folder, reads its layout, and refuses or leaves out what is broken."""
+
+import difflib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from fsclib import paths
+from fsclib.data import llcm, regdb, sysu
+from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
+
+LAYOUTS = MappingProxyType({"sysu": sysu, "regdb": regdb, "llcm": llcm})
+FOLDERS = MappingProxyType({"demo": "demo", "sysu": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM"})
+NAMES = tuple(FOLDERS)
+
+# Enough identities for a training curve that means something, few enough that two cores draw and learn them in minutes.
+DEMO = MappingProxyType({"layout": "llcm", "identities": 140, "seed": 1, "images": 4, "train_share": 0.8})
+
+
+def open_dataset(
+    name: str,
+    root: str | Path | None = None,
+    trial: int = 1,
+    strict: bool = True,
+    data_dir: str | Path | None = None,
+) -> Dataset:
+    """The data set `name` ("demo", "sysu", "regdb" or "llcm") that lies in `root`, by default in its folder below data/.
+
+    strict: raise DatasetError, listing everything, if anything at all is broken; otherwise leave broken entries and
+    training identities of one modality out and keep their problems, and raise only where nothing usable remains.
+    `trial` chooses RegDB's split, 1 … 10; the others have one. "demo" is written on first use.
+    Raises ValueError for an unknown name or an impossible trial.
+    """
+    if name not in NAMES:
+        near = difflib.get_close_matches(str(name).lower(), NAMES, n=1, cutoff=0.4)
+        nearest = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown data set {name!r}, expected one of {', '.join(NAMES)}{nearest}")
+    layout = DEMO["layout"] if name == "demo" else name
+    if layout != "regdb" and trial != 1:
+        raise ValueError(f"{name} has a single split, so trial is 1, not {trial!r}; only RegDB has trials 1 to 10")
+    folder = Path(root if root is not None else Path(data_dir or paths.data_dir()) / FOLDERS[name]).expanduser()
+    if name == "demo" and not folder.exists():
+        _write_demo(folder)
+
+    records, problems = LAYOUTS[layout].read(folder, trial)
+    return settle(Dataset(name, layout, folder, records, tuple(problems), trial), strict=strict)
+
+
+def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True) -> Dataset:
+    """The data set without images that turned out `broken` (problems whose path is a record's) and what that leaves useless.
+
+    Raises DatasetError that lists all problems, old and new, if nothing usable remains, or if strict and there is any.
+    """
+    problems = [*dataset.problems, *broken]
+    records = dataset.records[~dataset.records["path"].isin([problem.path for problem in broken])]
+    if not _fatal(problems):  # else the checks would only repeat what follows from a missing file
+        index = LAYOUTS[dataset.layout].training_index(dataset.trial)
+        problems += check_records(records, index)
+        records = _without_lonely(records)
+        if not _fatal(problems):
+            problems += check_records(records, index)  # those dropped may have been the last
+    if _fatal(problems) or (strict and problems):
+        remedy = " (delete the folder to have it written anew)" if dataset.name == "demo" else ""
+        raise DatasetError(problems, f"{dataset.name} in {dataset.root}{remedy}")
+    return replace(dataset, records=records.reset_index(drop=True), problems=tuple(problems))
+
+
+def _fatal(problems: Sequence[Problem]) -> bool:
+    return any(problem.kind in FATAL for problem in problems)
+
+
+def _without_lonely(records: pd.DataFrame) -> pd.DataFrame:
+    training = records["split"].isin(["train", "val"])
+    dropped = training & records["identity"].isin(lonely_identities(records))
+    return records[~dropped]
+
+
+def _write_demo(folder: Path) -> None:
+    """Written beside its place and then renamed, so that an interrupted run leaves no half corpus behind."""
+    from fsclib.data import synthetic  # not needed to read, and it starts worker processes
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        corpus = draft / folder.name
+        synthetic.write_corpus(corpus, **DEMO)
+        try:
+            corpus.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was quicker, and wrote the same
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

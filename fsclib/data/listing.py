@@ -1,0 +1,177 @@
+"""Reads what the layouts share, index files and folders of images, and collects whatever is wrong on the way.
+
+Nothing here decodes an image or raises over a broken entry: each function appends Problems to the list it is given, and
+returns what is sound. Strings instead of Path objects, because a data set has tens of thousands of entries.
+"""
+
+import os
+import posixpath
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsclib.data.records import MISSING_INDEX, MISSING_ROOT, Problem
+
+EXTENSIONS = (".jpg", ".jpeg", ".bmp", ".png")
+RESTORE = "restore it from the data set's archive"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set comes from and what it looks like: `tree` describes its folder in a line."""
+
+    layout: str
+    title: str
+    owner: str
+    tree: str
+
+    def mend(self, root: Path) -> str:
+        return (
+            f"{self.title} is given out by {self.owner} on a signed request to its owners; unpack it there, so that the "
+            f"folder holds {self.tree}. A synthetic stand-in to open with root=: "
+            f"python -m fsclib.data.synthetic --layout {self.layout} --out {root.with_name('synthetic-' + self.layout)}"
+        )
+
+    def missing(self, root: Path, indexes: Sequence[str]) -> list[Problem]:
+        """The root folder or the index files that are not there."""
+        if not root.is_dir():
+            found = "is not a folder" if root.exists() else "no such folder"
+            return [Problem(str(root), None, found, self.mend(root), MISSING_ROOT)]
+        absent = [index for index in indexes if not (root / index).is_file()]
+        return [Problem(index, None, f"no such file in {root}", self.mend(root), MISSING_INDEX) for index in absent]
+
+
+def read_ids(root: Path, index: str, problems: list[Problem]) -> dict[int, int]:
+    """Identities of a comma-separated list, each with the line it stands on; repeats and what is no number are problems."""
+    identities: dict[int, int] = {}
+    for line, text in _lines(root, index, problems):
+        for word in re.split(r"[,\s]+", text.strip(", \t")):
+            if (identity := _whole_number(word)) is None:
+                mend = "identities are whole numbers separated by commas"
+                problems.append(Problem(index, line, f"{word!r} is not an identity", mend, "bad identity"))
+            elif identity in identities:
+                problems.append(Problem(index, line, f"identity {identity} twice", "list it once", "listed twice"))
+            else:
+                identities[identity] = line
+    return identities
+
+
+def read_images(root: Path, indexes: Sequence[str], problems: list[Problem]) -> list[tuple[str, str, int]]:
+    """(index file, path, label) of each sound line `relative/path label`, in the order of the files and their lines.
+
+    A path that returns with the same label is kept once; one that returns with another label, or in another index file,
+    says two things about one image, and is left out altogether.
+    """
+    seen: dict[str, tuple[str, int, int]] = {}
+    contradicted = set()
+    for index in indexes:
+        for line, text in _lines(root, index, problems):
+            entry = _entry(root, index, line, text, problems)
+            if entry is None:
+                continue
+            path, label = entry
+            if path not in seen:
+                seen[path] = (index, line, label)
+                continue
+            first_index, first_line, first_label = seen[path]
+            first = f"at {first_index}:{first_line}"
+            if (first_index, first_label) == (index, label):
+                problems.append(Problem(index, line, f"{path!r} is already {first}", "list it once", "listed twice"))
+            else:
+                contradicted.add(path)
+                found = f"{path!r} has label {label} here and {first_label} {first}"
+                mend = "an image has one label, one modality and one split; correct one of the lines"
+                problems.append(Problem(index, line, found, mend, "contradiction"))
+    return [(index, path, label) for path, (index, _, label) in seen.items() if path not in contradicted]
+
+
+def folder_images(root: Path, folder: str, problems: list[Problem]) -> list[str]:
+    """Sorted paths, relative to root, of the images of a folder; none if there is no such folder."""
+    images = []
+    try:
+        with os.scandir(f"{root}/{folder}") as entries:
+            for entry in entries:
+                name = entry.name
+                if name.startswith(".") or not name.lower().endswith(EXTENSIONS):
+                    continue
+                if not name.isprintable() and _undecodable(name):
+                    found = f"file name {os.fsencode(name)!r} is not UTF-8"
+                    problems.append(Problem(folder, None, found, "rename the file", "unreadable name"))
+                elif complaint := _complaint(entry):
+                    problems.append(Problem(f"{folder}/{name}", None, complaint[1], RESTORE, complaint[0]))
+                else:
+                    images.append(f"{folder}/{name}")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        problems.append(Problem(folder, None, f"cannot be listed: {error.strerror}", RESTORE, "unreadable folder"))
+    return sorted(images)
+
+
+def _lines(root: Path, index: str, problems: list[Problem]) -> Iterator[tuple[int, str]]:
+    """Non-blank lines with their numbers. Split as bytes: str.splitlines would also break at signs that names may hold."""
+    mend = "save the file as UTF-8 text"
+    try:
+        data = (root / index).read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        problems.append(Problem(index, None, f"cannot be read: {error.strerror}", RESTORE, MISSING_INDEX))
+        return
+    if b"\0" in data:
+        problems.append(Problem(index, None, "holds NUL bytes, as UTF-16 text does", mend, "unreadable line"))
+        return
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            text = line.decode("utf-8").strip()
+        except UnicodeDecodeError:
+            problems.append(Problem(index, number, f"{line[:120]!r} is not UTF-8", mend, "unreadable line"))
+            continue
+        if text:
+            yield number, text
+
+
+def _entry(root: Path, index: str, line: int, text: str, problems: list[Problem]) -> tuple[str, int] | None:
+    """Path and label of one index line, or None and a problem."""
+
+    def wrong(kind: str, found: str, mend: str) -> None:
+        problems.append(Problem(index, line, found, mend, kind))
+
+    fields = text.rsplit(None, 1)
+    if len(fields) < 2:
+        return wrong("no label", f"{text!r} is not a path and a label", "write `relative/path label`")
+    path, label = fields[0].replace("\\", "/"), _whole_number(fields[1])
+    if label is None:
+        return wrong("bad label", f"label {fields[1]!r} is not a whole number", "write `relative/path label`")
+    if path.startswith("/") or re.match("[A-Za-z]:", path) or ".." in path.split("/"):
+        return wrong("unsafe path", f"{fields[0]!r} leaves the data set", "write the path relative to the data set's folder")
+    path = posixpath.normpath(path)
+    if complaint := _complaint(f"{root}/{path}"):
+        return wrong(complaint[0], f"{path!r} {complaint[1]}", f"{RESTORE} or take the line out")
+    return path, label
+
+
+def _complaint(file: str | os.DirEntry) -> tuple[str, str] | None:
+    """(kind, found) of a file that cannot be an image, from its size and type alone."""
+    try:
+        status = file.stat() if isinstance(file, os.DirEntry) else os.stat(file)  # noqa: PTH116 — a Path costs five times as much
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing image", "is not there"
+    except OSError as error:
+        return "missing image", f"cannot be reached: {error.strerror}"
+    if not stat.S_ISREG(status.st_mode):
+        return "missing image", "is not a file"
+    return ("empty image", "is empty (0 bytes)") if status.st_size == 0 else None
+
+
+def _whole_number(word: str) -> int | None:
+    """18 digits at most, so that it is an int64; int() itself would take `1_0` and the digits of other scripts."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= 18 else None
+
+
+def _undecodable(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False

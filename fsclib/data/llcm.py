@@ -1,0 +1,62 @@
+"""LLCM (Zhang & Wang, CVPR 2023): nine cameras in low light, each visible and near-infrared.
+
+idx/train_vis.txt and idx/train_nir.txt hold lines `path label`, idx/test_id.txt the test identities; test images lie in
+test_{vis,nir}/cam{1..9}/{ID:04d}/. The camera of a training image is in its name (_c06_), that of a test image in its
+folder. Camera 3 has no near-infrared test image, and an identity need not appear on every camera.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from fsclib.data.listing import RESTORE, Source, folder_images, read_ids, read_images
+from fsclib.data.records import INFRARED, VISIBLE, Problem, table
+
+CAMERAS = tuple(range(1, 10))
+TRAINING = {"idx/train_vis.txt": VISIBLE, "idx/train_nir.txt": INFRARED}
+TEST_INDEX = "idx/test_id.txt"
+TEST_FOLDERS = {"test_vis": VISIBLE, "test_nir": INFRARED}
+CAMERA_IN_NAME = re.compile(r"_c(\d{1,3})_")
+SOURCE = Source(
+    "llcm",
+    "LLCM",
+    "Xiamen University",
+    "vis, nir, test_vis and test_nir with .jpg images, and idx/train_vis.txt, train_nir.txt and test_id.txt",
+)
+
+
+def training_index(trial: int = 1) -> str:
+    return "idx/train_vis.txt and idx/train_nir.txt"
+
+
+def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
+    """Records of an LLCM folder and whatever is wrong with it. There is one split: `trial` has no effect."""
+    if problems := SOURCE.missing(root, [*TRAINING, TEST_INDEX]):
+        return table([]), problems
+    rows = [
+        (path, label, _camera(path), TRAINING[index], "train") for index, path, label in read_images(root, list(TRAINING), problems)
+    ]
+
+    listed = read_ids(root, TEST_INDEX, problems)
+    found_somewhere = set()
+    for folder, modality in TEST_FOLDERS.items():
+        if not (root / folder).is_dir():
+            problems.append(Problem(folder, None, f"no such folder in {root}", RESTORE, "missing folder"))
+            continue
+        for identity in sorted(listed):
+            for camera in CAMERAS:
+                images = folder_images(root, f"{folder}/cam{camera}/{identity:04d}", problems)
+                rows += [(path, identity, camera, modality, "test") for path in images]
+                found_somewhere.update([identity] * bool(images))
+    for identity in sorted(listed.keys() - found_somewhere):
+        found = f"identity {identity} has no image in test_vis/cam*/{identity:04d} nor in test_nir/cam*/{identity:04d}"
+        mend = "restore its folders or take it off the list"
+        problems.append(Problem(TEST_INDEX, listed[identity], found, mend, "missing identity"))
+    return table(rows), problems
+
+
+def _camera(path: str) -> int:
+    """Camera of a training image, 0 where its name does not say."""
+    match = CAMERA_IN_NAME.search(path.rsplit("/", 1)[-1])
+    return int(match[1]) if match else 0

@@ -1,0 +1,41 @@
+"""RegDB (Nguyen et al., Sensors 2017): 412 people, one visible and one thermal camera, ten images each.
+
+idx/{train,test}_{visible,thermal}_{trial}.txt, trial 1 … 10, hold lines `relative/path label`. Each trial is a 206/206
+split that needs a model of its own; training and test labels of a trial number different people.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from fsclib.data.listing import Source, read_images
+from fsclib.data.records import INFRARED, VISIBLE, Problem, table
+
+TRIALS = range(1, 11)
+SOURCE = Source(
+    "regdb",
+    "RegDB",
+    "Dongguk University",
+    "Visible and Thermal with .bmp images, and idx/train_visible_1.txt … idx/test_thermal_10.txt",
+)
+
+
+def training_index(trial: int = 1) -> str:
+    return f"idx/train_visible_{trial}.txt and idx/train_thermal_{trial}.txt"
+
+
+def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
+    """Records of one trial of a RegDB folder and whatever is wrong with it. ValueError where trial is not 1 … 10."""
+    if trial not in TRIALS:
+        raise ValueError(f"RegDB trial is {trial!r}, expected a whole number from 1 to 10: each is a split of its own")
+    trial = int(trial)
+    names = (("visible", VISIBLE, 1), ("thermal", INFRARED, 2))
+    indexes = {
+        f"idx/{split}_{name}_{trial}.txt": (camera, modality, split)
+        for split in ("train", "test")
+        for name, modality, camera in names
+    }
+    if problems := SOURCE.missing(root, list(indexes)):
+        return table([]), problems
+    images = read_images(root, list(indexes), problems)
+    return table([(path, label, *indexes[index]) for index, path, label in images]), problems

@@ -1,0 +1,192 @@
+"""Opening by name: the right folder, everything wrong at once, and what a lenient reading keeps."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+from trees import TREES, append, llcm_tree, regdb_tree, sysu_tree, write
+
+from fsclib import data as data_package
+from fsclib.data import datasets
+from fsclib.data.datasets import DEMO, FOLDERS, LAYOUTS, open_dataset
+from fsclib.data.literature import REPORTED, beside_reported
+from fsclib.data.records import NO_MATCH, NO_TEST, NO_TRAINING, DatasetError
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_default_folders_lie_below_the_data_folder(tmp_path, monkeypatch, layout):
+    TREES[layout](tmp_path / "data" / FOLDERS[layout])
+    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
+    found = open_dataset(layout)
+    assert (found.name, found.layout, found.root, found.problems) == (layout, layout, tmp_path / "data" / FOLDERS[layout], ())
+    assert len(found.records) == len(open_dataset(layout, root=str(found.root)).records) > 0
+    assert found.records.equals(open_dataset(layout, data_dir=tmp_path / "data").records)
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("SYSU-MM01", "sysu"), ("LLCM", "llcm"), ("regbd", "regdb")])
+def test_an_unknown_name_lists_the_known_ones_and_the_nearest(name, nearest):
+    with pytest.raises(ValueError, match=f"demo, sysu, regdb, llcm; did you mean '{nearest}'"):
+        open_dataset(name)
+    with pytest.raises(ValueError, match="expected one of demo"):
+        open_dataset("zzz")
+
+
+def test_only_regdb_has_trials(tmp_path):
+    regdb_tree(tmp_path / "regdb", trial=7)
+    assert open_dataset("regdb", tmp_path / "regdb", trial=7).trial == 7
+    with pytest.raises(ValueError, match="from 1 to 10"):
+        open_dataset("regdb", tmp_path / "regdb", trial=11)
+    with pytest.raises(ValueError, match="single split"):
+        open_dataset("llcm", llcm_tree(tmp_path / "llcm"), trial=2)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_missing_data_set_always_raises(tmp_path, strict):
+    with pytest.raises(DatasetError, match="Dongguk University") as caught:
+        open_dataset("regdb", tmp_path / "RegDB", strict=strict)
+    assert str(tmp_path / "RegDB") in str(caught.value)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_missing_index_file_always_raises_and_is_the_only_complaint(tmp_path, strict):
+    root = llcm_tree(tmp_path)
+    (root / "idx/train_nir.txt").unlink()
+    with pytest.raises(DatasetError) as caught:
+        open_dataset("llcm", root, strict=strict)
+    assert [problem.path for problem in caught.value.problems] == ["idx/train_nir.txt"]
+
+
+def broken_llcm(root):
+    """An LLCM tree with five different faults, and where they are."""
+    llcm_tree(root)
+    write(root, "vis/0500/0500_c01_vis.jpg")
+    write(root, "test_vis/cam1/0004/empty.jpg", b"")
+    return {
+        ("idx/train_vis.txt", append(root, "idx/train_vis.txt", "vis/nowhere.jpg 3")),
+        ("idx/train_nir.txt", append(root, "idx/train_nir.txt", "nir/no_label.jpg")),
+        ("idx/test_id.txt", append(root, "idx/test_id.txt", ",999")),
+        ("test_vis/cam1/0004/empty.jpg", None),
+        ("vis/0500", append(root, "idx/train_vis.txt", "vis/0500/0500_c01_vis.jpg 500") and None),
+    }
+
+
+def test_strict_lists_every_fault_at_once(tmp_path):
+    expected = broken_llcm(tmp_path)
+    with pytest.raises(DatasetError) as caught:
+        open_dataset("llcm", tmp_path)
+    assert {(problem.path, problem.line) for problem in caught.value.problems} == expected
+    message = str(caught.value)
+    assert message.startswith(f"llcm in {tmp_path}: 5 problems")
+    assert all((path if line is None else f"{path}:{line}: ") in message for path, line in expected)
+
+
+def test_lenient_leaves_the_faults_out_and_keeps_their_problems(tmp_path):
+    whole = open_dataset("llcm", llcm_tree(tmp_path / "whole"))
+    expected = broken_llcm(tmp_path / "broken")
+    found = open_dataset("llcm", tmp_path / "broken", strict=False)
+    assert {(problem.path, problem.line) for problem in found.problems} == expected
+    assert found.records.equals(whole.records)
+    assert found.records.index.tolist() == list(range(len(found.records)))
+
+
+def test_a_test_identity_of_one_modality_stays(tmp_path):
+    root = sysu_tree(tmp_path)
+    for camera in (3, 6):
+        for file in (root / f"cam{camera}/0007").iterdir():
+            file.unlink()
+    found = open_dataset("sysu", root)
+    assert 7 in set(found.records["identity"])
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(
+    ("layout", "index", "content", "kind"),
+    [
+        ("llcm", "idx/train_nir.txt", "", NO_TRAINING),
+        ("llcm", "idx/test_id.txt", "", NO_TEST),
+        ("regdb", "idx/test_thermal_1.txt", "Thermal/3/t_0.bmp 70\n", NO_MATCH),
+        ("regdb", "idx/train_thermal_1.txt", "Thermal/1/t_0.bmp 70\n", NO_TRAINING),  # all identities in one modality
+    ],
+)
+def test_nothing_left_to_work_with_always_raises(tmp_path, layout, index, content, kind, strict):
+    root = TREES[layout](tmp_path)
+    write(root, index, content)
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(layout, root, strict=strict)
+    assert kind in {problem.kind for problem in caught.value.problems}
+
+
+# --- the demo corpus -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def writer(monkeypatch):
+    """Stands in for fsclib.data.synthetic: notes its calls and writes a tiny tree."""
+    calls = []
+
+    def write_corpus(out, layout, identities, seed, **options):
+        calls.append(dict(options, layout=layout, identities=identities, seed=seed))
+        llcm_tree(out)
+
+    stand_in = SimpleNamespace(write_corpus=write_corpus)
+    monkeypatch.setitem(sys.modules, "fsclib.data.synthetic", stand_in)
+    monkeypatch.setattr(data_package, "synthetic", stand_in, raising=False)
+    return SimpleNamespace(calls=calls, module=stand_in)
+
+
+def test_the_demo_corpus_is_written_once(tmp_path, writer):
+    first = open_dataset("demo", data_dir=tmp_path / "data")
+    again = open_dataset("demo", data_dir=tmp_path / "data")
+    assert writer.calls == [dict(DEMO)]
+    assert (first.name, first.layout, first.root) == ("demo", "llcm", tmp_path / "data/demo")
+    assert first.records.equals(again.records)
+    assert [entry.name for entry in (tmp_path / "data").iterdir()] == ["demo"], "no draft may be left behind"
+
+
+def test_an_interrupted_demo_corpus_leaves_nothing(tmp_path, writer):
+    def interrupted(out, **options):
+        llcm_tree(out)
+        raise KeyboardInterrupt
+
+    writer.module.write_corpus = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        open_dataset("demo", data_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_corpus_that_another_process_finished_first_is_used(tmp_path, writer):
+    def overtaken(out, **options):
+        llcm_tree(out)
+        llcm_tree(tmp_path / "demo")
+
+    writer.module.write_corpus = overtaken
+    assert len(open_dataset("demo", data_dir=tmp_path).records) > 0
+    assert [entry.name for entry in tmp_path.iterdir()] == ["demo"]
+
+
+def test_a_broken_demo_corpus_says_how_to_renew_it(tmp_path, writer):
+    llcm_tree(tmp_path / "demo")
+    (tmp_path / "demo/idx/test_id.txt").unlink()
+    with pytest.raises(DatasetError, match="delete the folder"):
+        open_dataset("demo", data_dir=tmp_path)
+    assert writer.calls == []
+
+
+# --- what the literature reports -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_reported_counts_stand_beside_what_is_on_disk(tmp_path, layout):
+    records = open_dataset(layout, TREES[layout](tmp_path)).records
+    found = beside_reported(records, layout).set_index(["split", "modality"])
+    assert found["images"].sum() == len(records)
+    training = records[records["split"] != "test"]
+    assert found.loc[("train", "visible"), "identities"] == training["identity"].nunique()
+    reported = REPORTED[(REPORTED["name"] == layout) & (REPORTED["split"] == "train")].set_index("modality")
+    assert found.loc[("train", "infrared"), "reported_images"] == reported.loc["infrared", "images"]
+    assert beside_reported(records, "demo")["reported_images"].isna().all()
+
+
+def test_the_demo_layout_is_one_of_the_layouts():
+    assert DEMO["layout"] in LAYOUTS
+    assert set(datasets.NAMES) == {"demo", *LAYOUTS}

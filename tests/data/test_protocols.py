@@ -1,0 +1,168 @@
+"""Queries and galleries under every protocol, against draws of the published program and against plain loops."""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trees import llcm_tree, regdb_tree, sysu_tree, write
+
+from fsclib.data import llcm, regdb, sysu
+from fsclib.data.protocols import PROTOCOLS, Protocol, for_layout, gallery_draw, held_out, query_and_gallery, training_rows
+from fsclib.data.records import INFRARED, VISIBLE, hold_out, select, table
+
+REFERENCE = json.loads((Path(__file__).parent / "sysu_gallery.json").read_text())
+
+
+def protocol(layout, mode, direction):
+    return next(each for each in PROTOCOLS if (each.layout, each.mode, each.direction) == (layout, mode, direction))
+
+
+@pytest.fixture(scope="module")
+def reference_records(tmp_path_factory):
+    """The reference tree on disk, with an infrared query for each identity and an identity to train on."""
+    root = sysu_tree(tmp_path_factory.mktemp("sysu"), train=(2,), val=(), test=(), images=1)
+    for folder, names in REFERENCE["tree"].items():
+        for name in names:
+            write(root, f"{folder}/{name}", b"x")
+    identities = sorted({int(folder.split("/")[1]) for folder in REFERENCE["tree"]})
+    for identity in identities:
+        write(root, f"cam3/{identity:04d}/0001.jpg", b"x")
+    write(root, "exp/test_id.txt", ",".join(map(str, reversed(identities))))
+    records, problems = sysu.read(root)
+    assert problems == []
+    return records
+
+
+@pytest.mark.parametrize("mode", ["all", "indoor"])
+@pytest.mark.parametrize("trial", range(10))
+def test_gallery_draws_are_those_of_the_published_program(reference_records, mode, trial):
+    queries, gallery = query_and_gallery(reference_records, protocol("sysu", mode, "ir2vis"), trial)
+    assert reference_records["path"].iloc[gallery].tolist() == REFERENCE["gallery"][f"{mode}_trial{trial}"]
+    assert set(reference_records["camera"].iloc[queries]) == {3}
+
+
+def test_the_order_of_rows_does_not_change_the_images_drawn(reference_records):
+    shuffled = reference_records.sample(frac=1, random_state=0).reset_index(drop=True)
+    for trial in range(3):
+        expected = reference_records["path"].iloc[gallery_draw(reference_records, trial, (1, 2, 4, 5))].tolist()
+        assert shuffled["path"].iloc[gallery_draw(shuffled, trial, (5, 4, 2, 1))].tolist() == expected
+
+
+images = st.tuples(
+    st.integers(1, 12),
+    st.integers(0, 9),
+    st.sampled_from([VISIBLE, INFRARED]),
+    st.sampled_from(["train", "val", "test", "test"]),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(images, max_size=50), st.integers(0, 9), st.sets(st.integers(1, 9)), st.sampled_from([VISIBLE, INFRARED]))
+def test_a_draw_takes_one_image_of_each_identity_and_camera_present(rows, trial, cameras, modality):
+    records = table([(f"{number:03d}.jpg", *row) for number, row in enumerate(rows)])
+    random.seed(12345)
+    before = random.getstate()
+    drawn = records.iloc[gallery_draw(records, trial, cameras, modality)]
+    assert random.getstate() == before
+    present = {row[:2] for row in rows if row[2:] == (modality, "test") and row[1] in cameras}
+    assert list(zip(drawn["identity"], drawn["camera"], strict=True)) == sorted(present)
+    assert set(drawn["modality"]) <= {modality}
+    assert set(drawn["split"]) <= {"test"}
+
+
+def naive_draw(records, trial, cameras, modality):
+    """As PROTOCOLS puts it, over the global state and folder by folder."""
+    test = records[(records["split"] == "test") & (records["modality"] == modality)]
+    random.seed(trial)
+    paths = []
+    for identity in sorted(set(test["identity"])):
+        for camera in cameras:
+            files = test.loc[(test["identity"] == identity) & (test["camera"] == camera), "path"]
+            if len(files):
+                paths.append(random.choice(sorted(files)))
+    return paths
+
+
+def llcm_records(tmp_path):
+    records, problems = llcm.read(llcm_tree(tmp_path, test=(4, 20, 21), visible=(1, 3, 8, 9), infrared=(1, 2, 9), images=5))
+    assert problems == []
+    return records
+
+
+@pytest.mark.parametrize(("direction", "query", "gallery"), [("vis2ir", VISIBLE, INFRARED), ("ir2vis", INFRARED, VISIBLE)])
+def test_llcm_paper_draws_the_other_modality_over_gaps_in_the_cameras(tmp_path, direction, query, gallery):
+    records = llcm_records(tmp_path)
+    for trial in (0, 9):
+        queries, drawn = query_and_gallery(records, protocol("llcm", "paper", direction), trial)
+        assert np.array_equal(queries, select(records, "test", query))
+        assert records["path"].iloc[drawn].tolist() == naive_draw(records, trial, range(1, 10), gallery)
+    assert {VISIBLE: {1, 3, 8, 9}, INFRARED: {1, 2, 9}}[gallery] == set(records["camera"].iloc[drawn])
+
+
+def test_llcm_as_coded_swaps_the_roles(tmp_path):
+    records = llcm_records(tmp_path)
+    queries, gallery = query_and_gallery(records, protocol("llcm", "as-coded", "vis2ir"), 4)
+    assert np.array_equal(gallery, select(records, "test", VISIBLE))
+    assert records["path"].iloc[queries].tolist() == naive_draw(records, 4, range(1, 10), INFRARED)
+    paper = query_and_gallery(records, protocol("llcm", "paper", "vis2ir"), 4)
+    assert np.array_equal(paper[1], queries), "the same images are drawn; only the roles differ"
+
+
+@pytest.mark.parametrize(("direction", "query", "gallery"), [("vis2ir", VISIBLE, INFRARED), ("ir2vis", INFRARED, VISIBLE)])
+def test_regdb_takes_every_test_image_of_both(tmp_path, direction, query, gallery):
+    records, _ = regdb.read(regdb_tree(tmp_path, people=3))
+    found = query_and_gallery(records, protocol("regdb", "", direction), 0)
+    assert np.array_equal(found[0], select(records, "test", query))
+    assert np.array_equal(found[1], select(records, "test", gallery))
+
+
+def test_sysu_queries_are_every_infrared_test_image(tmp_path):
+    records, _ = sysu.read(sysu_tree(tmp_path))
+    for mode, cameras in (("all", {1, 2, 4, 5}), ("indoor", {1, 2})):
+        queries, gallery = query_and_gallery(records, protocol("sysu", mode, "ir2vis"), 0)
+        assert np.array_equal(queries, select(records, "test", INFRARED))
+        assert set(records["camera"].iloc[gallery]) == cameras
+
+
+@pytest.mark.parametrize("each", PROTOCOLS, ids=str)
+def test_trials_out_of_range(tmp_path, each):
+    for trial in (-1, each.trials):
+        with pytest.raises(ValueError, match=f"expected 0 to {each.trials - 1}"):
+            query_and_gallery(table([]), each, trial)
+    with pytest.raises(ValueError, match="0 or more"):
+        gallery_draw(table([]), -1, (1,))
+
+
+def test_protocols_of_a_layout():
+    assert [(each.mode, each.direction) for each in for_layout("llcm")] == [
+        ("paper", "vis2ir"),
+        ("paper", "ir2vis"),
+        ("as-coded", "vis2ir"),
+    ]
+    assert all(isinstance(each, Protocol) and each.scoring == each.layout for each in PROTOCOLS)
+    with pytest.raises(ValueError, match="expected one of sysu, regdb, llcm"):
+        for_layout("demo")
+
+
+def test_held_out_identities_are_searched_among_themselves(tmp_path):
+    records, _ = llcm.read(llcm_tree(tmp_path, train=range(100, 110)))
+    held = hold_out(records, seed=3, share=0.3)
+    queries, gallery = held_out(held)
+    who = set(held["identity"].iloc[queries])
+    assert len(who) == 3
+    assert who == set(held["identity"].iloc[gallery])
+    assert set(held["modality"].iloc[queries]) == {INFRARED}
+    assert set(held["modality"].iloc[gallery]) == {VISIBLE}
+    assert not who & set(held["identity"].iloc[training_rows(held, include_val=False)])
+    assert np.array_equal(training_rows(held, include_val=True), select(records, "train"))
+    with pytest.raises(ValueError, match="hold_out"):
+        held_out(records)
+
+
+def test_numpy_integers_serve_as_trials(reference_records):
+    drawn = gallery_draw(reference_records, np.int64(2), np.array([1, 2]))
+    assert np.array_equal(drawn, gallery_draw(reference_records, 2, (1, 2)))

@@ -1,0 +1,159 @@
+"""Tables of images, their problems, labels and held-out identities."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fsclib.data.records import (
+    COLUMNS,
+    INFRARED,
+    NO_MATCH,
+    NO_TEST,
+    NO_TRAINING,
+    SHOWN,
+    VISIBLE,
+    DatasetError,
+    Problem,
+    check_records,
+    counts,
+    hold_out,
+    lonely_identities,
+    select,
+    table,
+    training_labels,
+)
+
+
+def people(identities, split="train", modalities=(VISIBLE, INFRARED), images=1):
+    return [
+        (f"{split}/{modality}/{identity:04d}/{image}.jpg", identity, 1 + (modality == INFRARED), modality, split)
+        for identity in identities
+        for modality in modalities
+        for image in range(images)
+    ]
+
+
+SOUND = people([3, 8, 20, 21]) + people([4, 5], "test")
+
+
+def test_table_has_the_columns_and_integer_types_even_when_empty():
+    for rows in ([], SOUND):
+        found = table(rows)
+        assert tuple(found.columns) == COLUMNS
+        assert found["identity"].dtype == np.int64
+        assert found["camera"].dtype == np.int64
+        assert found.index.tolist() == list(range(len(rows)))
+
+
+def test_select_gives_positions_of_splits_and_modalities():
+    found = table(SOUND)
+    assert select(found, "test").tolist() == [8, 9, 10, 11]
+    assert select(found, ("train", "val"), INFRARED).tolist() == [1, 3, 5, 7]
+    assert select(found, "val").dtype == np.int64
+
+
+def test_a_problem_reads_as_place_found_and_mend():
+    assert str(Problem("idx/a.txt", 7, "no label", "write one")) == "idx/a.txt:7: no label — write one"
+    assert str(Problem("cam1", None, "no such folder", "restore it")) == "cam1: no such folder — restore it"
+
+
+def test_the_error_counts_by_kind_and_lists_the_first_in_full():
+    problems = [Problem(f"a{number}.jpg", None, "is empty", "restore it", "empty image") for number in range(SHOWN)]
+    problems += [Problem("idx/a.txt", 3, "bad label", "mend it") for _ in range(7)]
+    lines = str(DatasetError(problems, "RegDB")).splitlines()
+    assert lines[0] == f"RegDB: {SHOWN + 7} problems"
+    assert lines[1].split() == [str(SHOWN), "×", "empty", "image"]
+    assert lines[2].split() == ["7", "×", "bad", "label"]
+    assert lines[3:-1] == [str(problem) for problem in problems[:SHOWN]]
+    assert lines[-1] == "… and 7 more"
+
+
+def test_the_error_survives_pickling():
+    error = DatasetError([Problem("a", 1, "b", "c")], "LLCM")
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error)
+    assert again.problems == error.problems
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2000), max_size=60))
+def test_training_labels_rank_the_identities(identities):
+    labels = training_labels(identities)
+    assert labels.dtype == np.int64
+    assert [sorted(set(identities)).index(identity) for identity in identities] == labels.tolist()
+
+
+@settings(deadline=None)
+@given(st.integers(4, 60), st.integers(0, 99), st.sampled_from([0.05, 0.1, 0.3, 0.5]))
+def test_hold_out_marks_whole_identities_of_training_only(number, seed, share):
+    records = table(people(range(10, 10 + number)) + people([4, 5], "test"))
+    held = hold_out(records, seed, share)
+    marked = set(held.loc[held["split"] == "val", "identity"])
+    assert len(marked) == max(2, round(share * number))
+    assert not marked & set(held.loc[held["split"] == "train", "identity"])
+    assert held.loc[held["split"] == "test"].equals(records.loc[records["split"] == "test"])
+    assert (records["split"] != "val").all(), "the table given must stay as it was"
+    assert held.equals(hold_out(records, seed, share))
+
+
+def test_hold_out_depends_on_the_seed():
+    records = table(people(range(40)))
+    draws = [tuple(select(hold_out(records, seed), "val")) for seed in range(5)]
+    assert len(set(draws)) > 1
+
+
+def test_hold_out_keeps_the_validation_identities_of_the_data_set():
+    records = table(people([1, 2, 3]) + people([9], "val"))
+    held = hold_out(records, 0, share=0.6)
+    assert held.equals(records)
+    assert held is not records
+
+
+def test_hold_out_refuses_what_leaves_nothing_to_train_on():
+    with pytest.raises(ValueError, match="2 of 3 training identities"):
+        hold_out(table(people([1, 2, 3])), 0)
+    for share in (0.0, 1.0, -1):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            hold_out(table(people(range(9))), 0, share)
+
+
+def test_sound_records_have_no_problem():
+    assert check_records(table(SOUND)) == []
+    assert check_records(table(people([1, 2]) + people([3], "val") + people([4], "test"))) == []
+
+
+def test_an_identity_of_one_modality_is_named_with_its_folder():
+    records = table(SOUND + people([30], modalities=[VISIBLE], images=2) + people([31], "val", modalities=[INFRARED]))
+    assert lonely_identities(records).tolist() == [30, 31]
+    first, second = check_records(records, "exp/train_id.txt")
+    assert (first.path, second.path) == ("train/visible/0030", "val/infrared/0031")
+    assert "identity 30 has 2 visible" in first.found
+    assert "no visible" in second.found
+    assert "exp/train_id.txt" in first.mend
+
+
+@pytest.mark.parametrize(
+    ("rows", "kinds"),
+    [
+        (people([4], "test"), [NO_TRAINING, NO_TRAINING]),
+        (people([1], modalities=[VISIBLE]) + people([4], "test"), [NO_TRAINING]),
+        (people([1]), [NO_TEST, NO_TEST]),
+        (people([1]) + people([4], "test", [INFRARED]), [NO_TEST]),
+        (people([1]) + people([4], "test", [INFRARED]) + people([5], "test", [VISIBLE]), [NO_MATCH]),
+        ([], [NO_TRAINING, NO_TRAINING, NO_TEST, NO_TEST]),
+    ],
+)
+def test_useless_tables_are_recognised(rows, kinds):
+    assert [problem.kind for problem in check_records(table(rows))] == kinds
+
+
+def test_counts_add_up_in_reading_order():
+    found = counts(table(people([4], "test") + people([1, 2], images=3) + people([9], "val")))
+    assert found["images"].tolist() == [6, 6, 1, 1, 1, 1]
+    assert found["identities"].tolist() == [2, 2, 1, 1, 1, 1]
+    assert found["split"].tolist() == ["train", "train", "val", "val", "test", "test"]
+    assert found["modality"].tolist() == [VISIBLE, INFRARED] * 3
+    assert found["camera"].tolist() == [1, 2] * 3
