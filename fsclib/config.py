@@ -1,0 +1,171 @@
+"""Config: every number of a run in one frozen, strict record.
+
+A notebook's parameters become `Config(**parameters)`. What is not given, or given as "auto", comes from the preset of the scale
+(paper, small, tiny) and of the data set. Unknown names, wrong types and impossible values are refused together, before any work.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from fsclib.strict import AUTO, admissible, checked, nearest, option
+
+DATASETS = ("demo", "sysu", "regdb", "llcm")
+MODULES = ("frequency", "channel", "spatial")
+SCALES = ("paper", "small", "tiny")
+
+SCALE_PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {  # METHOD, section 1, Training
+        "backbone": "resnet50", "pretrained": True, "height": 384, "width": 144, "epochs": 150, "lr": 0.1, "body_lr": 0.01,
+        "warmup": 10, "decay": (20, 80), "validate_every": 5,
+    },
+    "small": {  # a day's work on one modest GPU
+        "backbone": "resnet18", "pretrained": True, "height": 256, "width": 96, "epochs": 60, "lr": 0.1, "body_lr": 0.01,
+        "warmup": 5, "decay": (20, 40), "validate_every": 5,
+    },
+    "tiny": {  # minutes on two cores, from random weights: hence the larger step for the body
+        "backbone": "resnet18", "pretrained": False, "height": 96, "width": 36, "epochs": 10, "lr": 0.1, "body_lr": 0.05,
+        "warmup": 1, "decay": (6, 9), "validate_every": 2,
+    },
+}  # fmt: skip
+DATASET_PRESETS: dict[str, dict[str, Any]] = {
+    "demo": {"scale": "tiny", "stages": 4, "erase_min": 0.02, "erase_max": 0.4, "select_on": "holdout"},
+    "sysu": {"scale": "paper", "stages": 4, "erase_min": 0.2, "erase_max": 0.8, "select_on": "last"},
+    "regdb": {"scale": "paper", "stages": 3, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
+    "llcm": {"scale": "paper", "stages": 4, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
+}
+
+
+class ConfigError(ValueError):
+    """Parameters that cannot be meant: the message lists each with what was found, what was expected and what to do."""
+
+    def __init__(self, problems: Iterable[str]):
+        self.problems = tuple(problems)
+        super().__init__("\n".join(["the parameters cannot be used:", *(f"  {problem}" for problem in self.problems)]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What a run is. Construct with keyword arguments; "auto" stands for the preset's value.
+
+    Errors: ConfigError that names every unknown field (with the nearest valid one), wrong type and impossible value.
+    """
+
+    dataset: str = option("demo", "which data set", choices=DATASETS)
+    data_root: str = option("", "its folder; empty: the usual place below data/", recipe=False)
+    trial: int = option(1, "which of RegDB's ten splits", low=1, high=10)
+    strict: bool = option(True, "refuse a data set with broken files, rather than leave them out and count them")
+    scale: str = option(AUTO, "which preset fills what is auto", choices=SCALES)
+    name: str = option(AUTO, "name of the run's folder below results/<dataset>/", recipe=False)
+
+    network: str = option("fsc", "which network", choices=("fsc", "deen"))
+    modules: tuple[str, ...] = option(
+        MODULES, "FSC-Net's modules that are on, in their order", choices=MODULES
+    )
+    backbone: str = option(AUTO, "which ResNet", choices=("resnet18", "resnet50"))
+    stages: int = option(AUTO, "layers of the trunk", low=3, high=4)
+    pretrained: bool = option(AUTO, "start from ImageNet weights")
+    height: int = option(AUTO, "image height in pixels, a multiple of 32", low=64, high=1024)
+    width: int = option(AUTO, "image width in pixels", low=16, high=1024)
+
+    identities: int = option(6, "P, identities a step", low=2)
+    images: int = option(4, "K, images of an identity and modality a step", low=1)
+    epochs: int = option(AUTO, "training epochs", low=1)
+    lr: float = option(AUTO, "learning rate of neck and classifier", low=0)
+    body_lr: float = option(AUTO, "learning rate of everything else", low=0)
+    warmup: int = option(AUTO, "epochs over which the learning rates rise linearly", low=0)
+    decay: tuple[int, ...] = option(AUTO, "epochs from which the learning rates are divided by ten, once each", low=1)
+    momentum: float = option(0.9, "Nesterov momentum", low=0, high=1)
+    weight_decay: float = option(5e-4, "weight decay", low=0)
+    triplet_margin: float = option(0.3, "margin of the batch-hard triplet loss", low=0)
+    cpm_margin: float = option(0.2, "margin of centre-guided pair mining", low=0)
+    cpm_weight: float = option(0.8, "weight of centre-guided pair mining", low=0)
+    orthogonality_weight: float = option(0.01, "weight of the orthogonality loss (the DEEN paper reports its best at 0.1)", low=0)
+    erase_min: float = option(AUTO, "smallest share of an image that random erasing covers", low=0, high=1)
+    erase_max: float = option(AUTO, "largest share of an image that random erasing covers", low=0, high=1)
+    seed: int = option(0, "seed of everything random", low=0, high=2**31 - 1)
+
+    select_on: str = option(AUTO, "what chooses the best checkpoint", choices=("last", "holdout", "test"))
+    validate_every: int = option(AUTO, "epochs between validations, where select_on asks for any", low=1)
+    precision: str = option(AUTO, "arithmetic of network and gradients", choices=("float32", "bfloat16"))
+    device: str = option(AUTO, "torch device; auto: a GPU if there is one", recipe=False)
+    workers: int = option(0, "processes that decode images; 0: one a core", low=0, recipe=False)
+    resume: bool = option(True, "go on with an unfinished run of this name; False: move it aside and begin anew", recipe=False)
+
+    def __new__(cls, **values: Any):
+        known = [f.name for f in dataclasses.fields(cls)]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            valid = ", ".join(known)
+            raise ConfigError(f"{name}: no such parameter{nearest(name, known)}; valid are {valid}" for name in unknown)
+        return super().__new__(cls)
+
+    def __post_init__(self):
+        types = get_type_hints(type(self))
+        problems = []
+        for f in dataclasses.fields(self):
+            value, problem = checked(f, types[f.name], getattr(self, f.name))
+            object.__setattr__(self, f.name, value)
+            problems += [problem] if problem else []
+        if problems:
+            raise ConfigError(problems)
+        presets = dict(DATASET_PRESETS[self.dataset])
+        if self.scale != AUTO:
+            presets["scale"] = self.scale
+        presets |= SCALE_PRESETS[presets["scale"]]
+        for name, value in presets.items():
+            if getattr(self, name) == AUTO:
+                object.__setattr__(self, name, value)
+        if problems := _contradictions(self):
+            raise ConfigError(problems)
+        if self.data_root:  # relative to where the run was started, which config.json does not know
+            object.__setattr__(self, "data_root", str(Path(self.data_root).expanduser().absolute()))
+        if self.name == AUTO:
+            trial = f"-trial{self.trial}" if self.dataset == "regdb" else ""
+            object.__setattr__(self, "name", f"{self.network}-{self.scale}-seed{self.seed}{trial}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for config.json, every preset filled in."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+
+    def recipe(self) -> dict[str, Any]:
+        """The fields that decide the numbers, without those that only say where and how to run."""
+        return {f.name: self.to_dict()[f.name] for f in dataclasses.fields(self) if f.metadata["recipe"]}
+
+    @classmethod
+    def help(cls) -> str:
+        """One line a parameter: name, default, meaning, admissible values."""
+        return "\n".join(f"{f.name} = {f.default!r}: {f.metadata['help']}{admissible(f)}" for f in dataclasses.fields(cls))
+
+
+def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The fields in which two recipes differ, as "epochs: 5 there, 10 here"."""
+    names = sorted({*found, *wanted})
+    return [f"{n}: {found.get(n)!r} there, {wanted.get(n)!r} here" for n in names if found.get(n) != wanted.get(n)]
+
+
+def _contradictions(config: Config) -> list[str]:
+    """What no field shows alone."""
+    problems = []
+    if config.height % 32:
+        problems.append(
+            f"height: found {config.height}, expected a multiple of 32, so that the position non-local blocks can halve each map"
+        )
+    if len(set(config.modules)) != len(config.modules):
+        problems.append(f"modules: found {config.modules}, expected each at most once")
+    if config.network == "deen" and config.modules != MODULES and config.modules:
+        problems.append(f"modules: found {config.modules} with network 'deen', which has none; leave them out or use network 'fsc'")
+    if list(config.decay) != sorted(set(config.decay)):
+        problems.append(f"decay: found {config.decay}, expected rising epochs")
+    if config.erase_min > config.erase_max:
+        problems.append(f"erase_min: found {config.erase_min}, expected at most erase_max, which is {config.erase_max}")
+    if config.name != AUTO and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", config.name):
+        problems.append(f"name: found {config.name!r}, expected letters, digits, dot, dash and underscore, not a path")
+    if config.trial != 1 and config.dataset != "regdb":
+        problems.append(f"trial: found {config.trial}, expected 1: only RegDB has training splits")
+    if config.device != AUTO and not re.fullmatch(r"cpu|cuda(:\d+)?", config.device):
+        problems.append(f"device: found {config.device!r}, expected auto, cpu, cuda or cuda:N")
+    return problems

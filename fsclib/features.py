@@ -1,0 +1,113 @@
+"""Embeddings of images by a network, and how similar they are.
+
+An image and its mirror image go through the network; per view, pooled features f and neck features b are each L2-normalised, and
+those of image and mirror image are added. similarity = Σ over views of (w_f ⟨f, f'⟩ + w_b ⟨b, b'⟩). METHOD, section 1.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fsclib.data.augment import normalise
+from fsclib.data.images import Images
+from fsclib.data.records import INFRARED, VISIBLE
+from fsclib.files import replacing
+from fsclib.machine import autocast
+from fsclib.models.networks import FSCNet
+from fsclib.progress import progress
+
+WEIGHTINGS = {"equal": (1.0, 1.0), "neck": (0.1, 0.9)}  # of pooled and of neck features; the published programs report both
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What images are compared by: L2-normalised features of each view, side by side, for image and mirror image.
+
+    rows (N,) int64, the records; pool and neck (2, N, V·D) float32, [0] of the image, [1] of its mirror image.
+    """
+
+    rows: np.ndarray
+    pool: Tensor
+    neck: Tensor
+
+    def of(self, rows: np.ndarray, mirror: bool) -> tuple[Tensor, Tensor]:
+        """Pooled and neck features of records `rows`, (len(rows), V·D) each, with the mirror image's added or not."""
+        order = np.argsort(self.rows)
+        found = np.searchsorted(self.rows, rows, sorter=order)
+        place = torch.from_numpy(order[found])
+        return tuple(x[0, place] + x[1, place] if mirror else x[0, place] for x in (self.pool, self.neck))
+
+
+@torch.inference_mode()
+def embed(
+    net: FSCNet,
+    images: Images,
+    rows: np.ndarray,
+    device: torch.device,
+    precision: torch.dtype,
+    *,
+    mirror: bool = True,
+    batch: int = 64,
+) -> Features:
+    """Features of records `rows`, in evaluation mode; the network is given back in the mode it came in.
+
+    With mirror=False the mirror images are not computed, and Features.of may not ask for them.
+    """
+    was_training = net.training
+    net.eval()
+    modality = images.records["modality"].to_numpy()[rows]
+    pool, neck = [], []
+    ordered = np.concatenate([rows[modality == VISIBLE], rows[modality == INFRARED]])
+    with progress(len(rows), "embedding images") as bar:
+        for part in _slices((modality == VISIBLE).sum(), len(rows), batch):
+            chosen = ordered[part]
+            kind = images.records["modality"].iat[chosen[0]]
+            pixels = normalise(torch.from_numpy(images.take(chosen)).to(device)).contiguous(memory_format=torch.channels_last)
+            if mirror:
+                pixels = torch.cat([pixels, pixels.flip(3)])
+            with autocast(device, precision):
+                found = net.embed(pixels, kind)
+            for parts, kept in zip(found, (pool, neck), strict=True):
+                kept.append(F.normalize(parts.float(), dim=2).flatten(1).unflatten(0, (1 + mirror, -1)).cpu())
+            bar.update(len(chosen))
+    net.train(was_training)
+    return Features(ordered, torch.cat(pool, 1), torch.cat(neck, 1))
+
+
+def _slices(visible: int, total: int, batch: int) -> Iterator[slice]:
+    """Slices of at most `batch` rows that do not mix the modalities."""
+    for first, last in ((0, visible), (visible, total)):
+        for start in range(first, last, batch):
+            yield slice(start, min(start + batch, last))
+
+
+def similarity(queries: tuple[Tensor, Tensor], gallery: tuple[Tensor, Tensor], weighting: str = "equal") -> np.ndarray:
+    """(Q, G) float32 from (pool, neck) of both sides, (Q, V·D) and (G, V·D)."""
+    pool, neck = WEIGHTINGS[weighting]
+    return torch.addmm(pool * (queries[0] @ gallery[0].T), queries[1], gallery[1].T, beta=1, alpha=neck).numpy()
+
+
+def write_features(file: Path, features: Features, origin: Mapping[str, str]) -> None:
+    """Keeps features in a safetensors file; `origin` says what they were made from."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {"rows": torch.from_numpy(features.rows), "pool": features.pool, "neck": features.neck}
+    with replacing(file) as part:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, part, dict(origin))
+
+
+def read_features(file: Path, origin: Mapping[str, str]) -> Features | None:
+    """Features kept in the file, or None where there is none, or one of another origin, or one that cannot be read."""
+    try:
+        with safe_open(file, framework="pt") as kept:
+            if kept.metadata() != dict(origin):
+                return None
+            return Features(kept.get_tensor("rows").numpy(), kept.get_tensor("pool"), kept.get_tensor("neck"))
+    except (OSError, SafetensorError):
+        return None

@@ -1,0 +1,74 @@
+"""What a run runs on: its device, its arithmetic, and a description of both for config.json."""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fsclib.config import Config
+from fsclib.strict import AUTO
+
+PACKAGES = ("fsclib", "torch", "torchvision", "numpy", "pandas", "pillow", "safetensors", "papermill")
+
+
+def device_of(config: Config) -> torch.device:
+    """The device that the configuration names; "auto" is a GPU where there is one. ValueError if it is not there."""
+    name = config.device if config.device != AUTO else ("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device: found {name!r}, but torch sees {torch.cuda.device_count()} GPUs here; pass device=cpu or auto")
+    return device
+
+
+def precision_of(config: Config, device: torch.device) -> torch.dtype:
+    """float32 or bfloat16; "auto" is bfloat16 where the device multiplies such matrices in hardware."""
+    if config.precision != AUTO:
+        return getattr(torch, config.precision)
+    if device.type == "cuda":
+        fast = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # newer than the oldest torch that we support
+        fast = capabilities.get("amx_bf16", False)
+    return torch.bfloat16 if fast else torch.float32
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """The context in which a network runs with this precision."""
+    return torch.autocast(device.type, precision, enabled=precision != torch.float32)
+
+
+def environment(device: torch.device, precision: torch.dtype, data_hash: str) -> dict[str, Any]:
+    """What config.json keeps beside the parameters, so that a run can be repeated."""
+    return {
+        "revision": revision(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "precision": str(precision).removeprefix("torch."),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "data_hash": data_hash,
+    }
+
+
+def revision() -> str:
+    """The git revision of the checkout this package runs from, with "+changes" if it has any; "" outside a checkout."""
+
+    def git(*words: str) -> str:
+        answer = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        return answer.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + "+changes" * bool(git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

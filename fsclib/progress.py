@@ -1,0 +1,87 @@
+"""One way to show that something long is going on: a bar where somebody watches, a few printed lines where nobody does.
+
+In a notebook somebody watches if the front end of the running cell could answer `input()`: JupyterLab and VS Code can,
+papermill and nbconvert cannot. Elsewhere somebody watches if standard error is a terminal. The environment variable
+FSCLIB_HEADLESS, 1 or 0, overrules both.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sized
+
+SECONDS_BETWEEN_LINES = 60  # a log that is read afterwards needs to show where a long job stood, not each step
+
+
+def watched() -> bool:
+    """True if a bar that redraws itself reaches a person; in doubt False: a log full of bars is worse than no bar."""
+    if headless := os.environ.get("FSCLIB_HEADLESS"):
+        return headless == "0"
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        return False
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if hasattr(shell, "kernel"):
+        return bool(getattr(shell.kernel, "_allow_stdin", False))
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def progress(work: Iterable | int, description: str, *, shown: bool = True):
+    """Show how far the work is: iterate over the result, or give a total and call `.update(n)`.
+
+    work         what to iterate over, or how many units are to be done
+    description  what is being done, "decoding LLCM"
+    shown        False: no output at all
+
+    The result is tqdm's bar or a `Lines` that does the same with prints; both are context managers with `update(n)`,
+    `set_postfix_str(text)` and `close()`.
+    """
+    iterable, total = (None, work) if isinstance(work, int) else (work, len(work) if isinstance(work, Sized) else None)
+    if shown and watched():
+        from tqdm.auto import tqdm
+
+        return tqdm(iterable, desc=description, total=total, dynamic_ncols=True)
+    return Lines(iterable, description, total, shown)
+
+
+class Lines:
+    """Stands in for a tqdm bar: prints a line at the end, and one a minute before that."""
+
+    def __init__(self, iterable: Iterable | None, description: str, total: int | None, shown: bool = True):
+        self.iterable, self.description, self.total, self.shown = iterable, description, total, shown
+        self.n, self.postfix = 0, ""
+        self.start = self.printed = time.monotonic()
+
+    def __iter__(self) -> Iterator:
+        with self:
+            for item in self.iterable:
+                yield item
+                self.update()
+
+    def update(self, n: int = 1) -> None:
+        self.n += n
+        if time.monotonic() - self.printed > SECONDS_BETWEEN_LINES and self.n != self.total:
+            self._print()
+
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
+        self.postfix = text
+
+    def close(self) -> None:
+        """Print the last line; later calls do nothing."""
+        if self.shown:
+            self._print()
+            self.shown = False
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    def _print(self) -> None:
+        self.printed = time.monotonic()
+        seconds = self.printed - self.start
+        done = f"{self.n}" if self.total in (None, self.n) else f"{self.n} of {self.total}"
+        rate = f", {self.n / seconds:.1f}/s" if seconds > 1 else ""
+        if self.shown:
+            postfix = f", {self.postfix}" if self.postfix else ""
+            print(f"{self.description}: {done} in {seconds:.0f} s{rate}{postfix}", flush=True)

@@ -1,0 +1,180 @@
+"""How well a network finds people: every trial of every protocol, from the embeddings of a split.
+
+Each distinct image is embedded once, however many trials show it, and compared once with each image of the other modality.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fsclib import checkpoint, metrics
+from fsclib.assemble import images_of, network_of
+from fsclib.data import protocols
+from fsclib.data.images import Images
+from fsclib.data.protocols import Protocol
+from fsclib.data.records import INFRARED, VISIBLE, select
+from fsclib.features import WEIGHTINGS, Features, embed, read_features, similarity, write_features
+from fsclib.machine import device_of
+from fsclib.models.networks import FSCNet
+from fsclib.runs import Run, RunError
+
+RANKS = tuple(range(1, metrics.RANKS + 1))
+SHOWN = ["rank1", "rank5", "rank10", "rank20", "map", "minp"]
+
+
+def score(similarities: np.ndarray, records: pd.DataFrame, query: np.ndarray, gallery: np.ndarray, scoring: str) -> metrics.Metrics:
+    """Metrics of a (Q, G) similarity between records under one scoring."""
+    identity, camera = records["identity"].to_numpy(), records["camera"].to_numpy()
+    return metrics.evaluate(similarities, identity[query], identity[gallery], camera[query], camera[gallery], scoring)
+
+
+def evaluate(
+    features: Features,
+    records: pd.DataFrame,
+    chosen: Sequence[Protocol],
+    *,
+    mirrors: Sequence[bool] = (True, False),
+    weightings: Sequence[str] = tuple(WEIGHTINGS),
+) -> pd.DataFrame:
+    """Every trial of the chosen protocols: one row a (protocol, trial, weighting, mirror), all figures in per cent.
+
+    Columns: mode, direction, trial (from 0), weighting, mirror, queries, rank1 … rank20, map, minp.
+    """
+    visible, infrared = (select(records, "test", modality) for modality in (VISIBLE, INFRARED))
+    place = np.full(len(records), -1)
+    place[visible], place[infrared] = np.arange(len(visible)), np.arange(len(infrared))
+    is_visible = (records["modality"] == VISIBLE).to_numpy()
+    rows = []
+    for mirror in mirrors:
+        sides = features.of(visible, mirror), features.of(infrared, mirror)
+        for weighting in weightings:
+            across = similarity(*sides, weighting)  # visible × infrared: every protocol and trial looks up its part
+            for protocol in chosen:
+                for trial in range(protocol.trials):
+                    query, gallery = protocols.query_and_gallery(records, protocol, trial)
+                    flip = not is_visible[query[0]]
+                    part = across[np.ix_(place[gallery], place[query])].T if flip else across[np.ix_(place[query], place[gallery])]
+                    found = score(part, records, query, gallery, protocol.scoring)
+                    rows.append(
+                        {"mode": protocol.mode, "direction": protocol.direction, "trial": trial}
+                        | {"weighting": weighting, "mirror": mirror}
+                        | as_row(found)
+                    )
+    return pd.DataFrame(rows)
+
+
+def as_row(found: metrics.Metrics) -> dict[str, float]:
+    """Metrics as table columns, in per cent."""
+    cmc = {f"rank{rank}": 100 * found.cmc[rank - 1] for rank in RANKS}
+    return {"queries": found.queries} | cmc | {"map": 100 * found.map, "minp": 100 * found.minp}
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation over trials: columns rank1, rank1_std, … for SHOWN; one trial has standard deviation nan."""
+    groups = table.groupby(["mode", "direction", "weighting", "mirror"], sort=False)
+    mean, spread = groups[SHOWN].mean(), groups[SHOWN].std()
+    joined = pd.concat([mean, spread.add_suffix("_std")], axis=1)
+    order = [name for column in SHOWN for name in (column, f"{column}_std")]
+    return joined[order].assign(trials=groups.size()).reset_index()
+
+
+def validate(net: FSCNet, images: Images, device: torch.device, precision: torch.dtype, on: str) -> dict[str, float]:
+    """rank-1, mAP and mINP in per cent, infrared→visible, without mirror images.
+
+    on="holdout": among the held-out training identities; on="test": under the first protocol of the layout, trial 0.
+    """
+    if on == "holdout":
+        query, gallery, scoring = *protocols.held_out(images.records), "regdb"
+    else:
+        protocol = next(p for p in protocols.for_layout(images.dataset.layout) if p.direction == "ir2vis")
+        query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
+        scoring = protocol.scoring
+    features = embed(net, images, np.concatenate([query, gallery]), device, precision, mirror=False)
+    found = score(similarity(features.of(query, False), features.of(gallery, False)), images.records, query, gallery, scoring)
+    return {"val_rank1": 100 * found.cmc[0], "val_map": 100 * found.map, "val_minp": 100 * found.minp}
+
+
+def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = None) -> pd.DataFrame:
+    """Tests the best checkpoint of a run under every protocol of its data set, and completes the run.
+
+    Writes tables/trials, tables/summary, the embeddings and, last, metrics.json. Returns the table of `evaluate`, in which the
+    column `trial` holds RegDB's split. `trial`: the split that the caller means to test; `images`: the run's, if open already.
+    Errors: RunError for another trial of RegDB, whose test identities this model was trained on, or for data that have changed
+    since; CheckpointError without a checkpoint.
+    """
+    config = run.config
+    if trial is not None and trial != config.trial:
+        raise RunError(
+            f"{run.folder} was trained on trial {config.trial} and has seen test identities of trial {trial}; "
+            f"test it on its own, or train one: papermill 02_train.ipynb out.ipynb -p dataset {config.dataset} -p trial {trial}"
+        )
+    images = images or run_images(run)
+    chosen = protocols.for_layout(images.dataset.layout)
+    features = run_features(run, images)
+    table = evaluate(features, images.records, chosen)
+    if images.dataset.layout == "regdb":
+        table["trial"] = config.trial
+    run.save_table(table, "trials")
+    summary = summarise(table)
+    run.save_table(summary, "summary")
+    run.finish(headline(summary) | provenance(run, images))
+    return table
+
+
+def run_images(run: Run) -> Images:
+    """The data set of a run, decoded. RunError if it is not the data that the run was trained on."""
+    images = images_of(run.config)
+    if images.data_hash != run.environment["data_hash"]:
+        raise RunError(
+            f"{images.dataset.root} holds other data than {run.folder} was trained on (hash {images.data_hash} there, "
+            f"{run.environment['data_hash']} here); restore the data set, or train a run of another name on it"
+        )
+    return images
+
+
+def run_network(run: Run, device: torch.device) -> FSCNet:
+    """The network of a run with the weights of its best checkpoint, in evaluation mode."""
+    file = run.checkpoint("best")
+    net = network_of(run.config, checkpoint.state(file)["num_classes"], pretrained=False)
+    checkpoint.read(file, net)
+    return net.to(device, memory_format=torch.channels_last).eval()
+
+
+def run_features(run: Run, images: Images) -> Features:
+    """Features of all test images by the best checkpoint of a run: computed once, then read from the run's folder."""
+    file = run.folder / "embeddings" / "test.safetensors"
+    origin = {"checkpoint": checkpoint.fingerprint(run.checkpoint("best")), "data": images.data_hash}
+    rows = select(images.records, "test")
+    if (kept := read_features(file, origin)) is not None and np.array_equal(np.sort(kept.rows), rows):
+        return kept
+    device = device_of(run.config)
+    found = embed(run_network(run, device), images, rows, device, getattr(torch, run.environment["precision"]))
+    write_features(file, found, origin)
+    return found
+
+
+def headline(summary: pd.DataFrame) -> dict[str, float]:
+    """What stands for a run: means over trials, equal weighting, with mirror images, as "<mode>.<direction>.<figure>"."""
+    chosen = summary[(summary["weighting"] == "equal") & summary["mirror"]]
+    return {
+        ".".join(part for part in (row["mode"], row["direction"], figure) if part): float(row[figure])
+        for _, row in chosen.iterrows()
+        for figure in SHOWN
+    }
+
+
+def provenance(run: Run, images: Images) -> dict[str, Any]:
+    """How the figures of a run came about, and what was left out of the data."""
+    state = checkpoint.state(run.checkpoint("best"))
+    return {
+        "select_on": run.config.select_on,
+        "test_selected": run.config.select_on == "test",
+        "epoch": state["epoch"] + 1,
+        "mirror": True,
+        "weighting": "equal",
+        "skipped": sum(images.skipped.values()),
+        "skipped_by_kind": images.skipped,
+    }

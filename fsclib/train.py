@@ -1,0 +1,198 @@
+"""Training: the loop, its schedule, and going on where it was left off.
+
+SGD with Nesterov momentum; two learning rates, one for neck and classifier and one for the rest; a linear warm-up, then a
+division by ten at each epoch of `decay` (METHOD, section 1, Training). Everything random in an epoch is seeded from (seed, epoch,
+rank), so an interrupted run that goes on from the last checkpoint ends with the weights of an undisturbed one.
+
+From a shell: python -m fsclib.train --dataset llcm --epochs 5
+"""
+
+import ast
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fsclib import checkpoint, losses, retrieval, runs
+from fsclib.assemble import images_of, network_of
+from fsclib.config import Config
+from fsclib.data.augment import Augmentation
+from fsclib.data.batches import batches
+from fsclib.data.images import Images
+from fsclib.data.records import hold_out, select, training_labels
+from fsclib.data.sampler import IdentitySampler
+from fsclib.machine import autocast, device_of, environment, precision_of
+from fsclib.models.networks import FSCNet
+from fsclib.progress import progress
+from fsclib.runs import Run
+
+SHOWN = ("lr", "total", "val_rank1", "val_map")
+CHOSEN_BY = {"holdout": "val_map", "test": "val_rank1"}  # select_on → the column of the log that the best checkpoint maximises
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot go on: says where it stopped and what is kept."""
+
+
+def fit(config: Config) -> Run:
+    """Trains what the configuration says, or goes on with it, tests it, and returns the finished run.
+
+    Errors: DatasetError, RunError, CheckpointError, ValueError before any training; TrainingError when a loss is not finite.
+    """
+    device = device_of(config)
+    precision = precision_of(config, device)
+    images = images_of(config)
+    if config.select_on == "holdout":
+        images = images.with_records(hold_out(images.records, config.seed))
+    run = runs.begin(config, environment(device, precision, images.data_hash))
+    if run.finished:
+        print(f"{run.folder} is complete; nothing to train")
+        return run
+    start = time.monotonic()
+    rows, sampler = training_set(config, images)
+    torch.manual_seed(config.seed)
+    net = network_of(config, len(sampler.labels)).to(device, memory_format=torch.channels_last)
+    optimizer = build_optimizer(net, config)
+    state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": len(sampler.labels), "recipe": config.recipe()}
+    if run.checkpoint("last").exists():
+        state = checkpoint.read(run.checkpoint("last"), net, optimizer)
+        print(f"{run.folder}: going on after epoch {state['epoch'] + 1} of {config.epochs}")
+    for epoch in range(state["epoch"] + 1, config.epochs):
+        set_learning_rates(optimizer, config, epoch)
+        with progress(sampler.steps, f"epoch {epoch + 1}/{config.epochs}") as bar:
+            row = {"epoch": epoch, "lr": optimizer.param_groups[0]["lr"]}
+            steps = training_steps(net, optimizer, config, images.pixels, rows, sampler, epoch, precision)
+            row |= mean_losses(steps, bar, epoch)
+            if config.select_on in CHOSEN_BY and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
+                row |= retrieval.validate(net, images, device, precision, config.select_on)
+            bar.set_postfix_str(", ".join(f"{key} {value:.4g}" for key, value in row.items() if key in SHOWN))
+        run.add_to_log(row)
+        state["epoch"] = epoch
+        if is_best(row, state, config):
+            state |= {"best": row.get(CHOSEN_BY.get(config.select_on, "")), "best_epoch": epoch}
+            checkpoint.write(run.checkpoint("best"), net, None, state)
+        # the last thing of an epoch: a run killed before this line repeats the epoch, one killed after it does not
+        checkpoint.write(run.checkpoint("last"), net, optimizer, state)
+    print(f"trained in {time.monotonic() - start:.0f} s; testing the checkpoint of epoch {state['best_epoch'] + 1}")
+    retrieval.evaluate_run(run, images=images)
+    return run
+
+
+def is_best(row: Mapping[str, float], state: Mapping[str, Any], config: Config) -> bool:
+    """Whether the epoch of this row of the log is the one to keep, going by `select_on`; the earlier of equals stays."""
+    if config.select_on == "last":
+        return row["epoch"] + 1 == config.epochs
+    value = row.get(CHOSEN_BY[config.select_on])
+    return value is not None and (state["best"] is None or value > state["best"])
+
+
+def training_set(config: Config, images: Images) -> tuple[np.ndarray, IdentitySampler]:
+    """Rows of the pixels to train on, (M,), and a sampler over them."""
+    records = images.records
+    # without holding out, SYSU-MM01's own validation identities train as well
+    chosen = select(records, "train" if config.select_on == "holdout" else ("train", "val"))
+    labels = training_labels(records["identity"].to_numpy()[chosen])
+    modalities = records["modality"].to_numpy()[chosen]
+    return images.place[chosen], IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
+
+
+def build_optimizer(net: nn.Module, config: Config) -> torch.optim.SGD:
+    """SGD over two groups: neck and classifier first, then the rest."""
+    head = {id(p) for part in (net.neck, net.classifier) for p in part.parameters()}
+    trained = [p for p in net.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if id(p) in head], "lr": config.lr},
+        {"params": [p for p in trained if id(p) not in head], "lr": config.body_lr},
+    ]
+    return torch.optim.SGD(groups, momentum=config.momentum, nesterov=config.momentum > 0, weight_decay=config.weight_decay)
+
+
+def learning_rate_factor(config: Config, epoch: int) -> float:
+    """(e + 1) / warmup in the first `warmup` epochs, then 1, divided by ten from each epoch of `decay`."""
+    if epoch < config.warmup:
+        return (epoch + 1) / config.warmup
+    return 0.1 ** sum(epoch >= mark for mark in config.decay)
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, config: Config, epoch: int) -> None:
+    """Learning rates of both groups for an epoch, counted from 0."""
+    factor = learning_rate_factor(config, epoch)
+    for group, rate in zip(optimizer.param_groups, (config.lr, config.body_lr), strict=True):
+        group["lr"] = rate * factor
+
+
+def training_steps(
+    net: FSCNet,
+    optimizer: torch.optim.Optimizer,
+    config: Config,
+    pixels: np.ndarray,
+    rows: np.ndarray,
+    sampler: IdentitySampler,
+    epoch: int,
+    precision: torch.dtype,
+) -> Iterator[losses.Parts]:
+    """Takes the steps of an epoch, one at each `next`, and yields the parts of their losses, still on the device."""
+    device = next(net.parameters()).device
+    # one stream of random numbers for augmentation, one for dropout and drop-path
+    seeds = np.random.SeedSequence((config.seed, epoch, 0)).spawn(2)
+    augmentation, dropout = (int(seed.generate_state(1, np.uint64)[0] >> 1) for seed in seeds)
+    torch.manual_seed(dropout)
+    generator = torch.Generator().manual_seed(augmentation)
+    settings = Augmentation(erase_area=(config.erase_min, config.erase_max))
+    weights = losses.LossWeights(
+        cpm=config.cpm_weight,
+        orthogonality=config.orthogonality_weight,
+        triplet_margin=config.triplet_margin,
+        cpm_margin=config.cpm_margin,
+    )
+    visible_rows, infrared_rows, labels = sampler.epoch(epoch)
+    net.train()
+    for visible, infrared, label in batches(pixels, rows[visible_rows], rows[infrared_rows], labels, device, generator, settings):
+        with autocast(device, precision):
+            output = net(visible, infrared)
+        parts = losses.fsc_loss(output, label.repeat(2), weights)
+        optimizer.zero_grad(set_to_none=True)
+        parts.total.backward()
+        optimizer.step()
+        yield losses.Parts(*(part.detach() for part in parts))
+
+
+def mean_losses(steps: Iterator[losses.Parts], bar, epoch: int) -> dict[str, float]:
+    """Runs the steps and averages their losses; the device is waited for once, at the end."""
+    start, seen = time.monotonic(), []
+    for parts in steps:
+        seen.append(torch.stack(parts))
+        bar.update()
+    values: Tensor = torch.stack(seen).cpu()
+    finite = values.isfinite().all(1)
+    if not finite.all():
+        step = int((~finite).nonzero()[0])
+        found = ", ".join(f"{name} {value:.4g}" for name, value in zip(losses.Parts._fields, values[step].tolist(), strict=True))
+        raise TrainingError(
+            f"epoch {epoch + 1}, step {step + 1}: the loss is not finite ({found}). The checkpoint of the epoch before is intact. "
+            "Lower lr and body_lr, or train with precision=float32."
+        )
+    return dict(zip(losses.Parts._fields, values.mean(0).tolist(), strict=True)) | {"seconds": time.monotonic() - start}
+
+
+def main(words: Sequence[str]) -> None:
+    """`--name value` pairs → Config → fit."""
+    if len(words) % 2 or not all(word.startswith("--") for word in words[::2]):
+        sys.exit(f"usage: python -m fsclib.train [--parameter value] …\n{Config.help()}")
+    fit(Config(**{name[2:].replace("-", "_"): literal(value) for name, value in zip(words[::2], words[1::2], strict=True)}))
+
+
+def literal(text: str) -> object:
+    """The Python value that a word writes, or the word itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
