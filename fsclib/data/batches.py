@@ -1,0 +1,53 @@
+"""Batches of an epoch: one thread reads pixels ahead; they are augmented on the device, in the thread that trains."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fsclib.data.augment import Augmentation, augment
+
+AHEAD = 2  # batches in memory beside the one in use: enough to hide a slow read, few enough not to count
+
+
+def batches(
+    pixels: np.ndarray,
+    visible_rows: np.ndarray,
+    infrared_rows: np.ndarray,
+    labels: np.ndarray,
+    device: torch.device | str,
+    generator: torch.Generator,
+    settings: Augmentation,
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Augmented batches, step after step.
+
+    pixels                       uint8 (M, H, W, 3), usually memory-mapped
+    visible_rows, infrared_rows  (S, N) rows of `pixels`
+    labels                       (S, N), of both modalities
+    generator                    on the CPU; advanced here, in the caller's thread, once a step
+
+    Yields visible and infrared images, float32 (N, 3, H, W), and labels, int64 (N,), on the device. An error of the
+    reading thread is raised here; closing the iterator ends the thread.
+    """
+    device = torch.device(device)
+    rows = np.concatenate([visible_rows, infrared_rows], axis=1)
+
+    def read(step: int) -> tuple[Tensor, Tensor]:
+        images = torch.from_numpy(np.take(np.asarray(pixels), rows[step], axis=0))
+        target = torch.tensor(labels[step], dtype=torch.int64)
+        return (images.pin_memory(), target.pin_memory()) if device.type == "cuda" else (images, target)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as reader:
+        try:
+            ahead = deque(reader.submit(read, step) for step in range(min(AHEAD, len(rows))))
+            for step in range(len(rows)):
+                images, target = (tensor.to(device, non_blocking=True) for tensor in ahead.popleft().result())
+                if step + AHEAD < len(rows):
+                    ahead.append(reader.submit(read, step + AHEAD))
+                visible, infrared = augment(images, generator, settings).chunk(2)
+                yield visible, infrared, target
+        finally:
+            reader.shutdown(wait=False, cancel_futures=True)

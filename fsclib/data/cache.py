@@ -1,0 +1,217 @@
+"""Decoded pixels of a data set in one memory-mapped file, built once in parallel and opened in a moment ever after.
+
+    <stem>.json           the index: size, time, hash and complaint of every image file; names its pixel file
+    <stem>.<token>.npy    pixels, uint8 (N, height, width, 3)
+    <stem>.lock           held by the process that builds
+
+Pixels are never changed in place: a build writes a new file, whole, and only then replaces the index. So the index
+always names a complete file, and a process that has the old one mapped keeps it.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fsclib.data.decoding import UNREADABLE, Decoded, read
+from fsclib.data.pixelfile import write_pixels
+from fsclib.data.records import Problem
+from fsclib.files import locked, replacing
+
+FORMAT = 1  # of the index; to be raised whenever the same image would give other pixels
+THREADS = 16  # for work that waits on a disk, perhaps one behind a network
+MEND = "restore it from the data set's archive; until then the image is left out"
+
+
+@dataclass(frozen=True, eq=False)
+class PixelCache:
+    """Pixels of a data set's images, in the order of the paths that were asked for.
+
+    pixels     uint8 (N, height, width, 3), RGB, memory-mapped and read-only; a broken image is black
+    valid      bool (N,), False where the image is broken
+    problems   what is wrong with each broken image
+    data_hash  of all paths and file contents, whatever their order: equal hashes mean equal data
+    """
+
+    pixels: np.memmap
+    valid: np.ndarray
+    problems: tuple[Problem, ...]
+    data_hash: str
+
+
+class _Image(NamedTuple):
+    path: str
+    found: Decoded
+
+
+class _Index(NamedTuple):
+    format: int
+    height: int
+    width: int
+    pixels: str
+    bytes: int
+    data_hash: str
+    images: list[_Image]
+
+
+def open_cache(
+    root: Path,
+    paths: Sequence[str],
+    size: tuple[int, int],
+    cache_dir: Path,
+    *,
+    name: str = "",
+    workers: int = 0,
+    progress: bool = True,
+) -> PixelCache:
+    """Pixels of the images `paths` below `root`, decoded now if they have not been yet or their files have changed.
+
+    size       (height, width) to which images of another size are brought
+    cache_dir  where the files are kept; whatever is in there may be deleted at any time
+    name       of the data set, for file names and messages; by default that of its folder
+    workers    processes to decode with, 0 = one for each usable core
+
+    Broken images are collected, not raised. Raises ValueError for an impossible size or no paths, OSError if the disk
+    is too small.
+    """
+    root, folder = Path(root).absolute(), Path(cache_dir).absolute()
+    paths, (height, width) = list(paths), size
+    if not paths:
+        raise ValueError(f"no images of {root} to cache, expected at least one path")
+    if min(height, width) < 1:
+        raise ValueError(f"size is {height}×{width}, expected a height and a width of at least 1")
+    folder.mkdir(parents=True, exist_ok=True)
+    name = name or root.name
+    # the relative place tells data sets of one name apart, and stays when a checkout is moved with its data and cache
+    place = hashlib.blake2b(os.fsencode(os.path.relpath(root, folder)), digest_size=4).hexdigest()
+    index_file = folder / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', name)}-{height}x{width}-{place}.json"
+
+    with suppress(FileNotFoundError):  # the pixel file, if another process replaces it at this moment
+        if (index := _read_index(index_file, height, width)) and _is_current(index, root, paths):
+            return _open(folder, index)
+    with locked(index_file.with_suffix(".lock"), f"another process is decoding {name}; waiting for it to finish"):
+        index = _read_index(index_file, height, width)
+        if index is None or not _is_current(index, root, paths):
+            description = f"pixels of {name} at {height}×{width}" if progress else ""
+            index = _update(index_file, index, root, paths, (height, width), workers, description)
+        return _open(folder, index)
+
+
+def _open(folder: Path, index: _Index) -> PixelCache:
+    pixels = np.load(folder / index.pixels, mmap_mode="r", allow_pickle=False)
+    broken = ((path, found.reason) for path, found in index.images if found.reason)
+    problems = tuple(Problem(path, None, reason, MEND, "broken image") for path, reason in broken)
+    return PixelCache(pixels, np.array([not found.reason for _, found in index.images]), problems, index.data_hash)
+
+
+def _read_index(index_file: Path, height: int, width: int) -> _Index | None:
+    """None if there is no index, or one that cannot be trusted."""
+    try:
+        index = _Index(**json.loads(index_file.read_text(encoding="utf-8")))
+        size = (index_file.parent / index.pixels).stat().st_size
+        if (index.format, index.height, index.width, index.bytes) != (FORMAT, height, width, size):
+            return None
+        return index._replace(images=[_Image(path, Decoded(*found)) for path, found in index.images])
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _is_current(index: _Index, root: Path, paths: list[str]) -> bool:
+    """True if the index is of these paths in this order, and no file has another size or time than when it was read."""
+    if paths != [path for path, _ in index.images]:
+        return False
+    return _in_threads(_state, root, paths) == [found[:2] for _, found in index.images]
+
+
+def _update(
+    index_file: Path,
+    old: _Index | None,
+    root: Path,
+    paths: list[str],
+    size: tuple[int, int],
+    workers: int,
+    description: str,
+) -> _Index:
+    """Decode what is new or has other content, take the rest over, replace pixels and index. The lock is held."""
+    folder = index_file.parent
+    _remove_leftovers(index_file, old)
+    found, sources = _recognise(old, root, paths)
+    if old and sources == list(range(len(old.images))):  # files were touched, but hold what they held
+        index = old._replace(images=list(map(_Image, paths, found)))
+    else:
+        file = folder / f"{index_file.stem}.{secrets.token_hex(4)}.npy"
+        tasks = [(row, f"{root}/{paths[row]}") for row, source in enumerate(sources) if source is None]
+        known = [(source, row) for row, source in enumerate(sources) if source is not None and not found[row].reason]
+        old_file = folder / old.pixels if old else None
+        decoded = write_pixels(file, (len(paths), *size, 3), tasks, known, old_file, workers, description)
+        images = [_Image(path, decoded.get(row, found[row])) for row, path in enumerate(paths)]
+        index = _Index(FORMAT, *size, file.name, file.stat().st_size, _data_hash(images), images)
+    if index != old:
+        with replacing(index_file) as temporary:
+            temporary.write_text(json.dumps(index._asdict()), encoding="utf-8")
+        _remove_leftovers(index_file, index)
+    return index
+
+
+def _recognise(old: _Index | None, root: Path, paths: list[str]) -> tuple[list[Decoded | None], list[int | None]]:
+    """For each path what is known of it and its row in the old pixels, None and None if it is new or has other content.
+
+    Files are hashed only where size or time has changed.
+    """
+    rows = {path: row for row, (path, _) in enumerate(old.images)} if old else {}
+    sources = [rows.get(path) for path in paths]
+    found = [None if row is None else old.images[row].found for row in sources]
+    states = _in_threads(_state, root, paths)
+    doubtful = [row for row, known in enumerate(found) if known and known[:2] != states[row]]
+    for row, now in zip(doubtful, _in_threads(_fingerprint, root, [paths[row] for row in doubtful]), strict=True):
+        if now.digest == found[row].digest:
+            found[row] = found[row]._replace(size=now.size, mtime=now.mtime)
+        else:
+            found[row] = sources[row] = None
+    return found, sources
+
+
+def _remove_leftovers(index_file: Path, index: _Index | None) -> None:
+    """Remove the pixel files that the index does not name, and what builders that died have left."""
+    keep = {index_file.name, index.pixels if index else "", index_file.with_suffix(".lock").name}
+    for file in index_file.parent.iterdir():
+        if file.name.startswith(f"{index_file.stem}.") and file.name not in keep:
+            file.unlink(missing_ok=True)
+
+
+def _data_hash(images: list[_Image]) -> str:
+    """blake2b over the sorted (path, content hash) pairs."""
+    total = hashlib.blake2b(digest_size=16)
+    for path, digest in sorted({(path, found.digest) for path, found in images}):
+        total.update(os.fsencode(f"{path}\0{digest}\n"))
+    return total.hexdigest()
+
+
+def _state(file: str) -> tuple[int, int]:
+    try:
+        state = os.stat(file)  # noqa: PTH116 -- a Path each would double the time of opening
+    except OSError:
+        return UNREADABLE, UNREADABLE
+    return state.st_size, state.st_mtime_ns
+
+
+def _fingerprint(file: str) -> Decoded:
+    return read(file)[1]
+
+
+def _in_threads(function: Callable, root: Path, paths: list[str]) -> list:
+    """function(path of the file) for each of the paths, in their order."""
+    share = len(paths) // THREADS + 1
+    parts = [paths[start : start + share] for start in range(0, len(paths), share)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        results = pool.map(lambda part: [function(f"{root}/{path}") for path in part], parts)
+        return [result for part in results for result in part]

@@ -1,0 +1,176 @@
+"""Image files → RGB pixels at known places of a file, in this process or in several.
+
+The workers are this very file, run as a program that reads tasks from its standard input and answers on its standard
+output. It needs Pillow alone. Unlike multiprocessing's spawn, nothing imports the caller's main module again (and torch
+with it), a notebook or a script without a main guard can start it, and a worker whose parent was killed sees its input
+end and leaves.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import wait
+from typing import NamedTuple
+
+from PIL import Image
+
+UNREADABLE = -1  # size and modification time of a file that could not be read, so that every opening tries it again
+CHUNK = 32  # images per message to a worker: long against a round trip through a pipe, short against the whole
+FEW = 64  # up to here, decoding is over before workers have started
+
+
+class Decoded(NamedTuple):
+    """What became of a file: bytes, modification time in ns, content hash, why it has no pixels ("" if it has)."""
+
+    size: int
+    mtime: int
+    digest: str
+    reason: str
+
+
+def read(path: str) -> tuple[bytes, Decoded]:
+    """The bytes of a file, and its size, time and 16-byte blake2b hash."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 -- tens of thousands of times
+            state = os.fstat(file.fileno())  # before the bytes: a change in between is then seen at the next opening
+            data = file.read()
+    except OSError as error:
+        return b"", Decoded(UNREADABLE, UNREADABLE, "", f"cannot be read: {error.strerror}")
+    return data, Decoded(state.st_size, state.st_mtime_ns, hashlib.blake2b(data, digest_size=16).hexdigest(), "")
+
+
+def decode(data: bytes, height: int, width: int) -> bytes:
+    """RGB pixels, height·width·3 bytes in row order, resized with Lanczos as the published programs do.
+
+    Raises ValueError, with the reason, for whatever is not an image that can be decoded in full.
+    """
+    if not data:
+        raise ValueError("an empty file, 0 bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                if 0 in image.size:
+                    raise ValueError(f"no pixels, {image.width}×{image.height}")
+                rgb = image.convert("RGB")
+            if rgb.size != (width, height):
+                rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
+            return rgb.tobytes()
+    except MemoryError:  # says something about this machine, not about the file
+        raise
+    except Image.UnidentifiedImageError:
+        raise ValueError(f"not an image, {len(data)} bytes") from None
+    except Exception as error:  # Pillow's readers raise what they stumble over: OSError, SyntaxError, struct.error, …
+        raise ValueError(f"cannot be decoded: {error}") from error
+
+
+class Target(NamedTuple):
+    """Where pixels go: row r of the images, height × width, starts at byte offset + r·height·width·3 of the file."""
+
+    file: str
+    offset: int
+    height: int
+    width: int
+
+    def fill(self, tasks: Sequence[tuple[int, str]]) -> list[Decoded]:
+        """Decode files into their rows; tasks (row, path). Rows of broken files are left as they are.
+
+        Raises OSError if the disk is full.
+        """
+        done = []
+        # written, not mapped: on a full disk a write is an error that can be told, a page fault kills the process
+        with open(self.file, "r+b") as file:  # noqa: PTH123
+            for row, path in tasks:
+                data, found = read(path)
+                if not found.reason:
+                    try:
+                        pixels = decode(data, self.height, self.width)
+                    except ValueError as error:
+                        found = found._replace(reason=str(error))
+                    else:
+                        file.seek(self.offset + row * self.height * self.width * 3)
+                        file.write(pixels)
+                done.append(found)
+        return done
+
+
+def decode_all(
+    tasks: Sequence[tuple[int, str]], target: Target, workers: int = 0
+) -> Iterator[list[tuple[int, Decoded]]]:
+    """Decode files into their rows, chunk by chunk in no particular order.
+
+    tasks    (row, path)
+    workers  processes, 0 = one for each usable core; few images are decoded right here
+
+    Yields what became of each row. Raises OSError if the disk is full, RuntimeError if a worker dies.
+    """
+    chunks = [tasks[start : start + CHUNK] for start in range(0, len(tasks), CHUNK)]
+    if len(tasks) < FEW:
+        for chunk in chunks:
+            yield [(row, found) for (row, _), found in zip(chunk, target.fill(chunk), strict=True)]
+        return
+    command = [sys.executable, "-P", __file__, json.dumps(target)]  # -P: modules beside this one must not shadow others
+    idle = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(min(workers or usable_cores(), len(chunks)))
+    ]
+    busy, processes = {}, tuple(idle)
+    try:
+        while chunks or busy:
+            while chunks and idle:
+                process, chunk = idle.pop(), chunks.pop()
+                with contextlib.suppress(BrokenPipeError):  # a dead worker is told by its empty answer
+                    print(json.dumps(chunk), file=process.stdin, flush=True)
+                busy[process.stdout] = process, chunk
+            for stream in wait(list(busy)):
+                process, chunk = busy.pop(stream)
+                idle.append(process)
+                yield [(row, found) for (row, _), found in zip(chunk, _answer(process, chunk), strict=True)]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def _answer(process: subprocess.Popen, chunk: Sequence[tuple[int, str]]) -> list[Decoded]:
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(
+            f"a decoding process died (exit status {process.wait()}) on files {chunk[0][1]} to {chunk[-1][1]}. "
+            "Start again with workers=1 to find the file, or with fewer workers if the memory was short."
+        )
+    answer = json.loads(line)
+    if isinstance(answer, dict):
+        raise OSError(answer["errno"], answer["strerror"])
+    return [Decoded(*found) for found in answer]
+
+
+def usable_cores() -> int:
+    """Cores this process may run on, which on a shared machine is fewer than it has."""
+    if hasattr(os, "process_cpu_count"):
+        return os.process_cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _serve() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers
+    target = Target(*json.loads(sys.argv[1]))
+    for line in sys.stdin:
+        try:
+            answer = target.fill(json.loads(line))
+        except OSError as error:
+            answer = {"errno": error.errno, "strerror": error.strerror}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        _serve()

@@ -1,0 +1,80 @@
+"""Writes the pixels of many images into one .npy file: some rows taken over from an older file, the others decoded."""
+
+import errno
+import shutil
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from fsclib.data.decoding import Decoded, Target, decode_all
+from fsclib.files import replacing, reserve
+from fsclib.progress import progress
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_pixels(
+    file: Path,
+    shape: tuple[int, int, int, int],
+    tasks: Sequence[tuple[int, str]],
+    known: Sequence[tuple[int, int]] = (),
+    old: Path | None = None,
+    workers: int = 0,
+    description: str = "",
+) -> dict[int, Decoded]:
+    """Write uint8 pixels (N, height, width, 3) to `file`, which is there only when all of them are.
+
+    tasks        (row, path) of the images to decode
+    known        (row in `old`, row in `file`) of pixels to take over; all other rows, and broken images, are black
+    workers      as in `decode_all`
+    description  headlines the progress bar; none if empty
+
+    Returns what became of each decoded row. Raises OSError, and leaves nothing behind, if the disk is too small.
+    """
+    needed, found = int(np.prod(shape)), {}
+    try:
+        free = shutil.disk_usage(file.parent).free
+        if free < needed:
+            raise OSError(errno.ENOSPC, f"only {free / 1e9:.3g} GB are free")
+        with replacing(file) as temporary:
+            offset = _write_header(temporary, shape, needed)
+            chunks = decode_all(tasks, Target(str(temporary), offset, *shape[1:3]), workers)
+            with progress(len(known) + len(tasks), description, shown=bool(description)) as bar, closing(chunks):
+                if known:
+                    _copy_rows(old, temporary, known)
+                    bar.update(len(known))
+                for chunk in chunks:
+                    found.update(chunk)
+                    bar.update(len(chunk))
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        number, height, width, _ = shape
+        raise OSError(
+            errno.ENOSPC,
+            f"{number} images of {height}×{width} need {needed / 1e9:.3g} GB in {file.parent} ({error.strerror}): make "
+            "room there, or set FSCLIB_HOME to a folder on another disk (it holds data, cache and results)",
+        ) from error
+    return found
+
+
+def _write_header(file: Path, shape: tuple[int, ...], needed: int) -> int:
+    """A .npy file of zeros with its room set aside on the disk; returns where its first row begins."""
+    with file.open("wb") as handle:
+        np.lib.format.write_array_header_1_0(handle, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        offset = handle.tell()
+    reserve(file, offset + needed)
+    return offset
+
+
+def _copy_rows(source: Path, target: Path, rows: Sequence[tuple[int, int]]) -> None:
+    old, new = (np.load(file, mmap_mode="r", allow_pickle=False) for file in (source, target))
+    size = old[0].nbytes
+    # read and written, not mapped: mapped pages would count as this process's memory
+    with source.open("rb") as reader, target.open("r+b") as writer:
+        for row_old, row_new in rows:
+            reader.seek(old.offset + row_old * size)
+            writer.seek(new.offset + row_new * size)
+            writer.write(reader.read(size))

@@ -1,0 +1,427 @@
+"""The pixel cache: right pixels, nothing decoded twice, nothing half-made ever served."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fsclib.data import cache as cache_module
+from fsclib.data import decoding, pixelfile
+from fsclib.data.cache import open_cache
+
+SIZE = (24, 10)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder of eight images, of several modes, formats and sizes."""
+    folder = tmp_path / "corpus"
+    write_images(folder, 8)
+    return folder
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Sizes in bytes of the files that were decoded in this process."""
+    calls, decode = [], decoding.decode
+    monkeypatch.setattr(decoding, "decode", lambda data, *size: calls.append(len(data)) or decode(data, *size))
+    return calls
+
+
+def write_images(folder, number, seed=0):
+    source = np.random.default_rng(seed)
+    folder.mkdir(exist_ok=True)
+    for index in range(number):
+        height, width = (24, 10) if index % 3 == 0 else source.integers(6, 40, 2)
+        image = Image.fromarray(source.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        mode, suffix = [("RGB", "png"), ("L", "jpg"), ("P", "png"), ("RGBA", "png"), ("RGB", "bmp")][index % 5]
+        image.convert(mode).save(folder / f"{index:03d}.{suffix}")
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def build(root, paths=None, folder=None, **options):
+    paths = names(root) if paths is None else paths
+    return open_cache(root, paths, SIZE, folder or root.parent / "cache", progress=False, **options)
+
+
+def expected(root, paths):
+    """What the published programs read: Pillow, RGB, Lanczos."""
+    images = [Image.open(root / path).convert("RGB") for path in paths]
+    return np.stack([np.asarray(image.resize(SIZE[::-1], Image.Resampling.LANCZOS)) for image in images])
+
+
+def files(root, *suffixes):
+    found = [path.name for path in (root.parent / "cache").iterdir() if path.suffix != ".lock"]
+    return sorted(name for name in found if not suffixes or name.endswith(suffixes))
+
+
+def run(script, *arguments, expect=0):
+    """Output of a script given on standard input, so that its main module has no file, as in a notebook.
+
+    Returns when the last process that writes to its standard output or error has ended, which may be a child of it.
+    """
+    result = subprocess.run(
+        [sys.executable, "-", *map(str, arguments)],
+        input=textwrap.dedent(script),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == expect, result.stderr
+    return result.stdout
+
+
+# -------------------------------------------------------------------------------------------------------- what is in it
+
+
+def test_pixels_are_what_pillow_gives(root):
+    cache = build(root)
+    np.testing.assert_array_equal(cache.pixels, expected(root, names(root)))
+    assert cache.pixels.dtype == np.uint8
+    assert cache.valid.dtype == bool
+    assert cache.valid.all()
+    assert cache.problems == ()
+
+
+def test_workers_give_the_same_from_a_program_without_a_main_file(tmp_path):
+    root = tmp_path / "corpus"
+    write_images(root, decoding.FEW + 40)
+    (root / "050.jpg").write_bytes(b"broken")
+    script = """
+        import sys
+        from pathlib import Path
+        from fsclib.data.cache import open_cache
+        root = Path(sys.argv[1])
+        paths = sorted(path.name for path in root.iterdir())
+        cache = open_cache(root, paths, (24, 10), root.parent / "cache", workers=2)
+        assert "torch" not in sys.modules
+        print(cache.pixels.shape, [problem.path for problem in cache.problems], cache.data_hash)
+    """
+    output = run(script, root)
+    cache = build(root)
+    good = [path for path in names(root) if path != "050.jpg"]
+    np.testing.assert_array_equal(cache.pixels[cache.valid], expected(root, good))
+    assert not cache.pixels[~cache.valid].any()
+    progress_line, result = output.splitlines()
+    assert progress_line.startswith("pixels of corpus at 24×10: 105 in")
+    assert result == f"(105, 24, 10, 3) ['050.jpg'] {cache.data_hash}"
+
+
+def test_worker_needs_pillow_alone():
+    script = "import sys; import fsclib.data.decoding; print({'torch', 'numpy', 'pandas'} & set(sys.modules))"
+    assert run(script) == "set()\n"
+
+
+def test_broken_images_are_black_and_all_collected(root, monkeypatch):
+    whole = (root / "001.jpg").read_bytes()
+    (root / "truncated.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    (root / "empty.png").write_bytes(b"")
+    (root / "text.png").write_text("no image at all")
+    (root / "pointless.ppm").write_bytes(b"P6 0 0 255\n")
+    (root / "folder.png").mkdir()
+    Image.new("L", (300, 300)).save(root / "bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)  # 300² lies between the warning and the error of Pillow
+    paths = [*names(root), "missing.png"]
+    cache = build(root, paths)
+    broken = {problem.path: problem for problem in cache.problems}
+    assert sorted(broken) == sorted(np.array(paths)[~cache.valid])
+    assert len(broken) == 7
+    assert not cache.pixels[~cache.valid].any()
+    np.testing.assert_array_equal(cache.pixels[cache.valid], expected(root, np.array(paths)[cache.valid]))
+    for path, complaint in {
+        "truncated.jpg": "truncated",
+        "empty.png": "0 bytes",
+        "text.png": "not an image, 15 bytes",
+        "bomb.png": "decompression bomb",
+        "folder.png": "cannot be read",
+        "missing.png": "cannot be read: No such file",
+    }.items():
+        assert complaint in broken[path].found
+        assert broken[path].line is None
+        assert "restore it" in broken[path].mend
+    again = build(root, paths)
+    assert again.problems == cache.problems
+    assert again.data_hash == cache.data_hash
+
+
+def test_a_mended_image_is_taken_in(root):
+    good = (root / "000.png").read_bytes()
+    (root / "000.png").write_bytes(good[:40])
+    (root / "002.png").rename(root / "away")
+    paths = sorted({*names(root), "002.png"} - {"away"})
+    broken = build(root, paths)
+    assert [problem.path for problem in broken.problems] == ["000.png", "002.png"]
+    (root / "000.png").write_bytes(good)
+    (root / "away").rename(root / "002.png")
+    mended = build(root)
+    assert mended.problems == ()
+    assert mended.data_hash != broken.data_hash
+    np.testing.assert_array_equal(mended.pixels, expected(root, names(root)))
+
+
+def test_data_hash_is_of_paths_and_contents_alone(root, tmp_path):
+    cache = build(root)
+    assert build(root, names(root)[::-1]).data_hash == cache.data_hash
+    assert open_cache(root, names(root), (5, 5), tmp_path / "x", progress=False).data_hash == cache.data_hash
+    assert build(root, names(root)[1:]).data_hash != cache.data_hash
+    (root / "000.png").rename(root / "009.png")
+    assert build(root).data_hash != cache.data_hash
+
+
+# -------------------------------------------------------------------------------------------- the second time and later
+
+
+def test_second_opening_decodes_and_reads_nothing(root, decoded, monkeypatch):
+    first = build(root)
+    assert len(decoded) == 8
+    monkeypatch.setattr(cache_module, "read", lambda file: pytest.fail(f"read {file}"))
+    second = build(root)
+    assert len(decoded) == 8
+    assert second.pixels.filename == first.pixels.filename
+    assert isinstance(second.pixels, np.memmap)
+    assert second.pixels.mode == "r"
+    assert not second.pixels.flags.writeable
+    assert second.data_hash == first.data_hash
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the resident memory from /proc")
+def test_neither_building_nor_opening_takes_memory(tmp_path):
+    root = tmp_path / "corpus"
+    write_images(root, 120)
+    script = """
+        import os, sys
+        from pathlib import Path
+        import fsclib.data.cache
+        root, size = Path(sys.argv[1]), (512, 512)
+        paths = sorted(path.name for path in root.iterdir())
+        def resident():
+            return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+        before = resident()
+        cache = fsclib.data.cache.open_cache(root, paths, size, root.parent / "cache", workers=1, progress=False)
+        reordered = fsclib.data.cache.open_cache(root, paths[::-1], size, root.parent / "cache", progress=False)
+        print((resident() - before) / reordered.pixels.nbytes)
+        assert (cache.pixels[7] == reordered.pixels[-8]).all()
+    """
+    assert float(run(script, root)) < 0.1
+
+
+def test_only_changed_content_is_decoded_again(root, decoded):
+    first = build(root)
+    changed = root / "004.bmp"
+    Image.fromarray(255 - np.asarray(Image.open(changed))).save(changed)  # other content of the same length
+    os.utime(changed, ns=(1, 1))
+    decoded.clear()
+    second = build(root)
+    assert decoded == [changed.stat().st_size]
+    assert second.data_hash != first.data_hash
+    np.testing.assert_array_equal(second.pixels, expected(root, names(root)))
+    assert len(files(root)) == 2  # the new pixels and their index
+
+
+def test_touched_files_are_hashed_once_and_change_nothing(root, decoded, monkeypatch):
+    first = build(root)
+    for path in root.iterdir():
+        os.utime(path, ns=(5, 5))
+    decoded.clear()
+    second = build(root)
+    assert decoded == []
+    assert second.data_hash == first.data_hash
+    assert second.pixels.filename == first.pixels.filename
+    monkeypatch.setattr(cache_module, "read", lambda file: pytest.fail(f"read {file} again"))
+    build(root)
+
+
+def test_added_removed_and_reordered_files(root, decoded):
+    first = build(root)
+    before = first.pixels.copy()
+    (root / "003.png").unlink()
+    Image.new("RGB", (9, 9), (200, 10, 30)).save(root / "000a.png")
+    decoded.clear()
+    paths = names(root)[::-1]
+    second = build(root, paths)
+    assert decoded == [(root / "000a.png").stat().st_size]
+    np.testing.assert_array_equal(second.pixels, expected(root, paths))
+    np.testing.assert_array_equal(first.pixels, before)  # who has the old pixels mapped keeps them
+
+
+def test_a_path_asked_for_twice_is_there_twice(root):
+    cache = build(root, ["001.jpg", "000.png", "001.jpg"])
+    np.testing.assert_array_equal(cache.pixels, expected(root, ["001.jpg", "000.png", "001.jpg"]))
+
+
+def test_sizes_and_folders_of_one_name_keep_their_own_files(root, tmp_path, decoded):
+    other = tmp_path / "elsewhere" / "corpus"
+    other.parent.mkdir()
+    write_images(other, 8, seed=1)
+    folder = tmp_path / "cache"
+    build(root)
+    build(other, folder=folder)
+    open_cache(root, names(root), (5, 5), folder, progress=False)
+    decoded.clear()
+    np.testing.assert_array_equal(build(root).pixels, expected(root, names(root)))
+    np.testing.assert_array_equal(build(other, folder=folder).pixels, expected(other, names(other)))
+    assert decoded == []
+
+
+def test_checkout_that_is_moved_with_its_cache_keeps_it(root, decoded):
+    build(root)
+    moved = root.parent.rename(root.parent.with_name("moved"))
+    decoded.clear()
+    build(moved / "corpus")
+    assert decoded == []
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npy"])
+def test_damaged_files_are_made_anew(root, suffix):
+    build(root)
+    (name,) = files(root, suffix)
+    damaged = root.parent / "cache" / name
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    np.testing.assert_array_equal(build(root).pixels, expected(root, names(root)))
+    assert len(files(root)) == 2
+
+
+# ----------------------------------------------------------------------------------------- killed, crowded, or too full
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    import fsclib.data.cache as cache, fsclib.data.decoding as decoding
+    root, place = Path(sys.argv[1]), sys.argv[2]
+    def die(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if place == "decode":
+        decode, calls = decoding.decode, []
+        decoding.decode = lambda *arguments: die() if len(calls) == 3 else calls.append(1) or decode(*arguments)
+    if place == "workers":
+        decoding._answer = die
+    if place == "rename":
+        Path.replace = die
+    if place == "index":
+        cache.json.dumps = die
+    if place == "index rename":
+        replace = Path.replace
+        Path.replace = lambda self, target: die() if ".json" in self.name else replace(self, target)
+    paths = sorted(path.name for path in root.iterdir())
+    cache.open_cache(root, paths, (24, 10), root.parent / "cache", progress=False)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "place"),
+    [("nothing", "decode"), ("nothing", "rename"), ("nothing", "index rename"), ("old", "index")],
+)
+def test_a_killed_build_leaves_no_trace_in_the_next(root, tmp_path, before, place):
+    if before == "old":
+        build(root)
+        for path in root.glob("*.png"):
+            Image.new("RGB", (7, 7), (1, 2, 3)).save(path)
+    run(KILLED, root, place, expect=-signal.SIGKILL)
+    assert len(files(root)) > (2 if before == "old" else 0)  # it died in the middle
+    cache = build(root)
+    undisturbed = build(root, folder=tmp_path / "other")
+    np.testing.assert_array_equal(cache.pixels, undisturbed.pixels)
+    np.testing.assert_array_equal(cache.pixels, expected(root, names(root)))
+    assert cache.data_hash == undisturbed.data_hash
+    assert files(root) == sorted([Path(cache.pixels.filename).name, files(root, ".json")[0]])
+
+
+def test_workers_of_a_killed_build_end_by_themselves(tmp_path):
+    root = tmp_path / "corpus"
+    write_images(root, 2 * decoding.FEW)
+    run(KILLED, root, "workers", expect=-signal.SIGKILL)  # returns when they have
+    assert len(files(root, ".part")) == 1
+    np.testing.assert_array_equal(build(root, workers=2).pixels, expected(root, names(root)))
+    assert files(root, ".part") == []
+
+
+def test_of_two_builders_one_builds_and_the_other_waits(root):
+    first = """
+        import sys
+        from pathlib import Path
+        import fsclib.data.cache as cache, fsclib.data.decoding as decoding
+        root, decode = Path(sys.argv[1]), decoding.decode
+        def slow(*arguments):
+            print("building", flush=True)
+            sys.stdin.readline()
+            decoding.decode = decode
+            return decode(*arguments)
+        decoding.decode = slow
+        paths = sorted(path.name for path in root.iterdir())
+        cache.open_cache(root, paths, (24, 10), root.parent / "cache", progress=False)
+    """
+    second = first.replace("sys.stdin.readline()", "raise SystemExit('decoded a second time')")
+
+    def start(script):
+        command = [sys.executable, "-c", textwrap.dedent(script), str(root)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    builder = start(first)
+    assert builder.stdout.readline() == "building\n"
+    waiter = start(second)
+    assert waiter.stdout.readline() == "another process is decoding corpus; waiting for it to finish\n"
+    assert waiter.poll() is None
+    builder.communicate("go on\n", timeout=60)
+    assert waiter.communicate(timeout=60) == ("", None)
+    assert (builder.returncode, waiter.returncode) == (0, 0)
+    np.testing.assert_array_equal(build(root).pixels, expected(root, names(root)))
+    assert len(files(root)) == 2
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_written(root, monkeypatch):
+    usage = pixelfile.shutil.disk_usage(root)._replace(free=1000)
+    monkeypatch.setattr(pixelfile.shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(OSError, match=r"8 images of 24×10 need 5.76e-06 GB in .*only 1e-06 GB are free.*FSCLIB_HOME"):
+        build(root)
+    assert files(root) == []
+
+
+@pytest.mark.parametrize(("reserved", "number"), [(True, 8), (False, decoding.FEW + 40)])
+def test_a_disk_that_fills_up_leaves_nothing_half_made(tmp_path, reserved, number):
+    root = tmp_path / "corpus"
+    write_images(root, number)
+    script = """
+        import resource, sys
+        from pathlib import Path
+        import fsclib.data.pixelfile as pixelfile
+        from fsclib.data.cache import open_cache
+        root = Path(sys.argv[1])
+        if sys.argv[2] == "False":
+            pixelfile.reserve = lambda file, size: None
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))  # a file beyond that is refused as on a full disk
+        try:
+            paths = sorted(path.name for path in root.iterdir())
+            open_cache(root, paths, (24, 10), root.parent / "cache", progress=False, workers=2)
+        except OSError as error:
+            print(error)
+    """
+    output = run(script, root, reserved)
+    assert f"{number} images of 24×10 need" in output
+    assert "FSCLIB_HOME" in output
+    assert files(root) == []
+    assert build(root).valid.all()
+
+
+def test_dead_workers_are_told(tmp_path, monkeypatch):
+    root = tmp_path / "corpus"
+    write_images(root, decoding.FEW)
+    monkeypatch.setattr(sys, "executable", "false")
+    with pytest.raises(RuntimeError, match=r"a decoding process died \(exit status 1\) on files .*corpus/0"):
+        build(root)
+    assert files(root) == []
+
+
+def test_impossible_requests_are_refused(root):
+    with pytest.raises(ValueError, match="at least one path"):
+        build(root, [])
+    with pytest.raises(ValueError, match="size is 0×10"):
+        open_cache(root, names(root), (0, 10), root.parent / "cache")
