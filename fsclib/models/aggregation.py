@@ -49,8 +49,11 @@ class PositionNonLocal(nn.Module):
     The published program gives g, φ and θ low/2 channels but reshapes them to `low` channels: each channel's row-major map is
     cut into an upper and a lower half that stand as channels of their own, and m = n_low / 2 positions remain. METHOD writes A
     over whole maps (n_high × n_low); the reference numbers agree with the halves alone, so the halves are what is computed.
-    Without a softmax the product re-associates, y = ((g φᵀ) / m) θ, through a low×low matrix instead of an n×n one.
+    Without a softmax the product re-associates, y = ((g φᵀ) / m) θ, through a low×low matrix instead of an n×n one;
+    `published_order` takes the long way, which rounds as the published program does (official.use_published_order).
     """
+
+    published_order = False
 
     def __init__(self, high: int, low: int):
         super().__init__()
@@ -61,9 +64,12 @@ class PositionNonLocal(nn.Module):
 
     def forward(self, high: Tensor, low: Tensor) -> Tensor:
         g, phi, theta = (halves(x) for x in (self.g(low), self.phi(low), self.theta(high)))  # (B, low, m), …, (B, low, n_high/2)
-        summary = g @ phi.transpose(1, 2) / g.shape[2]  # (B, low, low)
-        mixed = (summary @ theta).reshape(len(high), -1, *high.shape[2:])  # (B, low/2, H, W)
-        return self.project(mixed) + high
+        if self.published_order:
+            attention = theta.transpose(1, 2) @ phi / phi.shape[2]  # (B, n_high/2, m)
+            mixed = (attention @ g.transpose(1, 2)).transpose(1, 2)
+        else:
+            mixed = (g @ phi.transpose(1, 2) / phi.shape[2]) @ theta  # (B, low, low) @ (B, low, n_high/2)
+        return self.project(mixed.reshape(len(high), -1, *high.shape[2:])) + high  # (B, low/2, H, W) inside
 
 
 class MultistageFeatureAggregation(nn.Module):

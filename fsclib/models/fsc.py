@@ -18,8 +18,10 @@ class FrequencySemanticAttention(nn.Module):
 
     The gates look at the mean and the maximum of each part over the half plane of rfft2. The gated spectrum needs no inverse
     transform: the real part belongs to the even part of the map, the imaginary part to the odd one (METHOD, identity 1), so
-    out = ½(w_R + w_I)·x + ½(w_R − w_I)·x̃.
+    out = ½(w_R + w_I)·x + ½(w_R − w_I)·x̃. `published_order` transforms back instead (official.use_published_order).
     """
+
+    published_order = False
 
     def __init__(self, channels: int, reduction: int = 16):
         super().__init__()
@@ -28,17 +30,25 @@ class FrequencySemanticAttention(nn.Module):
             nn.Linear(channels, channels // reduction), nn.ReLU(), nn.Linear(channels // reduction, channels), nn.Sigmoid()
         )
 
-    def gates(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, c, H, W) → w_R, w_I, each (B, c) in (0, 1)."""
+    def spectrum(self, features: Tensor) -> Tensor:
+        """(B, c, H, W) → real and imaginary part of rfft2, (B, c, H, W//2+1, 2), at least float32."""
         with torch.autocast(features.device.type, enabled=False):  # rfft2 has no half-precision kernel
-            spectrum = torch.view_as_real(torch.fft.rfft2(features.float(), norm="ortho"))  # (B, c, H, W//2+1, 2)
-            summary = torch.cat([spectrum.mean((2, 3)), spectrum.amax((2, 3))], 1)  # (B, 2c, 2)
+            full = features.to(torch.promote_types(features.dtype, torch.float32))
+            return torch.view_as_real(torch.fft.rfft2(full, norm="ortho"))
+
+    def gates(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        """`spectrum` of a map → w_R, w_I, each (B, c) in (0, 1)."""
+        summary = torch.cat([spectrum.mean((2, 3)), spectrum.amax((2, 3))], 1)  # (B, 2c, 2)
         semantic = F.conv1d(summary, self.reduce.weight.flatten(2), self.reduce.bias)  # (B, c, 2)
         real, imaginary = self.gate(semantic.transpose(1, 2)).unbind(1)
         return real, imaginary
 
     def forward(self, features: Tensor) -> Tensor:
-        real, imaginary = (gate[:, :, None, None] for gate in self.gates(features))
+        spectrum = self.spectrum(features)
+        real, imaginary = (gate[:, :, None, None] for gate in self.gates(spectrum))
+        if self.published_order:
+            gated = torch.complex(real * spectrum[..., 0], imaginary * spectrum[..., 1])
+            return torch.fft.irfft2(gated, s=features.shape[2:], norm="ortho")
         same, opposite = (real + imaginary) / 2, (real - imaginary) / 2
         return same.to(features.dtype) * features + opposite.to(features.dtype) * mirrored(features)
 

@@ -68,7 +68,7 @@ class FSCNet(nn.Module):
         for layer, aggregate in zip(self.layers, self.aggregations, strict=False):  # the last layer has no aggregation
             low = aggregate(layer(low), low)
         maps = self.layers[-1](self.dropout(self.expansion(low)))  # (V·B, D, h, w)
-        return maps.mean((2, 3), dtype=torch.float32)
+        return maps.mean((2, 3), dtype=torch.promote_types(maps.dtype, torch.float32))
 
     def _neck(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):

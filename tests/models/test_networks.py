@@ -1,0 +1,225 @@
+"""Names, shapes and initial values of the networks, and what is refused."""
+
+import itertools
+import pickle
+from urllib.error import URLError
+
+import pytest
+import torch
+from torch import nn
+
+from fsclib.models import backbone
+from fsclib.models.networks import build_model
+from fsclib.models.official import DEAD, load_official, place, read_official
+
+MODULES = ("frequency", "channel", "spatial")
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return build_model("fsc", 7, backbone="resnet18")
+
+
+@pytest.mark.parametrize(("stages", "size"), [(4, 512), (3, 256)])
+@pytest.mark.parametrize("name", ["fsc", "deen"])
+def test_shapes(name, stages, size):
+    net = build_model(name, 7, stages=stages, backbone="resnet18")
+    output = net.train()(torch.randn(4, 3, 64, 32), torch.randn(4, 3, 64, 32))
+    assert output.features.shape == (3, 8, size)
+    assert output.logits.shape == (3, 8, 7)
+    embedding = net.eval().embed(torch.randn(5, 3, 64, 32), "infrared")
+    assert embedding.pool.shape == embedding.neck.shape == (5, 3, size)
+
+
+@pytest.mark.parametrize(("stages", "size"), [(4, 2048), (3, 1024)])
+def test_embedding_sizes_of_resnet50(stages, size):
+    net = build_model("fsc", 7, stages=stages).eval()
+    assert net.embed(torch.randn(1, 3, 64, 32), "visible").pool.shape == (1, 3, size)
+
+
+def test_every_combination_of_modules_builds_and_none_is_deen():
+    for number in range(4):
+        for modules in itertools.combinations(MODULES, number):
+            net = build_model("fsc", 7, modules=modules, backbone="resnet18")
+            assert tuple(net.expansion.branches[0].steps) == modules
+    deen = build_model("deen", 7, backbone="resnet18").state_dict()
+    plain = build_model("fsc", 7, modules=(), backbone="resnet18").state_dict()
+    assert {name: value.shape for name, value in deen.items()} == {name: value.shape for name, value in plain.items()}
+
+
+def test_rows_of_training_are_visible_then_infrared_and_the_stems_differ(net):
+    net.eval()
+    visible, infrared = torch.randn(2, 3, 64, 32), torch.randn(2, 3, 64, 32)
+    with torch.inference_mode():
+        features = net(visible, infrared).features
+        for modality, images, rows in (("visible", visible, slice(0, 2)), ("infrared", infrared, slice(2, 4))):
+            torch.testing.assert_close(net.embed(images, modality).pool.transpose(0, 1), features[:, rows], rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(net.embed(visible, "visible").pool, net.embed(visible, "infrared").pool, rtol=1e-2)
+
+
+def test_an_image_has_the_same_embedding_in_any_batch(net):
+    images = torch.randn(4, 3, 64, 32)
+    with torch.inference_mode():
+        together, alone = net.eval().embed(images, "visible"), net.embed(images[2:3], "visible")
+    torch.testing.assert_close(together.neck[2:3], alone.neck, rtol=1e-4, atol=1e-5)
+
+
+def test_memory_format_does_not_change_the_function(net):
+    images = torch.randn(2, 3, 64, 32)
+    with torch.inference_mode():
+        expected = net.eval().embed(images, "visible").pool
+        last = net.to(memory_format=torch.channels_last)
+        found = last.embed(images.contiguous(memory_format=torch.channels_last), "visible").pool
+    net.to(memory_format=torch.contiguous_format)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_initial_values():
+    torch.manual_seed(0)
+    net = build_model("fsc", 4000, backbone="resnet18")
+    assert net.classifier.bias is None
+    assert net.classifier.weight.std().item() == pytest.approx(0.001, rel=0.02)
+    assert (net.neck.bias == 0).all()
+    assert not net.neck.bias.requires_grad
+    assert net.neck.weight.mean().item() == pytest.approx(1, abs=0.005)
+    assert net.neck.weight.std().item() == pytest.approx(0.01, rel=0.2)
+    for conv in net.expansion.dilated:
+        assert conv.weight.std().item() == pytest.approx((2 / (256 * 9)) ** 0.5, rel=0.02)
+    for aggregate in net.aggregations:
+        for half in (aggregate.channel, aggregate.position):
+            assert (half.project[1].weight == 0).all()
+
+
+def test_layer4_keeps_its_size_and_layer3_does_not():
+    for name in ("resnet18", "resnet50"):
+        _, _, layers, _ = backbone.build_backbone(name, 4, pretrained=False)
+        strides = [max(m.stride[0] for m in layer.modules() if isinstance(m, nn.Conv2d)) for layer in layers]
+        assert strides == [1, 2, 2, 1]
+
+
+def test_wrong_names_are_refused():
+    with pytest.raises(ValueError, match=r"network: found 'fcs', expected one of fsc, deen"):
+        build_model("fcs", 7)
+    with pytest.raises(ValueError, match=r"backbone: found 'resnet34', expected one of resnet18, resnet50"):
+        build_model("fsc", 7, backbone="resnet34")
+    with pytest.raises(ValueError, match="stages: found 5, expected 3"):
+        build_model("fsc", 7, stages=5)
+    with pytest.raises(ValueError, match="modality: found 'thermal', expected one of visible, infrared"):
+        build_model("fsc", 7, backbone="resnet18").embed(torch.zeros(1, 3, 64, 32), "thermal")
+
+
+def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_path):
+    def offline(*args, **kwargs):
+        raise URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    with pytest.raises(FileNotFoundError) as error:
+        build_model("fsc", 7, backbone="resnet18", pretrained=True)
+    for part in ("resnet18-f37072fd.pth", str(tmp_path / "checkpoints"), "pretrained=False", "https://download.pytorch.org"):
+        assert part in str(error.value)
+
+
+def test_imagenet_weights_on_disk_go_into_both_stems_and_the_trunk(monkeypatch, tmp_path):
+    torch.manual_seed(3)
+    donor = backbone.BACKBONES["resnet18"][0](weights=None)
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(donor.state_dict(), tmp_path / "checkpoints" / "resnet18-f37072fd.pth")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    net = build_model("fsc", 7, backbone="resnet18", pretrained=True)
+    for stem in (net.visible_stem, net.infrared_stem):
+        assert torch.equal(stem.conv.weight, donor.conv1.weight)
+    assert net.visible_stem.conv.weight is not net.infrared_stem.conv.weight
+    assert torch.equal(net.layers[3][1].conv2.weight, donor.layer4[1].conv2.weight)
+
+
+def published(net, stages: int) -> dict[str, torch.Tensor]:
+    """A checkpoint as the published programs would save this network: their names, and dead entries beside."""
+    quarter, own = net.expansion.dilated[0].out_channels // 2, net.state_dict()
+    state = {}
+    for name in candidate_names():
+        target = place(name, quarter)
+        if target is not None and target.name in own:
+            state[name] = own[target.name] if target.rows is None else own[target.name][target.rows]
+    dead = ["visible_module.visible.layer1.0.conv1.weight", "thermal_module.thermal.fc.bias", "base_resnet.base.conv1.weight"]
+    dead += ["base_resnet.base.layer4.0.conv1.weight"] * (stages == 3)
+    return state | {name: torch.zeros(3) for name in dead}
+
+
+def candidate_names() -> list[str]:
+    """Published names for ResNet-18, by turning the rules of `place` round where they are one to one."""
+    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    both = ("weight", "bias")
+    names = ["classifier.weight", *(f"bottleneck.{n}" for n in norm)]
+    for stem in ("visible_module.visible", "thermal_module.thermal"):
+        names += [f"{stem}.conv1.weight", *(f"{stem}.bn1.{n}" for n in norm)]
+    for layer, block in itertools.product(range(1, 5), range(2)):
+        prefix = f"base_resnet.base.layer{layer}.{block}"
+        names += [f"{prefix}.conv{i}.weight" for i in (1, 2)] + [f"{prefix}.bn{i}.{n}" for i in (1, 2) for n in norm]
+        names += [f"{prefix}.downsample.0.weight", *(f"{prefix}.downsample.1.{n}" for n in norm)]
+    for mfa, half in itertools.product(range(1, 4), ("CNL", "PNL")):
+        names += [f"MFA{mfa}.{half}.{part}.{n}" for part in ("g", "theta", "phi", "W.0") for n in both]
+        names += [f"MFA{mfa}.{half}.W.1.{n}" for n in norm]
+    for k in (1, 2):
+        names += [f"DEE.FC{k}{d}.weight" for d in (1, 2, 3)] + [f"DEE.FC{k}.{n}" for n in both]
+        names += [f"DEE.freq_attn{k}.{part}.{n}" for part in ("conv_reduce", "mlp.0", "mlp.2") for n in both]
+        names += [f"DEE.gate{k}.{part}.{n}" for part in ("norm", "fc1", "conv", "fc2") for n in both]
+        names += [f"DEE.spitial{k}.conv.{n}" for n in both] + [f"DEE.spitial{k}.norm.{n}" for n in norm]
+    return names
+
+
+def test_a_published_checkpoint_fills_every_entry_and_dead_parts_are_ignored(net):
+    state = published(net, 4)
+    assert any(DEAD.match(name) for name in state)
+    other = build_model("fsc", 7, backbone="resnet18")
+    load_official(other, {f"module.{name}": value for name, value in state.items()})
+    for name, value in net.state_dict().items():
+        assert torch.equal(other.state_dict()[name], value), name
+
+
+def test_layer4_is_dead_with_three_stages_only(net):
+    source, target = (build_model("fsc", 7, stages=3, backbone="resnet18") for _ in range(2))
+    load_official(target, published(source, 3))
+    assert torch.equal(target.expansion.dilated[2].weight, source.expansion.dilated[2].weight)
+    with pytest.raises(ValueError, match=r"base_resnet\.base\.layer4\.9\.conv1\.weight: unknown"):
+        load_official(net, published(net, 4) | {"base_resnet.base.layer4.9.conv1.weight": torch.zeros(1)})
+
+
+def test_everything_unknown_missing_or_misshapen_is_listed_and_nothing_is_copied(net):
+    state = published(net, 4)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    del state["MFA2.PNL.W.0.bias"], state["DEE.FC21.weight"]
+    wrong = {"classifier.weight": torch.zeros(9, 512), "DEE.attention.weight": torch.zeros(1), "bottleneck.bias": torch.ones(512)}
+    with pytest.raises(ValueError, match="does not fit this network") as error:
+        load_official(net, state | wrong)
+    for part in (
+        "aggregations.1.position.project.0.bias: not in the checkpoint",
+        "expansion.dilated.0.weight: not in the checkpoint",
+        "classifier.weight: found shape (9, 512), expected (7, 512)",
+        "DEE.attention.weight: unknown",
+    ):
+        assert part in str(error.value)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+class Bomb:
+    """Unpickling this would write a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_reading_a_published_file_runs_none_of_its_code(tmp_path):
+    torch.save({"net": {"classifier.weight": torch.ones(2)}, "epoch": 3}, tmp_path / "good.t")
+    assert read_official(tmp_path / "good.t")["classifier.weight"].tolist() == [1, 1]
+    torch.save({"net": Bomb(tmp_path / "harm")}, tmp_path / "bomb.t")
+    (tmp_path / "plain.t").write_bytes(pickle.dumps(Bomb(tmp_path / "harm")))
+    (tmp_path / "text.t").write_text("no checkpoint")
+    for name in ("bomb.t", "plain.t", "text.t"):
+        with pytest.raises(ValueError, match="not a checkpoint of tensors"):
+            read_official(tmp_path / name)
+    assert not (tmp_path / "harm").exists()
