@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from fsclib.files import replacing
 
 NETWORK, OPTIMIZER = "network.", "optimizer."
-FORMAT = "1"
+FORMAT = "fsclib checkpoint 1"  # the one entry of the header: of several, safetensors would shuffle the order from file to file
+SHOWN = 50  # entries of another network that an error lists
 
 
 class CheckpointError(RuntimeError):
@@ -31,13 +32,13 @@ def write(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None, s
     Errors: CheckpointError when the disk is full or the folder not writable.
     """
     tensors = {NETWORK + name: value for name, value in net.state_dict().items()}
-    header = {"format": FORMAT, "state": json.dumps(dict(state))}
+    header: dict[str, Any] = {"state": dict(state)}
     if optimizer is not None:
         own = optimizer.state_dict()
-        header["groups"] = json.dumps(own["param_groups"])
+        header["groups"] = own["param_groups"]
         for index, entries in own["state"].items():
             tensors |= {f"{OPTIMIZER}{index}.{name}": v for name, v in entries.items() if isinstance(v, Tensor)}
-    content = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, header)
+    content = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, {FORMAT: json.dumps(header)})
     try:
         with replacing(path) as temporary, temporary.open("wb") as file:
             file.write(content)
@@ -65,24 +66,17 @@ def read(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None = N
         if name in network and network[name].shape != value.shape
     ]
     if wrong:
-        shown = "\n  ".join([*wrong[:20], *([f"… and {len(wrong) - 20} more"] if len(wrong) > 20 else [])])
-        raise CheckpointError(f"{path}: a checkpoint of another network:\n  {shown}")
+        listed = "\n  ".join([*wrong[:SHOWN], *([f"… and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else [])])
+        raise CheckpointError(f"{path}: a checkpoint of another network:\n  {listed}")
     if optimizer is not None:
-        if "groups" not in header:
-            raise CheckpointError(f"{path}: holds no optimiser; go on from last.safetensors instead")
-        entries: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith(OPTIMIZER):
-                index, key = name.removeprefix(OPTIMIZER).split(".", 1)
-                entries.setdefault(int(index), {})[key] = value
-        optimizer.load_state_dict({"state": entries, "param_groups": json.loads(header["groups"])})
+        optimizer.load_state_dict(_optimizer_state(path, header, tensors, optimizer))
     net.load_state_dict(network)
-    return json.loads(header["state"])
+    return header["state"]
 
 
 def state(path: Path) -> dict[str, Any]:
     """The `state` of a checkpoint, without its tensors."""
-    return json.loads(_content(path, tensors=False)[0]["state"])
+    return _content(path, tensors=False)[0]["state"]
 
 
 def fingerprint(path: Path) -> str:
@@ -93,19 +87,44 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
 
+def _optimizer_state(
+    path: Path, header: Mapping[str, Any], tensors: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
+) -> dict[str, Any]:
+    """What `optimizer.load_state_dict` takes, each tensor in the memory format of its parameter."""
+    if "groups" not in header:
+        raise CheckpointError(f"{path}: holds no optimiser; go on from last.safetensors instead")
+    found, expected = ([len(group["params"]) for group in many] for many in (header["groups"], optimizer.param_groups))
+    if found != expected:
+        raise CheckpointError(f"{path}: found an optimiser with groups of {found} parameters, expected {expected}")
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    entries: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith(OPTIMIZER):
+            index, key = name.removeprefix(OPTIMIZER).split(".", 1)
+            parameter = parameters[int(index)]
+            if value.ndim and value.shape != parameter.shape:
+                expected = tuple(parameter.shape)
+                raise CheckpointError(f"{path}: {name}: found shape {tuple(value.shape)}, expected {expected}")
+            if value.ndim:  # the file does not keep memory formats, and steps over mixed ones are slower
+                value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+            entries.setdefault(int(index), {})[key] = value
+    return {"state": entries, "param_groups": header["groups"]}
+
+
 def _missing(path: Path) -> str:
     return f"{path}: no such checkpoint; train the run first (notebook 02_train, or python -m fsclib.train)"
 
 
-def _content(path: Path, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _content(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not path.exists():
         raise CheckpointError(_missing(path))
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            entries = file.metadata() or {}
             content = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+        header = json.loads(entries.get(FORMAT, "null"))
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: not a readable checkpoint ({error}); delete it to begin the run anew") from error
-    if header.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: found format {header.get('format')!r}, expected {FORMAT!r}; written by another program?")
+    if header is None:
+        raise CheckpointError(f"{path}: found header entries {sorted(entries)}, expected {FORMAT!r}; written by another program?")
     return header, content

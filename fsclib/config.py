@@ -5,13 +5,14 @@ A notebook's parameters become `Config(**parameters)`. What is not given, or giv
 """
 
 import dataclasses
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from fsclib.strict import AUTO, admissible, checked, nearest, option
+from fsclib.strict import AUTO, admissible, checked, nearest, option, shown
 
 DATASETS = ("demo", "sysu", "regdb", "llcm")
 MODULES = ("frequency", "channel", "spatial")
@@ -44,7 +45,10 @@ class ConfigError(ValueError):
 
     def __init__(self, problems: Iterable[str]):
         self.problems = tuple(problems)
-        super().__init__("\n".join(["the parameters cannot be used:", *(f"  {problem}" for problem in self.problems)]))
+        super().__init__(self.problems)  # so that it survives the way back from another process
+
+    def __str__(self) -> str:
+        return "\n".join(["the parameters cannot be used:", *(f"  {problem}" for problem in self.problems)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,22 +66,22 @@ class Config:
     name: str = option(AUTO, "name of the run's folder below results/<dataset>/", recipe=False)
 
     network: str = option("fsc", "which network", choices=("fsc", "deen"))
-    modules: tuple[str, ...] = option(
-        MODULES, "FSC-Net's modules that are on, in their order", choices=MODULES
-    )
+    modules: tuple[str, ...] = option(AUTO, "FSC-Net's modules that are on, in their order; auto: all", choices=MODULES)
     backbone: str = option(AUTO, "which ResNet", choices=("resnet18", "resnet50"))
     stages: int = option(AUTO, "layers of the trunk", low=3, high=4)
     pretrained: bool = option(AUTO, "start from ImageNet weights")
     height: int = option(AUTO, "image height in pixels, a multiple of 32", low=64, high=1024)
     width: int = option(AUTO, "image width in pixels", low=16, high=1024)
 
-    identities: int = option(6, "P, identities a step", low=2)
-    images: int = option(4, "K, images of an identity and modality a step", low=1)
-    epochs: int = option(AUTO, "training epochs", low=1)
+    identities: int = option(6, "P, identities a step", low=2, high=1000)
+    images: int = option(4, "K, images of an identity and modality a step", low=1, high=1000)
+    epochs: int = option(AUTO, "training epochs", low=1, high=10_000)
     lr: float = option(AUTO, "learning rate of neck and classifier", low=0)
     body_lr: float = option(AUTO, "learning rate of everything else", low=0)
-    warmup: int = option(AUTO, "epochs over which the learning rates rise linearly", low=0)
-    decay: tuple[int, ...] = option(AUTO, "epochs from which the learning rates are divided by ten, once each", low=1)
+    warmup: int = option(AUTO, "epochs over which the learning rates rise linearly", low=0, high=10_000)
+    decay: tuple[int, ...] = option(
+        AUTO, "epochs from which the learning rates are divided by ten, once each", low=1, high=10_000
+    )
     momentum: float = option(0.9, "Nesterov momentum", low=0, high=1)
     weight_decay: float = option(5e-4, "weight decay", low=0)
     triplet_margin: float = option(0.3, "margin of the batch-hard triplet loss", low=0)
@@ -89,40 +93,47 @@ class Config:
     seed: int = option(0, "seed of everything random", low=0, high=2**31 - 1)
 
     select_on: str = option(AUTO, "what chooses the best checkpoint", choices=("last", "holdout", "test"))
-    validate_every: int = option(AUTO, "epochs between validations, where select_on asks for any", low=1)
-    precision: str = option(AUTO, "arithmetic of network and gradients", choices=("float32", "bfloat16"))
+    validate_every: int = option(AUTO, "epochs between validations, where select_on asks for any", low=1, high=10_000)
+    precision: str = option(
+        AUTO, "arithmetic of network and gradients; auto: the device's", choices=("float32", "bfloat16"), recipe=False
+    )  # outside the recipe because a run is held to what "auto" came to: its environment names it
     device: str = option(AUTO, "torch device; auto: a GPU if there is one", recipe=False)
-    workers: int = option(0, "processes that decode images; 0: one a core", low=0, recipe=False)
+    workers: int = option(0, "processes that decode images; 0: one a core", low=0, high=1024, recipe=False)
     resume: bool = option(True, "go on with an unfinished run of this name; False: move it aside and begin anew", recipe=False)
 
     def __new__(cls, **values: Any):
         known = [f.name for f in dataclasses.fields(cls)]
         unknown = [name for name in values if name not in known]
         if unknown:
-            valid = ", ".join(known)
-            raise ConfigError(f"{name}: no such parameter{nearest(name, known)}; valid are {valid}" for name in unknown)
+            problems = [f"{name}: no such parameter{nearest(name, known)}" for name in unknown]
+            try:
+                cls(**{name: value for name, value in values.items() if name in known})
+            except ConfigError as error:
+                problems += error.problems
+            raise ConfigError([*problems, f"valid parameters are {', '.join(known)}"])
         return super().__new__(cls)
 
     def __post_init__(self):
         types = get_type_hints(type(self))
-        problems = []
+        problems = {}
         for f in dataclasses.fields(self):
             value, problem = checked(f, types[f.name], getattr(self, f.name))
+            if problem:
+                problems[f.name] = problem
+                value = f.default  # in its place, so that what else is wrong is found as well
             object.__setattr__(self, f.name, value)
-            problems += [problem] if problem else []
-        if problems:
-            raise ConfigError(problems)
         presets = dict(DATASET_PRESETS[self.dataset])
         if self.scale != AUTO:
             presets["scale"] = self.scale
-        presets |= SCALE_PRESETS[presets["scale"]]
+        presets |= SCALE_PRESETS[presets["scale"]] | {"modules": MODULES if self.network == "fsc" else ()}
         for name, value in presets.items():
             if getattr(self, name) == AUTO:
                 object.__setattr__(self, name, value)
-        if problems := _contradictions(self):
-            raise ConfigError(problems)
+        contradictions = [problem for names, problem in _contradictions(self) if not problems.keys() & names]
+        if problems or contradictions:
+            raise ConfigError([*problems.values(), *contradictions])
         if self.data_root:  # relative to where the run was started, which config.json does not know
-            object.__setattr__(self, "data_root", str(Path(self.data_root).expanduser().absolute()))
+            object.__setattr__(self, "data_root", _absolute(self.data_root))
         if self.name == AUTO:
             trial = f"-trial{self.trial}" if self.dataset == "regdb" else ""
             object.__setattr__(self, "name", f"{self.network}-{self.scale}-seed{self.seed}{trial}")
@@ -133,7 +144,8 @@ class Config:
 
     def recipe(self) -> dict[str, Any]:
         """The fields that decide the numbers, without those that only say where and how to run."""
-        return {f.name: self.to_dict()[f.name] for f in dataclasses.fields(self) if f.metadata["recipe"]}
+        values = self.to_dict()
+        return {f.name: values[f.name] for f in dataclasses.fields(self) if f.metadata["recipe"]}
 
     @classmethod
     def help(cls) -> str:
@@ -147,25 +159,36 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
     return [f"{n}: {found.get(n)!r} there, {wanted.get(n)!r} here" for n in names if found.get(n) != wanted.get(n)]
 
 
-def _contradictions(config: Config) -> list[str]:
-    """What no field shows alone."""
-    problems = []
+def _absolute(folder: str) -> str:
+    """The folder, seen from where this process stands. ValueError, RuntimeError or OSError if there is none."""
+    if b"\0" in os.fsencode(folder):
+        raise ValueError("a null character")
+    return str(Path(folder).expanduser().absolute())
+
+
+def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:
+    """What no field shows alone: the fields that have a part in it, and the problem."""
     if config.height % 32:
-        problems.append(
-            f"height: found {config.height}, expected a multiple of 32, so that the position non-local blocks can halve each map"
-        )
+        why = "so that the position non-local blocks can halve each map"
+        yield {"height"}, f"height: found {config.height}, expected a multiple of 32, {why}"
     if len(set(config.modules)) != len(config.modules):
-        problems.append(f"modules: found {config.modules}, expected each at most once")
-    if config.network == "deen" and config.modules != MODULES and config.modules:
-        problems.append(f"modules: found {config.modules} with network 'deen', which has none; leave them out or use network 'fsc'")
+        yield {"modules"}, f"modules: found {config.modules}, expected each at most once"
+    if config.network == "deen" and config.modules:
+        mend = "leave them out or use network 'fsc'"
+        yield {"modules", "network"}, f"modules: found {config.modules} with network 'deen', which has none; {mend}"
     if list(config.decay) != sorted(set(config.decay)):
-        problems.append(f"decay: found {config.decay}, expected rising epochs")
+        yield {"decay"}, f"decay: found {config.decay}, expected rising epochs"
     if config.erase_min > config.erase_max:
-        problems.append(f"erase_min: found {config.erase_min}, expected at most erase_max, which is {config.erase_max}")
+        problem = f"erase_min: found {config.erase_min}, expected at most erase_max, which is {config.erase_max}"
+        yield {"erase_min", "erase_max", "dataset"}, problem
     if config.name != AUTO and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", config.name):
-        problems.append(f"name: found {config.name!r}, expected letters, digits, dot, dash and underscore, not a path")
+        expected = "1 to 100 letters, digits, dots, dashes and underscores, no dot or dash first, not a path"
+        yield {"name"}, f"name: found {shown(config.name)}, expected {expected}"
     if config.trial != 1 and config.dataset != "regdb":
-        problems.append(f"trial: found {config.trial}, expected 1: only RegDB has training splits")
-    if config.device != AUTO and not re.fullmatch(r"cpu|cuda(:\d+)?", config.device):
-        problems.append(f"device: found {config.device!r}, expected auto, cpu, cuda or cuda:N")
-    return problems
+        yield {"trial", "dataset"}, f"trial: found {config.trial}, expected 1: only RegDB has training splits"
+    if config.device != AUTO and not re.fullmatch(r"cpu|cuda(:(0|[1-9][0-9]?))?", config.device):
+        yield {"device"}, f"device: found {shown(config.device)}, expected auto, cpu, cuda or cuda:N"
+    try:
+        _absolute(config.data_root or "/")
+    except (ValueError, RuntimeError, OSError) as error:
+        yield {"data_root"}, f"data_root: found {shown(config.data_root)}, expected a folder: {error}"

@@ -38,10 +38,14 @@ class Features:
     neck: Tensor
 
     def of(self, rows: np.ndarray, mirror: bool) -> tuple[Tensor, Tensor]:
-        """Pooled and neck features of records `rows`, (len(rows), V·D) each, with the mirror image's added or not."""
+        """Pooled and neck features of records `rows`, (len(rows), V·D) each, with the mirror image's added or not.
+
+        Errors: ValueError for a row that was not embedded.
+        """
+        if (missing := np.setdiff1d(rows, self.rows)).size:
+            raise ValueError(f"rows: found {missing[:10]}, of which there are no features; embed them as well")
         order = np.argsort(self.rows)
-        found = np.searchsorted(self.rows, rows, sorter=order)
-        place = torch.from_numpy(order[found])
+        place = torch.from_numpy(order[np.searchsorted(self.rows, rows, sorter=order)])
         return tuple(x[0, place] + x[1, place] if mirror else x[0, place] for x in (self.pool, self.neck))
 
 

@@ -49,7 +49,7 @@ def environment(device: torch.device, precision: torch.dtype, data_hash: str) ->
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "precision": str(precision).removeprefix("torch."),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES} | {"torch": torch.__version__},  # tells +cpu from +cu
         "data_hash": data_hash,
     }
 
@@ -62,6 +62,7 @@ def revision() -> str:
         return answer.stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # else it would be that of a repository around the environment
         return git("rev-parse", "HEAD") + "+changes" * bool(git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.CalledProcessError):
         return ""

@@ -102,13 +102,9 @@ def per_query(
         similarity, query_ids, gallery_ids, query_cams, gallery_cams, protocol
     )
     query, column = _same_identity(query_ids, gallery_ids)
-    if protocol == "sysu":
-        similarity = similarity.copy()
-        similarity[np.ix_(query_cams == 3, gallery_cams == 2)] = -np.inf  # the two cameras watch the same place
-    elif protocol == "llcm":
-        similarity = similarity.copy()
-        same = query_cams[query] == gallery_cams[column]
-        similarity[query[same], column[same]] = -np.inf
+    if protocol != "regdb":
+        unseen = hidden(query_ids, gallery_ids, query_cams, gallery_cams, protocol)
+        similarity = np.where(unseen, similarity.dtype.type(-np.inf), similarity)
     seen = similarity[query, column] > -np.inf
     query, column = query[seen], column[seen]
 
@@ -132,6 +128,21 @@ def per_query(
         first = column[start[valid]]
         first_rank[valid] = 1 + _count_before(similarity, np.flatnonzero(valid), first, _identities_in(gallery_ids))
     return PerQuery(average_precision, inverse_negative_penalty, first_rank, valid)
+
+
+def hidden(
+    query_ids: NDArray[np.int64],
+    gallery_ids: NDArray[np.int64],
+    query_cams: NDArray[np.int64],
+    gallery_cams: NDArray[np.int64],
+    protocol: str,
+) -> NDArray[np.bool_]:
+    """The gallery entries that a query may not see under a protocol: (Q, G) from (Q,) and (G,) identities and cameras."""
+    if protocol == "sysu":  # cameras 3 and 2 watch the same place
+        return (query_cams[:, None] == 3) & (gallery_cams == 2)
+    if protocol == "llcm":
+        return (query_ids[:, None] == gallery_ids) & (query_cams[:, None] == gallery_cams)
+    return np.zeros((len(query_ids), len(gallery_ids)), bool)
 
 
 def _same_identity(query_ids, gallery_ids):

@@ -1,28 +1,49 @@
 """From a notebook's cells to keyword arguments, so that a mistyped parameter is refused instead of ignored.
 
 papermill injects a cell of its own and only warns on a name that the notebook does not know. The cells that have run tell which
-names were given: the one tagged `parameters` (it assigns `dataset`) and the injected one (it begins with "# Parameters").
+names were given: the one tagged `parameters`, known by its `dataset = "…"`, and the injected one, known by its first line.
 """
 
 import ast
 from collections.abc import Mapping
 from typing import Any
 
+from fsclib.config import ConfigError
+
+INJECTED = "# Parameters"  # papermill's first line
+
 
 def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Names and values that the parameter cells of this notebook assigned; call as `parameters(globals())`."""
-    names: dict[str, None] = {}
+    """Names and values that the parameter cells of this notebook assigned; call as `parameters(globals())`.
+
+    Of a cell that was run more than once the last version counts: what was mistyped and mended is forgotten.
+    Errors: ConfigError if no cell that sets `dataset` has run, since every parameter would be ignored.
+    """
+    own, injected = None, []
     for source in namespace.get("In", ()):
-        names |= dict.fromkeys(assigned(source))
-    return {name: namespace[name] for name in names if name in namespace}
+        names, is_own = assigned(source)
+        if source.strip().splitlines()[:1] == [INJECTED]:
+            injected = names
+        elif is_own:
+            own = names
+    if own is None:
+        expected = f"expected one that sets dataset to a text and does not begin with {INJECTED!r}, as papermill's does"
+        raise ConfigError([f"no parameter cell has run: {expected}; run the cell tagged `parameters` first"])
+    return {name: namespace[name] for name in dict.fromkeys([*own, *injected]) if name in namespace}
 
 
-def assigned(source: str) -> list[str]:
-    """The names that a parameter cell assigns; none for any other cell."""
+def assigned(source: str) -> tuple[list[str], bool]:
+    """The names that a cell assigns outside functions and blocks, and whether `dataset` is among them, set to a text."""
     try:
         body = ast.parse(source).body
-    except SyntaxError:  # a cell with a shell line or a magic
-        return []
-    simple = all(isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) for node in body)
-    names = [node.targets[0].id for node in body] if simple else []
-    return names if "dataset" in names or source.lstrip().startswith("# Parameters") else []
+    except SyntaxError:
+        return [], False
+    names, is_own = [], False
+    for node in body:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        parts = [part for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
+        found = [part.id for part in parts if isinstance(part.ctx, ast.Store)]  # not the x of x[0] = 1
+        text = isinstance(getattr(node, "value", None), ast.Constant) and isinstance(node.value.value, str)
+        is_own = is_own or (text and "dataset" in found)
+        names += found
+    return names, is_own

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """The folder that holds data/ and results/: $FSCLIB_HOME, else the checkout this package runs from, else the working directory."""
+    """The folder that holds data/ and results/: $FSCLIB_HOME, else the checkout of this package, else the working directory."""
     if os.environ.get("FSCLIB_HOME"):
         return Path(os.environ["FSCLIB_HOME"]).expanduser().resolve()
     checkout = Path(__file__).resolve().parent.parent

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fsclib import checkpoint, metrics
+from fsclib import checkpoint, metrics, runs
 from fsclib.assemble import images_of, network_of
 from fsclib.data import protocols
 from fsclib.data.images import Images
@@ -81,6 +81,19 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     return joined[order].assign(trials=groups.size()).reset_index()
 
 
+def compact(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of `evaluate` with the ranks of SHOWN only, to two decimals."""
+    return table[["mode", "direction", "trial", "weighting", "mirror", "queries", *SHOWN]].round(2)
+
+
+def cmc_by_protocol(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Matching rates (trials, 20) in per cent of each protocol in a table of `evaluate`; equal weighting, with mirror images."""
+    chosen = table[(table["weighting"] == "equal") & table["mirror"]]
+    ranks = [f"rank{rank}" for rank in RANKS]
+    groups = chosen.groupby(["mode", "direction"], sort=False)
+    return {" ".join(part for part in name if part): group[ranks].to_numpy() for name, group in groups}
+
+
 def validate(net: FSCNet, images: Images, device: torch.device, precision: torch.dtype, on: str) -> dict[str, float]:
     """rank-1, mAP and mINP in per cent, infrared→visible, without mirror images.
 
@@ -122,6 +135,13 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
     run.save_table(summary, "summary")
     run.finish(headline(summary) | provenance(run, images))
     return table
+
+
+def all_trials(run: Run) -> pd.DataFrame:
+    """The table of all trials: this run's, and for RegDB also those of finished runs with the same recipe on other trials."""
+    same = [run, *(r for r in runs.siblings(run, "trial") if r.finished)] if run.config.dataset == "regdb" else [run]
+    tables = [pd.read_csv(r.folder / "tables" / "trials.csv", keep_default_na=False) for r in same]
+    return pd.concat(tables).sort_values("trial", kind="stable").reset_index(drop=True)
 
 
 def run_images(run: Run) -> Images:

@@ -1,14 +1,15 @@
 """A run folder and its files; a table of all runs. Nothing else in the library writes into results/.
 
     results/<dataset>/<name>/   config.json   what was run: the parameters, and the revision, versions and data it ran with
-                                log.csv       a row an epoch
+                                log.csv       a row an epoch, epochs counted from 0
                                 checkpoints/ figures/ tables/ embeddings/
                                 metrics.json  written last and at once: the mark that the run is complete
 """
 
 import json
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from typing import Any
 import pandas as pd
 
 from fsclib import paths
-from fsclib.config import Config, difference
-from fsclib.files import replacing
+from fsclib.config import Config, ConfigError, difference
+from fsclib.files import PART, replacing
+from fsclib.report import Report
+
+MEND = "restore the file, or move the folder out of results/"
 
 
 class RunError(RuntimeError):
@@ -25,10 +29,9 @@ class RunError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Report):
     """One run folder. Construct with `begin` or `load`."""
 
-    folder: Path
     config: Config
 
     @property
@@ -40,12 +43,21 @@ class Run:
         """What metrics.json holds. RunError if the run is not finished."""
         if not self.finished:
             raise RunError(f"{self.folder} is not finished: {_state(self.folder)}. Start the same training again, it goes on.")
-        return json.loads((self.folder / "metrics.json").read_text())
+        return _read_json(self.folder / "metrics.json")
+
+    def headline(self) -> pd.DataFrame:
+        """What stands for a finished run, a row a protocol, in per cent: means over trials."""
+        rows: dict[str, dict[str, Any]] = {}
+        for name, value in self.metrics.items():
+            protocol, _, figure = name.rpartition(".")
+            if protocol:
+                rows.setdefault(protocol, {"protocol": protocol.replace(".", " ")})[figure] = round(value, 2)
+        return pd.DataFrame(list(rows.values()))
 
     @property
     def environment(self) -> dict[str, Any]:
         """Revision, package versions, device, precision and data hash that the run began with."""
-        return json.loads((self.folder / "config.json").read_text())["environment"]
+        return _read_json(self.folder / "config.json", "config", "environment")["environment"]
 
     def checkpoint(self, name: str) -> Path:
         """Where the checkpoint "last" or "best" lies, or would lie."""
@@ -58,30 +70,12 @@ class Run:
 
     def add_to_log(self, row: Mapping[str, Any]) -> None:
         """Puts the row of an epoch in place of any that stands there for this or a later epoch."""
-        log = self.log()
-        if len(log):
-            log = log[log["epoch"] < row["epoch"]]
-        rows = pd.concat([log, pd.DataFrame([row])]) if len(log) else pd.DataFrame([row])
-        with replacing(self.folder / "log.csv") as file:
-            rows.to_csv(file, index=False)
-
-    def save_figure(self, figure: Any, name: str) -> Path:
-        """Writes a matplotlib figure as PDF and PNG; returns the PNG's path."""
-        for kind, metadata in (("pdf", {"CreationDate": None}), ("png", None)):  # no date: the same figure gives the same file
-            file = self.folder / "figures" / f"{name}.{kind}"
-            file.parent.mkdir(exist_ok=True)
-            figure.savefig(file, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
-        return file
-
-    def save_table(self, table: pd.DataFrame, name: str) -> Path:
-        """Writes a table as CSV and LaTeX; returns the CSV's path."""
-        file = self.folder / "tables" / f"{name}.csv"
-        file.parent.mkdir(exist_ok=True)
+        file, rows = self.folder / "log.csv", pd.DataFrame([row])
+        if file.exists():  # as text: numbers that are read and written every epoch may lose their last digit
+            log = pd.read_csv(file, dtype=str, keep_default_na=False)
+            rows = pd.concat([log[log["epoch"].astype(int) < row["epoch"]], rows.astype(object)])
         with replacing(file) as part:
-            table.to_csv(part, index=False)
-        with replacing(file.with_suffix(".tex")) as part:
-            part.write_text(table.style.hide(axis="index").format(escape="latex", precision=2).to_latex(hrules=True))
-        return file
+            rows.to_csv(part, index=False)
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
         """Writes metrics.json, whole or not at all."""
@@ -98,7 +92,7 @@ def begin(config: Config, environment: Mapping[str, Any], results: Path | None =
     if folder.exists() and not config.resume:
         _move_aside(folder)
     if file.exists():
-        found = _read_config(file)
+        found = _read_json(file, "config", "environment")
         differences = difference(_recipe(found["config"]), config.recipe())
         differences += [
             f"{key}: {found['environment'].get(key)!r} there, {environment.get(key)!r} here"
@@ -110,12 +104,13 @@ def begin(config: Config, environment: Mapping[str, Any], results: Path | None =
                 f"{folder} holds a run with another configuration:\n  " + "\n  ".join(differences)
                 + "\nGive this run a name of its own (name=…), use that configuration, or move the old run aside with resume=False."
             )
-        return Run(folder, config)
-    if folder.exists() and any(folder.iterdir()):
+    elif folder.is_file() or (folder.exists() and any(found.suffix != PART for found in folder.iterdir())):
         raise RunError(f"{folder} exists and is no run (it has no config.json); move it away or give this run another name")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_json(file, {"config": config.to_dict(), "environment": dict(environment)})
     for part in ("checkpoints", "figures", "tables"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    _write_json(file, {"config": config.to_dict(), "environment": dict(environment)})
+        (folder / part).mkdir(exist_ok=True)
     return Run(folder, config)
 
 
@@ -129,22 +124,60 @@ def load(dataset: str, name: str, results: Path | None = None) -> Run:
             + (f"There are: {', '.join(there)}. " if there else "There are no runs of this data set. ")
             + f"Train it first: papermill 02_train.ipynb out.ipynb -p dataset {dataset} -p name {name}"
         )
-    return Run(folder, Config(**_read_config(folder / "config.json")["config"]))
+    return _run(folder)
+
+
+def siblings(run: Run, field: str, results: Path | None = None) -> list[Run]:
+    """Other runs of the data set whose recipe and precision differ from this one's in nothing but `field`."""
+
+    def alike(other: Run) -> dict[str, Any]:
+        return other.config.recipe() | {field: None, "precision": other.environment.get("precision")}
+
+    folders = (file.parent for file in sorted((results or paths.results_dir()).glob(f"{run.config.dataset}/*/config.json")))
+    others = [_run(folder) for folder in folders if folder != run.folder]
+    return [other for other in others if alike(other) == alike(run) and getattr(other.config, field) != getattr(run.config, field)]
+
+
+def report(dataset: str, name: str, results: Path | None = None) -> Report:
+    """A folder beside the runs of a data set, for what belongs to none of them."""
+    folder = (results or paths.results_dir()) / dataset / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return Report(folder)
 
 
 def table(results: Path | None = None) -> pd.DataFrame:
-    """All runs, one row each: dataset, name, state, epochs done, recipe, and the figures of metrics.json as columns."""
-    rows = []
+    """All runs, one row each: dataset, name, finished, epochs_done, recipe, and the figures of metrics.json as columns.
+
+    The name is the folder's, which `load` takes: a run that was moved aside still has its old one in config.json.
+    Errors: RunError that names every file that cannot be read.
+    """
+    rows, broken = [], []
     for file in sorted((results or paths.results_dir()).glob("*/*/config.json")):
-        content = _read_config(file)
-        run = Run(file.parent, Config(**content["config"]))
-        row = {"dataset": run.config.dataset, "name": run.config.name, "finished": run.finished, "epochs_done": len(run.log())}
-        row |= {key: value for key, value in run.config.recipe().items() if key not in row}
-        row |= {"revision": content["environment"].get("revision"), "data_hash": content["environment"].get("data_hash")}
-        if run.finished:
-            row |= {f"metrics.{key}": value for key, value in run.metrics.items() if isinstance(value, (int, float, str))}
-        rows.append(row)
+        try:
+            rows.append(_row(_run(file.parent)))
+        except RunError as error:
+            broken.append(str(error))
+    if broken:
+        raise RunError("\n".join(broken))
     return pd.DataFrame(rows)
+
+
+def _run(folder: Path) -> Run:
+    file = folder / "config.json"
+    try:
+        return Run(folder, Config(**_read_json(file, "config", "environment")["config"]))
+    except ConfigError as error:
+        raise RunError(f"{file}: written by another version? {error}\n{MEND}") from error
+
+
+def _row(run: Run) -> dict[str, Any]:
+    environment = run.environment
+    row = {"dataset": run.folder.parent.name, "name": run.folder.name, "finished": run.finished, "epochs_done": len(run.log())}
+    row |= {key: value for key, value in run.config.recipe().items() if key not in row}
+    row |= {key: environment.get(key) for key in ("precision", "revision", "data_hash")}
+    if run.finished:
+        row |= {f"metrics.{key}": value for key, value in run.metrics.items() if isinstance(value, (int, float, str))}
+    return row
 
 
 def _recipe(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,13 +185,15 @@ def _recipe(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name not in outside}
 
 
-def _read_config(file: Path) -> dict[str, Any]:
+def _read_json(file: Path, *parts: str) -> dict[str, Any]:
+    """What a file of this run holds: a table, with a table at each of `parts`."""
     try:
         content = json.loads(file.read_text())
-        content["config"], content["environment"]
-        return content
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{file}: not a run's configuration ({error!r}); move the folder away or restore the file") from error
+    except (ValueError, OSError) as error:
+        raise RunError(f"{file}: cannot be read ({error}); {MEND}") from error
+    if not isinstance(content, dict) or not all(isinstance(content.get(part), dict) for part in parts):
+        raise RunError(f"{file}: not written by this library, expected {' and '.join(parts) or 'a table'} in it; {MEND}")
+    return content
 
 
 def _state(folder: Path) -> str:
@@ -177,3 +212,20 @@ def _move_aside(folder: Path) -> None:
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:
     with replacing(file) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def main(words: Sequence[str]) -> None:
+    """`python -m fsclib.runs`: all runs; `python -m fsclib.runs DATASET NAME`: the result of one and where its files lie."""
+    if len(words) == 2:
+        run = load(*words)
+        print(f"{run.headline().to_string(index=False)}\nin per cent, means over trials; selected on {run.metrics['select_on']}")
+        print(f"figures: {run.folder / 'figures'}\ntables:  {run.folder / 'tables'}")
+    elif not words:
+        runs = table()
+        print(runs[["dataset", "name", "finished", "epochs_done"]].to_string(index=False) if len(runs) else "there are no runs")
+    else:
+        sys.exit("usage: python -m fsclib.runs [DATASET NAME]")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -27,13 +27,13 @@ def admissible(f: Field) -> str:
     choices, low, high = (f.metadata[key] for key in ("choices", "low", "high"))
     if choices:
         return f" ({', '.join(map(str, choices))})"
-    bounds = [f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
+    bounds = [f"{word} {bound}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
     return f" ({' and '.join(bounds)})" if bounds else ""
 
 
 def checked(f: Field, kind: Any, value: Any) -> tuple[Any, str]:
     """The value as the field's type, or the problem with it."""
-    if value == AUTO and isinstance(value, str) and (f.default == AUTO or kind is str):
+    if isinstance(value, str) and value == AUTO and (f.default == AUTO or kind is str):
         if f.default != AUTO:
             return value, f"{f.name}: has no preset, so it cannot be 'auto'; give {f.metadata['help']}{admissible(f)}"
         return value, ""
@@ -41,29 +41,40 @@ def checked(f: Field, kind: Any, value: Any) -> tuple[Any, str]:
     if several:
         if isinstance(value, str):  # papermill -p passes "20,80"; "" and "none" are the empty list
             parts = [part.strip() for part in value.split(",")] if value not in ("", "none") else []
-            value = [int(part) if several[0] is int and part.isdigit() else part for part in parts]
+            value = [int(part) if several[0] is int and re.fullmatch("[0-9]{1,9}", part) else part for part in parts]
+        elif type(value) is several[0]:  # papermill -p passes a list of one, 20, as a number
+            value = [value]
         if not isinstance(value, (list, tuple)):
-            return value, f"{f.name}: found {value!r}, expected a list: {f.metadata['help']}{admissible(f)}"
+            return value, f"{f.name}: found {shown(value)}, expected a list: {f.metadata['help']}{admissible(f)}"
         items = [_scalar(f, several[0], item) for item in value]
         return tuple(item for item, _ in items), "; ".join(problem for _, problem in items if problem)
     return _scalar(f, kind, value)
 
 
+def shown(value: Any) -> str:
+    """A value as Python writes it, on one line of bounded length."""
+    try:
+        text = " ".join(repr(value).splitlines())
+    except Exception:  # a whole number of thousands of digits, or somebody's own class
+        text = "what cannot be shown"
+    return text if len(text) <= 100 else f"{text[:99]}…"
+
+
 def _scalar(f: Field, kind: type, value: Any) -> tuple[Any, str]:
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) <= 2**53:  # further on, not every whole number is a float
         value = float(value)
     if type(value) is not kind:
         hint = ""
+        expected = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}[kind]
         if kind is float and isinstance(value, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value):
             hint = "; YAML reads 1e-4 as text, write 1.0e-4"
-        elif kind is str:
-            hint = f"; papermill's -r {f.name} {value} passes it as text"
-        expected = {int: "a whole number", float: "a number", bool: "True or False", str: "text"}[kind]
-        near = nearest(value, f.metadata["choices"]) if isinstance(value, str) else ""
-        return value, f"{f.name}: found {value!r} ({type(value).__name__}), expected {expected}{admissible(f)}{hint}{near}"
+        elif kind is str and isinstance(value, (int, float)):
+            hint = f"; papermill's -r {f.name} {shown(value)} passes it as text"
+        return value, f"{f.name}: found {shown(value)} ({type(value).__name__}), expected {expected}{admissible(f)}{hint}"
     choices, low, high = (f.metadata[key] for key in ("choices", "low", "high"))
     wrong = (choices and value not in choices) or (low is not None and not low <= value < float("inf"))
     if wrong or (high is not None and not value <= high):
-        near, word = nearest(value, choices) if isinstance(value, str) else "", "one of" if choices else "a value"
-        return value, f"{f.name}: found {value!r}, expected {word}{admissible(f)}{near}"
+        word = "one of" if choices else "a finite number" if kind is float else "a value"
+        near = nearest(value, choices) if choices else ""
+        return value, f"{f.name}: found {shown(value)}, expected {word}{admissible(f)}{near}"
     return value, ""

@@ -1,8 +1,6 @@
 """Opens a data set by name: finds its folder, reads its layout, and refuses or leaves out what is broken."""
 
 import difflib
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import pandas as pd
 from fsclib import paths
 from fsclib.data import llcm, regdb, sysu
 from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
+from fsclib.files import locked
 
 LAYOUTS = MappingProxyType({"sysu": sysu, "regdb": regdb, "llcm": llcm})
 FOLDERS = MappingProxyType({"demo": "demo", "sysu": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM"})
@@ -44,7 +43,7 @@ def open_dataset(
     if layout != "regdb" and trial != 1:
         raise ValueError(f"{name} has a single split, so trial is 1, not {trial!r}; only RegDB has trials 1 to 10")
     folder = Path(root if root is not None else Path(data_dir or paths.data_dir()) / FOLDERS[name]).expanduser()
-    if name == "demo" and not folder.exists():
+    if name == "demo" and root is None:
         _write_demo(folder)
 
     records, problems = LAYOUTS[layout].read(folder, trial)
@@ -81,18 +80,9 @@ def _without_lonely(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write_demo(folder: Path) -> None:
-    """Written beside its place and then renamed, so that an interrupted run leaves no half corpus behind."""
+    """Written on first use, and completed if that was interrupted; of two processes one writes and the other waits."""
     from fsclib.data import synthetic  # not needed to read, and it starts worker processes
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        corpus = draft / folder.name
-        synthetic.write_corpus(corpus, **DEMO)
-        try:
-            corpus.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was quicker, and wrote the same
-                raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with locked(folder.parent / f".{folder.name}.lock", "another process is drawing the demo corpus; waiting for it to finish"):
+        synthetic.write_corpus(folder, **DEMO)

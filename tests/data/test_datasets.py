@@ -1,14 +1,10 @@
 """Opening by name: the right folder, everything wrong at once, and what a lenient reading keeps."""
 
-import sys
-from types import SimpleNamespace
-
 import pytest
 from trees import TREES, append, llcm_tree, regdb_tree, sysu_tree, write
 
-from fsclib import data as data_package
 from fsclib.data import datasets
-from fsclib.data.datasets import DEMO, FOLDERS, LAYOUTS, open_dataset
+from fsclib.data.datasets import FOLDERS, LAYOUTS, open_dataset
 from fsclib.data.literature import REPORTED, beside_reported
 from fsclib.data.records import NO_MATCH, NO_TEST, NO_TRAINING, DatasetError
 
@@ -120,56 +116,36 @@ def test_nothing_left_to_work_with_always_raises(tmp_path, layout, index, conten
 
 
 @pytest.fixture
-def writer(monkeypatch):
-    """Stands in for fsclib.data.synthetic: notes its calls and writes a tiny tree."""
-    calls = []
-
-    def write_corpus(out, layout, identities, seed, **options):
-        calls.append(dict(options, layout=layout, identities=identities, seed=seed))
-        llcm_tree(out)
-
-    stand_in = SimpleNamespace(write_corpus=write_corpus)
-    monkeypatch.setitem(sys.modules, "fsclib.data.synthetic", stand_in)
-    monkeypatch.setattr(data_package, "synthetic", stand_in, raising=False)
-    return SimpleNamespace(calls=calls, module=stand_in)
+def small_demo(tmp_path, monkeypatch):
+    """A demo corpus of a few people."""
+    monkeypatch.setattr(datasets, "DEMO", {"layout": "llcm", "identities": 8, "seed": 1, "images": 1, "train_share": 0.5})
+    return tmp_path / "data"
 
 
-def test_the_demo_corpus_is_written_once(tmp_path, writer):
-    first = open_dataset("demo", data_dir=tmp_path / "data")
-    again = open_dataset("demo", data_dir=tmp_path / "data")
-    assert writer.calls == [dict(DEMO)]
-    assert (first.name, first.layout, first.root) == ("demo", "llcm", tmp_path / "data/demo")
+def test_the_demo_corpus_is_written_on_first_use_and_opened_after_that(small_demo):
+    first = open_dataset("demo", data_dir=small_demo)
+    written = {path: path.stat().st_mtime_ns for path in first.root.rglob("*")}
+    again = open_dataset("demo", data_dir=small_demo)
+    assert (first.name, first.layout, first.root) == ("demo", "llcm", small_demo / "demo")
     assert first.records.equals(again.records)
-    assert [entry.name for entry in (tmp_path / "data").iterdir()] == ["demo"], "no draft may be left behind"
+    assert {path: path.stat().st_mtime_ns for path in again.root.rglob("*")} == written
 
 
-def test_an_interrupted_demo_corpus_leaves_nothing(tmp_path, writer):
-    def interrupted(out, **options):
-        llcm_tree(out)
-        raise KeyboardInterrupt
-
-    writer.module.write_corpus = interrupted
-    with pytest.raises(KeyboardInterrupt):
-        open_dataset("demo", data_dir=tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_demo_corpus_that_another_process_finished_first_is_used(tmp_path, writer):
-    def overtaken(out, **options):
-        llcm_tree(out)
-        llcm_tree(tmp_path / "demo")
-
-    writer.module.write_corpus = overtaken
-    assert len(open_dataset("demo", data_dir=tmp_path).records) > 0
-    assert [entry.name for entry in tmp_path.iterdir()] == ["demo"]
+def test_an_interrupted_demo_corpus_is_completed(small_demo):
+    whole = open_dataset("demo", data_dir=small_demo)
+    content = {path: path.read_bytes() for path in whole.root.rglob("*.jpg")}
+    (whole.root / "corpus.json").unlink()
+    for path in list(content)[::2]:
+        path.unlink()
+    assert open_dataset("demo", data_dir=small_demo).records.equals(whole.records)
+    assert {path: path.read_bytes() for path in whole.root.rglob("*.jpg")} == content
 
 
-def test_a_broken_demo_corpus_says_how_to_renew_it(tmp_path, writer):
-    llcm_tree(tmp_path / "demo")
-    (tmp_path / "demo/idx/test_id.txt").unlink()
+def test_a_broken_demo_corpus_says_how_to_renew_it(small_demo):
+    root = open_dataset("demo", data_dir=small_demo).root
+    (root / "idx/test_id.txt").write_text("seven")
     with pytest.raises(DatasetError, match="delete the folder"):
-        open_dataset("demo", data_dir=tmp_path)
-    assert writer.calls == []
+        open_dataset("demo", data_dir=small_demo)
 
 
 # --- what the literature reports -----------------------------------------------------------------------------------
@@ -188,5 +164,5 @@ def test_reported_counts_stand_beside_what_is_on_disk(tmp_path, layout):
 
 
 def test_the_demo_layout_is_one_of_the_layouts():
-    assert DEMO["layout"] in LAYOUTS
+    assert datasets.DEMO["layout"] in LAYOUTS
     assert set(datasets.NAMES) == {"demo", *LAYOUTS}

@@ -1,0 +1,35 @@
+"""A folder of figures and tables, each in the two forms that a paper and a reader want."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fsclib.files import replacing
+
+
+@dataclass(frozen=True)
+class Report:
+    """Figures and tables below one folder."""
+
+    folder: Path
+
+    def save_figure(self, figure: Any, name: str) -> Path:
+        """Writes a matplotlib figure as PDF and PNG; returns the PNG's path."""
+        for kind, metadata in (("pdf", {"CreationDate": None}), ("png", None)):  # no date: the same figure gives the same file
+            file = self.folder / "figures" / f"{name}.{kind}"
+            file.parent.mkdir(exist_ok=True)
+            figure.savefig(file, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
+        return file
+
+    def save_table(self, table: pd.DataFrame, name: str) -> Path:
+        """Writes a table as CSV and LaTeX; returns the CSV's path."""
+        file = self.folder / "tables" / f"{name}.csv"
+        file.parent.mkdir(exist_ok=True)
+        with replacing(file) as part:
+            table.to_csv(part, index=False)
+        with replacing(file.with_suffix(".tex")) as part:
+            style = table.reset_index(drop=True).style.hide(axis="index").format(escape="latex", precision=2)
+            part.write_text(style.format_index(escape="latex", axis="columns").to_latex(hrules=True))
+        return file

@@ -1,0 +1,259 @@
+"""Every value that a notebook or a shell can pass is accepted with the meaning it shows, or refused by name before any work."""
+
+import copy
+import dataclasses
+import json
+import pickle
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from fsclib.config import DATASETS, MODULES, SCALES, Config, ConfigError, difference
+from fsclib.strict import AUTO
+
+FIELDS = {f.name: f for f in dataclasses.fields(Config)}
+TYPES = get_type_hints(Config)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 200)
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["auto", "none", "1e-4", "20,80", "frequency, spatial", "~", "~nobody/here", "cuda:1", "²", "٣"])
+    | st.sampled_from(["\0", "\ud800"])
+    | st.sampled_from([10**400, 10**5000, "9" * 5000, b"llcm", np.float64(0.1), np.int64(3), np.str_("llcm"), np.ones(2), object])
+)
+VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.tuples(SCALARS) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=2)
+
+# field or unknown name → a value that is wrong whatever else is given
+WRONG = {
+    "dataset": "lcm",
+    "epoch": 5,
+    "batch_size": 48,
+    "epochs": 5.0,
+    "lr": "abc",
+    "body_lr": "1e-4",
+    "momentum": float("nan"),
+    "weight_decay": float("inf"),
+    "erase_min": -0.1,
+    "trial": True,
+    "strict": 1,
+    "height": 100,
+    "decay": [80, 20],
+    "modules": ["frequency", "chanel"],
+    "name": "../elsewhere",
+    "device": "gpu",
+    "data_root": "\0",
+}
+
+
+def problems_of(**values):
+    with pytest.raises(ConfigError) as caught:
+        Config(**values)
+    return caught.value.problems
+
+
+def meaning(name, value):
+    """What a value that `name` accepts stands for, written down without the library's help."""
+    if value == "auto":
+        return None
+    if get_args(TYPES[name]):
+        if isinstance(value, str):
+            value = [] if value in ("", "none") else [part.strip() for part in value.split(",")]
+            value = [int(part) for part in value] if name == "decay" else value
+        return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    return str(Path(value).expanduser().absolute()) if name == "data_root" and value else value
+
+
+def valid(name):
+    """Strategy of values that a field accepts, alone and beside the others'."""
+    f = FIELDS[name]
+    choices, low, high = (f.metadata[key] for key in ("choices", "low", "high"))
+    special = {
+        "decay": st.sets(st.integers(1, 150), max_size=3).map(sorted),
+        "modules": st.lists(st.sampled_from(MODULES), unique=True),
+        "height": st.integers(2, 32).map(lambda n: 32 * n),
+        "erase_min": st.floats(0, 0.02),
+        "erase_max": st.floats(0.8, 1),
+        "name": st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True).filter(lambda name: name != AUTO),
+        "trial": st.just(1),
+        "network": st.just("fsc"),
+        "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:0", "cuda:12"]),
+        "data_root": st.sampled_from(["", "here", "~/data", "/data/with space", "../up"]),
+    }
+    if name in special:
+        return special[name]
+    if choices:
+        return st.sampled_from(choices)
+    numbers = {int: st.integers(low, high), float: st.floats(low or 0, high if high is not None else 1e3), bool: st.booleans()}
+    return numbers[TYPES[name]]
+
+
+@settings(deadline=None, max_examples=600)
+@given(name=st.sampled_from(sorted(FIELDS)), value=VALUES)
+@example(name="decay", value=20)
+@example(name="decay", value="20,80")
+@example(name="modules", value="frequency")
+@example(name="modules", value="none")
+@example(name="lr", value=1)
+def test_a_value_is_taken_as_it_is_shown_or_refused_by_name(name, value):
+    try:
+        config, refusal = Config(**{name: value}), None
+    except ConfigError as error:
+        refusal = error
+    if refusal:
+        assert [p for p in refusal.problems if p.startswith(f"{name}: ") or f" {name}, " in p]
+        assert len(str(refusal)) < 3000
+        return
+    kept = getattr(config, name)
+    kinds = get_args(TYPES[name])
+    assert type(kept) is (tuple if kinds else TYPES[name])
+    assert all(type(item) is kinds[0] for item in (kept if kinds else ()))
+    expected = meaning(name, value)
+    assert kept == expected if expected is not None else kept != AUTO or name in ("device", "precision")
+    assert Config(**json.loads(json.dumps(config.to_dict()))) == config
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.fixed_dictionaries({}, optional={name: valid(name) for name in FIELDS}))
+def test_valid_values_are_kept_together_and_survive_json(values):
+    config = Config(**values)
+    assert [n for n, value in values.items() if value != AUTO and getattr(config, n) != meaning(n, value)] == []
+    assert Config(**config.to_dict()) == config
+    assert Config(**json.loads(json.dumps(config.to_dict()))) == config
+    assert pickle.loads(pickle.dumps(config)) == config == copy.copy(config)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sets(st.sampled_from(sorted(WRONG)), min_size=1))
+def test_everything_wrong_is_named_at_once(names):
+    problems = problems_of(**{name: WRONG[name] for name in names})
+    listing = [p for p in problems if p.startswith("valid parameters are")]
+    assert sorted(p.split(": ")[0] for p in problems if p not in listing) == sorted(names)
+    assert bool(listing) == bool(names - FIELDS.keys())
+
+
+def test_an_unknown_name_brings_the_nearest_and_all_valid_ones():
+    first, last = problems_of(epoch=5)
+    assert first == "epoch: no such parameter, did you mean 'epochs'?"
+    assert all(name in last for name in FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"dataset": "lcm"}, ["'lcm'", "demo, sysu, regdb, llcm", "did you mean 'llcm'?"]),
+        ({"lr": "abc"}, ["'abc' (str)", "a number"]),
+        ({"lr": "1e-4"}, ["'1e-4'", "YAML", "1.0e-4"]),
+        ({"lr": -0.1}, ["-0.1", "at least 0"]),
+        ({"lr": float("inf")}, ["inf", "finite"]),
+        ({"epochs": 5.0}, ["5.0 (float)", "a whole number"]),
+        ({"epochs": 0}, ["found 0", "at least 1"]),
+        ({"trial": True}, ["True (bool)", "a whole number"]),
+        ({"resume": 0}, ["0 (int)", "True or False"]),
+        ({"name": 5}, ["5 (int)", "text", "-r name 5"]),
+        ({"name": "a/b"}, ["'a/b'", "not a path"]),
+        ({"modules": "frequency,spatia"}, ["'spatia'", "did you mean 'spatial'?"]),
+        ({"modules": ["channel", "channel"]}, ["at most once"]),
+        ({"decay": "20,x"}, ["'x' (str)", "a whole number"]),
+        ({"decay": [80, 20]}, ["(80, 20)", "rising"]),
+        ({"identities": "auto"}, ["'auto'", "a whole number"]),
+        ({"network": "auto"}, ["no preset", "fsc, deen"]),
+        ({"modules": ["channel"], "network": "deen"}, ["'deen'", "has none"]),
+        ({"erase_min": 0.5, "erase_max": 0.4}, ["0.5", "erase_max, which is 0.4"]),
+        ({"trial": 2}, ["found 2", "RegDB"]),
+        ({"trial": 11}, ["found 11", "at most 10"]),
+        ({"device": "cuda:01"}, ["'cuda:01'", "cuda:N"]),
+    ],
+)
+def test_a_problem_says_what_was_found_and_what_is_expected(values, said):
+    (problem,) = problems_of(**values)
+    assert problem.startswith(f"{next(iter(values))}: ")
+    assert [part for part in said if part not in problem] == []
+
+
+def test_contradictions_that_rest_on_a_refused_value_are_not_reported():
+    assert [p.split(":")[0] for p in problems_of(dataset="regbd", trial=3, erase_min=0.5)] == ["dataset"]
+
+
+def test_paper_preset_is_the_published_recipe():
+    config = Config(dataset="sysu")
+    assert (config.epochs, config.identities, config.images) == (150, 6, 4)
+    assert (config.lr, config.body_lr, config.warmup, config.decay) == (0.1, 0.01, 10, (20, 80))
+    assert (config.height, config.width, config.backbone, config.pretrained) == (384, 144, "resnet50", True)
+    assert (config.momentum, config.weight_decay, config.triplet_margin, config.cpm_margin) == (0.9, 5e-4, 0.3, 0.2)
+    assert (config.cpm_weight, config.orthogonality_weight, config.modules) == (0.8, 0.01, MODULES)
+    for name in ("sysu", "regdb", "llcm"):
+        config = Config(dataset=name)
+        assert config.scale == "paper"
+        assert config.select_on == "last"
+        assert (config.erase_min, config.erase_max) == ((0.2, 0.8) if name == "sysu" else (0.02, 0.4))
+        assert config.stages == (3 if name == "regdb" else 4)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_preset_is_complete_and_valid(dataset, scale):
+    config = Config(dataset=dataset, scale=scale)
+    assert [name for name, value in config.to_dict().items() if value == AUTO] == ["precision", "device"]
+    assert Config(**config.to_dict()) == config
+
+
+def test_demo_is_small_and_chooses_on_held_out_identities():
+    config = Config()
+    assert (config.dataset, config.scale, config.select_on, config.pretrained) == ("demo", "tiny", "holdout", False)
+
+
+def test_a_given_value_beats_the_preset():
+    config = Config(dataset="sysu", scale="small", epochs=3, erase_max=0.5)
+    assert (config.epochs, config.erase_max, config.erase_min, config.backbone) == (3, 0.5, 0.2, "resnet18")
+
+
+def test_network_without_modules_shows_none():
+    assert Config(network="deen").modules == ()
+    assert Config(network="fsc", modules="none").modules == ()
+
+
+def test_default_name_tells_trials_of_regdb_apart():
+    assert Config(dataset="regdb", trial=2, seed=4).name == "fsc-paper-seed4-trial2"
+    assert Config(seed=4).name == "fsc-tiny-seed4"
+
+
+def test_data_root_is_kept_as_seen_from_where_the_run_was_started(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = Config(data_root="corpus")
+    assert config.data_root == str(tmp_path / "corpus")
+    monkeypatch.chdir("/")
+    assert Config(**config.to_dict()) == config
+
+
+def test_recipe_leaves_out_where_and_how_to_run():
+    recipe = Config().recipe()
+    assert recipe.keys() == FIELDS.keys() - {"name", "data_root", "device", "workers", "resume", "precision"}
+    elsewhere = Config(name="other", device="cpu", workers=2, resume=False, data_root="x", precision="float32")
+    assert difference(recipe, elsewhere.recipe()) == []
+    assert difference(recipe, Config(epochs=5).recipe()) == ["epochs: 10 there, 5 here"]
+
+
+def test_a_refusal_survives_the_way_back_from_another_process():
+    with pytest.raises(ConfigError) as caught:
+        Config(epoch=5, lr="abc")
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert str(copied) == str(caught.value)
+    assert copied.problems == caught.value.problems
+
+
+def test_help_has_a_line_for_each_parameter():
+    lines = Config.help().splitlines()
+    assert [line.split(" = ")[0] for line in lines] == list(FIELDS)
+    assert all("(" in line for line, f in zip(lines, FIELDS.values(), strict=True) if f.metadata["choices"])
+
+
+def test_config_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().epochs = 3

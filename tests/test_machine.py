@@ -1,0 +1,131 @@
+"""Device and arithmetic as asked for, or as the machine is best at; a GPU that is not there is refused."""
+
+import json
+import subprocess
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+import torch
+
+from fsclib import machine
+from fsclib.config import Config
+from fsclib.machine import autocast, device_of, environment, precision_of, revision
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """gpus(count, capability): what torch sees from now on."""
+
+    def see(count, capability=(9, 0)):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: capability)
+
+    return see
+
+
+@pytest.mark.parametrize(
+    ("count", "asked", "expected"),
+    [(0, "auto", "cpu"), (2, "auto", "cuda"), (2, "cpu", "cpu"), (2, "cuda", "cuda"), (2, "cuda:1", "cuda:1")],
+)
+def test_device(gpus, count, asked, expected):
+    gpus(count)
+    assert device_of(Config(device=asked)) == torch.device(expected)
+
+
+@pytest.mark.parametrize(("count", "asked"), [(0, "cuda"), (0, "cuda:0"), (2, "cuda:2"), (2, "cuda:99")])
+def test_a_gpu_that_is_not_there_is_refused(gpus, count, asked):
+    gpus(count)
+    with pytest.raises(ValueError, match=f"found '{asked}', but torch sees {count} GPUs here; pass device=cpu or auto"):
+        device_of(Config(device=asked))
+
+
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_precision_as_asked_for(gpus, device):
+    gpus(1, (7, 5))
+    assert precision_of(Config(precision="float32"), device) == torch.float32
+    assert precision_of(Config(precision="bfloat16"), device) == torch.bfloat16
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16), ((12, 0), torch.bfloat16)])
+def test_precision_of_a_gpu(gpus, capability, expected):
+    gpus(1, capability)
+    assert precision_of(Config(), GPU) == expected
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [({"amx_bf16": True}, torch.bfloat16), ({"amx_bf16": False, "avx512_bf16": True}, torch.float32), ({}, torch.float32)],
+)
+def test_precision_of_a_processor(monkeypatch, capabilities, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert precision_of(Config(), CPU) == expected
+
+
+def test_precision_where_torch_cannot_say(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert precision_of(Config(), CPU) == torch.float32
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_autocast_multiplies_with_this_precision(precision):
+    a = torch.ones(4, 4)
+    with autocast(CPU, precision):
+        assert (a @ a).dtype == precision
+    assert (a @ a).dtype == torch.float32
+
+
+def test_environment_is_what_config_json_can_keep():
+    found = environment(CPU, torch.bfloat16, "d1")
+    assert json.loads(json.dumps(found)) == found
+    assert (found["precision"], found["data_hash"], found["packages"]["torch"]) == ("bfloat16", "d1", torch.__version__)
+    assert found["device"]
+
+
+def test_environment_names_the_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device}")
+    assert environment(GPU, torch.float32, "")["device"] == "GPU cuda"
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A repository with one commit, from which machine.py seems to run; git(*words) runs git in it."""
+    file = tmp_path / "fsclib" / "machine.py"
+    file.parent.mkdir()
+    file.write_text("a = 1\n")
+    monkeypatch.setattr(machine, "__file__", str(file))
+
+    def git(*words):
+        name = ["-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
+        return subprocess.run(["git", *name, *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init")
+    return namedtuple("Checkout", "file git")(file, git)
+
+
+def test_revision_of_a_checkout(checkout):
+    checkout.git("add", ".")
+    checkout.git("commit", "-m", "first")
+    head = checkout.git("rev-parse", "HEAD")
+    assert revision() == head
+    (checkout.file.parent / "untracked.py").write_text("")
+    assert revision() == head
+    checkout.file.write_text("a = 2\n")
+    assert revision() == f"{head}+changes"
+
+
+def test_a_repository_around_the_environment_is_not_ours(checkout):
+    (checkout.file.parent.parent / "other.txt").write_text("")
+    checkout.git("add", "other.txt")
+    checkout.git("commit", "-m", "first")
+    assert revision() == ""
+
+
+def test_revision_without_git_or_repository(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "__file__", str(tmp_path / "machine.py"))
+    assert revision() == ""
+    monkeypatch.setenv("PATH", str(Path("nowhere")))
+    assert revision() == ""

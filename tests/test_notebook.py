@@ -1,0 +1,121 @@
+"""What the cells of a notebook say becomes keyword arguments, and a name that nobody knows becomes a refusal."""
+
+import nbformat
+import papermill
+import pytest
+
+from fsclib.config import Config, ConfigError
+from fsclib.notebook import assigned, parameters
+
+TAGGED = 'dataset = "demo"  # which data set\nepochs = 3  # how long\nlr = "auto"  # the preset\'s'
+
+
+def after(*cells, **work):
+    """The namespace of a notebook in which these cells have run, and `work` was assigned by something else."""
+    namespace = {"In": ["", *cells]}
+    for cell in cells:
+        exec(cell, namespace)
+    return namespace | work
+
+
+def test_tagged_cell_alone():
+    found = parameters(after("import math", TAGGED, "x = math.pi"))
+    assert found == {"dataset": "demo", "epochs": 3, "lr": "auto"}
+
+
+def test_injected_values_win():
+    found = parameters(after(TAGGED, '# Parameters\ndataset = "llcm"\nlr = 0.0001\n', "y = 2"))
+    assert found == {"dataset": "llcm", "epochs": 3, "lr": 0.0001}
+
+
+def test_an_injected_name_that_nobody_knows_is_refused():
+    with pytest.raises(ConfigError, match="did you mean 'epochs'"):
+        Config(**parameters(after(TAGGED, "# Parameters\nepoch = 5\n")))
+
+
+def test_a_mistyped_name_in_the_tagged_cell_is_refused():
+    with pytest.raises(ConfigError, match="did you mean 'lr'"):
+        Config(**parameters(after(TAGGED.replace("lr =", "lr_ ="))))
+
+
+@pytest.mark.parametrize("head", ["", "# Parameters\n"])
+def test_what_was_mistyped_and_mended_is_forgotten(head):
+    cells = [f"{head}epoch = 5", f"{head}epochs = 5"]
+    cells = [TAGGED, *cells] if head else [f"{TAGGED}\n{cell}" for cell in cells]
+    assert parameters(after(*cells)) == {"dataset": "demo", "epochs": 5, "lr": "auto"}
+
+
+def test_cells_of_work_are_no_parameters():
+    work = [
+        "dataset = open(0)",
+        "# Parameters of the network\nwidth = 3",
+        "%time\n!ls",
+        "x = [0]\nx[0] = 1",
+        "for epochs in []: pass",
+    ]
+    namespace = {"In": ["", TAGGED, *work], "dataset": "demo", "epochs": 3, "lr": 1.0, "width": 3, "x": [1]}
+    assert parameters(namespace) == {"dataset": "demo", "epochs": 3, "lr": 1.0}
+
+
+@pytest.mark.parametrize(
+    "cells", [[], ["import os"], ["epochs = 3"], ["%matplotlib inline\ndataset = 'demo'"], [f"# Parameters\n{TAGGED}"]]
+)
+def test_without_a_parameter_cell_nothing_is_ignored_silently(cells):
+    with pytest.raises(ConfigError, match="no parameter cell has run"):
+        parameters({"In": ["", *cells], "dataset": "demo", "epochs": 3, "lr": 0.1})
+
+
+def test_no_history_at_all():
+    with pytest.raises(ConfigError, match="no parameter cell"):
+        parameters({})
+
+
+def test_a_deleted_name_is_left_to_the_preset():
+    namespace = after(TAGGED)
+    del namespace["epochs"]
+    assert parameters(namespace) == {"dataset": "demo", "lr": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("source", "names", "own"),
+    [
+        ("a = b = 1", ["a", "b"], False),
+        ("a, (b, *c) = 1, (2, 3)", ["a", "b", "c"], False),
+        ('dataset: str = "llcm"', ["dataset"], True),
+        ('import os\ndataset = "llcm"\nroot = os.sep', ["dataset", "root"], True),
+        ("dataset = None", ["dataset"], False),
+        ("x.y = z[0] = 1", [], False),
+        ("x += 1", [], False),
+        ("def f():\n    dataset = 'llcm'", [], False),
+        ("broken (", [], False),
+    ],
+)
+def test_assigned(source, names, own):
+    assert assigned(source) == (names, own)
+
+
+def test_papermill_refuses_what_it_would_only_warn_about(tmp_path):
+    """A real kernel: the history is as expected, a figure is shown, the mistyped name ends the notebook before any work."""
+    cell = nbformat.v4.new_code_cell
+    tagged = cell(TAGGED, metadata={"tags": ["parameters"]})
+    cells = [
+        tagged,
+        cell("from fsclib import figures\nfrom fsclib.config import Config\nfrom fsclib.notebook import parameters"),
+        cell("figures.cmc_curves({'a': range(20)})"),
+        cell("print(parameters(globals()))"),
+        cell("config = Config(**parameters(globals()))"),
+        cell("print('worked')"),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, tmp_path / "in.ipynb")
+    with pytest.raises(papermill.PapermillExecutionError, match="did you mean 'epochs'") as caught:
+        papermill.execute_notebook(
+            str(tmp_path / "in.ipynb"), str(tmp_path / "out.ipynb"), {"epoch": 5, "lr": 0.01}, progress_bar=False, cwd=str(tmp_path)
+        )
+    assert caught.value.ename == "ConfigError"
+    done = [c for c in nbformat.read(tmp_path / "out.ipynb", 4).cells if c.cell_type == "code" and c.outputs]
+    shown = [output for c in done for output in c.outputs]
+    assert any("image/png" in output.get("data", {}) for output in shown)
+    assert any("{'dataset': 'demo', 'epochs': 3, 'lr': 0.01, 'epoch': 5}" in output.get("text", "") for output in shown)
+    assert not any("worked" in output.get("text", "") for output in shown)

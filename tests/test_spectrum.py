@@ -1,0 +1,96 @@
+"""Spectra against a plain Fourier sum, and waves that show at their frequency."""
+
+import cmath
+import math
+
+import numpy as np
+import pytest
+
+from fsclib.spectrum import mean_amplitude, radial_profile
+
+
+def plain_amplitude(images):
+    """|F| by the sum that defines it, of (N, H, W), mean over images, zero frequency in the middle."""
+    count, height, width = images.shape
+    found = np.zeros((height, width))
+    for image in images:
+        grey = image - image.sum() / image.size
+        for u in range(height):
+            for v in range(width):
+                total = sum(
+                    grey[y, x] * cmath.exp(-2j * math.pi * (u * y / height + v * x / width))
+                    for y in range(height)
+                    for x in range(width)
+                )
+                # frequency k stands at n // 2 + k, k from −n // 2 on
+                found[(u + height // 2) % height, (v + width // 2) % width] += abs(total) / math.sqrt(height * width) / count
+    return found
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 4), (1, 5, 7), (1, 3, 1)])
+def test_mean_amplitude_is_the_plain_sum(shape):
+    images = np.random.default_rng(0).normal(size=shape)
+    np.testing.assert_allclose(mean_amplitude(images), plain_amplitude(images), atol=1e-10)
+
+
+def test_colours_are_averaged_first():
+    images = np.random.default_rng(0).integers(0, 256, (2, 6, 4, 3), dtype=np.uint8)
+    np.testing.assert_allclose(mean_amplitude(images), plain_amplitude(images.mean(3)), atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (0, 4, 4), (1, 2, 3, 4, 5)])
+def test_wrong_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match="expected"):
+        mean_amplitude(np.zeros(shape))
+
+
+def wave(height, width, down, across, phase=0.3):
+    """A sine of `down` cycles along the height and `across` along the width, on a grey of 100."""
+    y, x = np.mgrid[:height, :width]
+    return 100 + np.sin(2 * np.pi * (down * y / height + across * x / width) + phase)
+
+
+@pytest.mark.parametrize(("down", "across"), [(0, 3), (5, 0), (4, 2), (-4, 2)])
+def test_a_sine_has_its_energy_at_its_frequency(down, across):
+    height, width = 24, 12
+    amplitude = mean_amplitude(wave(height, width, down, across)[None])
+    peaks = {(height // 2 + down, width // 2 + across), (height // 2 - down, width // 2 - across)}
+    energy = amplitude**2
+    assert sum(energy[peak] for peak in peaks) == pytest.approx(energy.sum())
+    assert energy.sum() == pytest.approx(height * width / 2)  # Parseval: the square of a sine is ½ in the mean
+
+
+@pytest.mark.parametrize("size", [(24, 12), (25, 13), (12, 12)])
+@pytest.mark.parametrize("across", [1, 3, 5])
+def test_the_profile_peaks_at_the_frequency_of_a_wave_in_either_direction(size, across):
+    height, width = size
+    profile = radial_profile(mean_amplitude(wave(height, width, 0, across)[None]))
+    assert profile["frequency"][profile["amplitude"].argmax()] == across
+    down = across * height / width  # as many cycles in as many pixels
+    if down == int(down):
+        profile = radial_profile(mean_amplitude(wave(height, width, down, 0)[None]))
+        assert profile["frequency"][profile["amplitude"].argmax()] == across
+
+
+@pytest.mark.parametrize("size", [(12, 8), (9, 7), (4, 4)])
+def test_the_profile_is_the_mean_over_rings(size):
+    height, width = size
+    amplitude = np.random.default_rng(0).random(size)
+    rings = {}
+    for row in range(height):
+        for column in range(width):
+            radius = math.hypot((row - height // 2) * width / height, column - width // 2)
+            rings.setdefault(round(radius), []).append(amplitude[row, column])
+    profile = radial_profile(amplitude)
+    assert list(profile["frequency"]) == list(range(1, width // 2 + 1))
+    np.testing.assert_allclose(profile["amplitude"], [np.mean(rings[f]) for f in profile["frequency"]])
+
+
+def test_noise_is_flat_and_smooth_images_fall():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(40, 32, 16))
+    flat = radial_profile(mean_amplitude(noise))["amplitude"]
+    assert flat.max() / flat.min() < 1.3
+    smooth = (noise + np.roll(noise, 1, 1) + np.roll(noise, 1, 2) + np.roll(noise, (1, 1), (1, 2))) / 4
+    falling = radial_profile(mean_amplitude(smooth))["amplitude"]
+    assert falling.iloc[-1] < falling.iloc[0] / 2
