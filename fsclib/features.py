@@ -59,6 +59,7 @@ def embed(
     *,
     mirror: bool = True,
     batch: int = 64,
+    show: bool = True,
 ) -> Features:
     """Features of records `rows`, in evaluation mode; the network is given back in the mode it came in.
 
@@ -69,7 +70,7 @@ def embed(
     modality = images.records["modality"].to_numpy()[rows]
     pool, neck = [], []
     ordered = np.concatenate([rows[modality == VISIBLE], rows[modality == INFRARED]])
-    with progress(len(rows), "embedding images") as bar:
+    with progress(len(rows), "embedding images", shown=show) as bar:
         for part in _slices((modality == VISIBLE).sum(), len(rows), batch):
             chosen = ordered[part]
             kind = images.records["modality"].iat[chosen[0]]

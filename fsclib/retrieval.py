@@ -105,7 +105,7 @@ def validate(net: FSCNet, images: Images, device: torch.device, precision: torch
         protocol = next(p for p in protocols.for_layout(images.dataset.layout) if p.direction == "ir2vis")
         query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
         scoring = protocol.scoring
-    features = embed(net, images, np.concatenate([query, gallery]), device, precision, mirror=False)
+    features = embed(net, images, np.concatenate([query, gallery]), device, precision, mirror=False, show=False)
     found = score(similarity(features.of(query, False), features.of(gallery, False)), images.records, query, gallery, scoring)
     return {"val_rank1": 100 * found.cmc[0], "val_map": 100 * found.map, "val_minp": 100 * found.minp}
 

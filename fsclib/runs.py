@@ -21,6 +21,7 @@ from fsclib.config import Config, ConfigError, difference
 from fsclib.files import PART, replacing
 from fsclib.report import Report
 
+LAST = Path("checkpoints", "last.safetensors")
 MEND = "restore the file, or move the folder out of results/"
 
 
@@ -82,33 +83,51 @@ class Run(Report):
         _write_json(self.folder / "metrics.json", metrics)
 
 
-def begin(config: Config, environment: Mapping[str, Any], results: Path | None = None) -> Run:
-    """The run of this configuration: a new folder, or the one where it was left off.
+def folder_of(config: Config, results: Path | None = None) -> Path:
+    """Where the run of this configuration lies, or would lie."""
+    return (results or paths.results_dir()) / config.dataset / config.name
 
-    Errors: RunError, with the differences, if a run of this name was made with another recipe, other data or another precision.
+
+def last_checkpoint(config: Config, results: Path | None = None) -> Path:
+    """The checkpoint from which `begin` would go on, whether it exists or not; none counts where resume=False."""
+    folder = folder_of(config, results)
+    return (folder if config.resume else folder / "none") / LAST
+
+
+def check(config: Config, environment: Mapping[str, Any] | None = None, results: Path | None = None) -> None:
+    """Refuses a run of this name with another recipe, and, where `environment` is given, with other data or another precision.
+
+    Errors: RunError with the differences, or for a folder that is no run.
     """
-    folder = (results or paths.results_dir()) / config.dataset / config.name
+    folder = folder_of(config, results)
     file = folder / "config.json"
+    if not config.resume or not folder.exists():
+        return
+    if not file.exists():
+        if folder.is_file() or any(found.suffix != PART for found in folder.iterdir()):
+            raise RunError(f"{folder} exists and is no run (it has no config.json); move it away or give this run another name")
+        return
+    found = _read_json(file, "config", "environment")
+    differences = difference(_recipe(found["config"]), config.recipe())
+    if environment is not None:
+        keys = ("data_hash", "precision")
+        differences += difference({k: found["environment"].get(k) for k in keys}, {k: environment.get(k) for k in keys})
+    if differences:
+        raise RunError(
+            f"{folder} holds a run with another configuration:\n  " + "\n  ".join(differences)
+            + "\nGive this run a name of its own (name=…), use that configuration, or move the old run aside with resume=False."
+        )
+
+
+def begin(config: Config, environment: Mapping[str, Any], results: Path | None = None) -> Run:
+    """The run of this configuration: a new folder, or the one where it was left off. Errors: as in `check`."""
+    folder = folder_of(config, results)
+    check(config, environment, results)
     if folder.exists() and not config.resume:
         _move_aside(folder)
-    if file.exists():
-        found = _read_json(file, "config", "environment")
-        differences = difference(_recipe(found["config"]), config.recipe())
-        differences += [
-            f"{key}: {found['environment'].get(key)!r} there, {environment.get(key)!r} here"
-            for key in ("data_hash", "precision")
-            if found["environment"].get(key) != environment.get(key)
-        ]
-        if differences:
-            raise RunError(
-                f"{folder} holds a run with another configuration:\n  " + "\n  ".join(differences)
-                + "\nGive this run a name of its own (name=…), use that configuration, or move the old run aside with resume=False."
-            )
-    elif folder.is_file() or (folder.exists() and any(found.suffix != PART for found in folder.iterdir())):
-        raise RunError(f"{folder} exists and is no run (it has no config.json); move it away or give this run another name")
-    else:
+    if not (folder / "config.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _write_json(file, {"config": config.to_dict(), "environment": dict(environment)})
+        _write_json(folder / "config.json", {"config": config.to_dict(), "environment": dict(environment)})
     for part in ("checkpoints", "figures", "tables"):
         (folder / part).mkdir(exist_ok=True)
     return Run(folder, config)
@@ -228,4 +247,7 @@ def main(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except RunError as error:
+        sys.exit(str(error))

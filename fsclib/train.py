@@ -19,16 +19,18 @@ from torch import Tensor, nn
 
 from fsclib import checkpoint, losses, retrieval, runs
 from fsclib.assemble import images_of, network_of
-from fsclib.config import Config
+from fsclib.checkpoint import CheckpointError
+from fsclib.config import Config, ConfigError
 from fsclib.data.augment import Augmentation
 from fsclib.data.batches import batches
 from fsclib.data.images import Images
-from fsclib.data.records import hold_out, select, training_labels
+from fsclib.data.records import DatasetError, hold_out, select, training_labels
 from fsclib.data.sampler import IdentitySampler
 from fsclib.machine import autocast, device_of, environment, precision_of
+from fsclib.models.backbone import imagenet_weights
 from fsclib.models.networks import FSCNet
 from fsclib.progress import progress
-from fsclib.runs import Run
+from fsclib.runs import Run, RunError
 
 SHOWN = ("lr", "total", "val_rank1", "val_map")
 CHOSEN_BY = {"holdout": "val_map", "test": "val_rank1"}  # select_on → the column of the log that the best checkpoint maximises
@@ -43,19 +45,25 @@ def fit(config: Config) -> Run:
 
     Errors: DatasetError, RunError, CheckpointError, ValueError before any training; TrainingError when a loss is not finite.
     """
+    # what can be refused is refused before images are decoded
+    runs.check(config)
     device = device_of(config)
     precision = precision_of(config, device)
+    fresh = not runs.last_checkpoint(config).exists()
+    if config.pretrained and fresh:
+        imagenet_weights(config.backbone)
     images = images_of(config)
     if config.select_on == "holdout":
         images = images.with_records(hold_out(images.records, config.seed))
+    rows, sampler = training_set(config, images)
     run = runs.begin(config, environment(device, precision, images.data_hash))
     if run.finished:
         print(f"{run.folder} is complete; nothing to train")
         return run
     start = time.monotonic()
-    rows, sampler = training_set(config, images)
     torch.manual_seed(config.seed)
-    net = network_of(config, len(sampler.labels)).to(device, memory_format=torch.channels_last)
+    net = network_of(config, len(sampler.labels), pretrained=config.pretrained and fresh)
+    net = net.to(device, memory_format=torch.channels_last)
     optimizer = build_optimizer(net, config)
     state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": len(sampler.labels), "recipe": config.recipe()}
     if run.checkpoint("last").exists():
@@ -142,7 +150,7 @@ def training_steps(
     augmentation, dropout = (int(seed.generate_state(1, np.uint64)[0] >> 1) for seed in seeds)
     torch.manual_seed(dropout)
     generator = torch.Generator().manual_seed(augmentation)
-    settings = Augmentation(erase_area=(config.erase_min, config.erase_max))
+    settings = Augmentation(padding=config.padding, erase_area=(config.erase_min, config.erase_max))
     weights = losses.LossWeights(
         cpm=config.cpm_weight,
         orthogonality=config.orthogonality_weight,
@@ -195,4 +203,7 @@ def literal(text: str) -> object:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except (ConfigError, DatasetError, RunError, CheckpointError, TrainingError, FileNotFoundError) as error:
+        sys.exit(str(error))  # these say what to do; a traceback would bury it

@@ -1,0 +1,39 @@
+"""Small corpora that many tests share, written once a session, and the configuration of a training that takes seconds."""
+
+import pytest
+
+from fsclib.config import Config
+from fsclib.data.datasets import FOLDERS
+from fsclib.data.synthetic import write_corpus
+
+PEOPLE = {"sysu": 14, "regdb": 12, "llcm": 12}
+
+
+@pytest.fixture(scope="session")
+def corpora(tmp_path_factory):
+    """A folder with a data/ that holds a small corpus in each layout, under the names of the real data sets. Not to be changed."""
+    home = tmp_path_factory.mktemp("home")
+    for layout, people in PEOPLE.items():
+        write_corpus(home / "data" / FOLDERS[layout], layout, people, 3, images=2, height=64, width=24, workers=1, progress=False)
+    return home
+
+
+@pytest.fixture
+def home(corpora, tmp_path, monkeypatch):
+    """A fresh place for results, beside the shared corpora and their cache."""
+    (tmp_path / "data").symlink_to(corpora / "data")
+    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
+    monkeypatch.setenv("FSCLIB_HEADLESS", "1")
+    return tmp_path
+
+
+TINY = {
+    "scale": "tiny", "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 3, "decay": (2,), "workers": 1,
+    "precision": "float32", "device": "cpu",
+}  # fmt: skip
+
+
+@pytest.fixture
+def tiny():
+    """Builds a configuration of a training that takes seconds: tiny(dataset="llcm", …)."""
+    return lambda **values: Config(**TINY | {"dataset": "llcm"} | values)

@@ -1,0 +1,140 @@
+"""The notebooks: their anatomy, and that papermill runs them as a user would, on every layout and from either folder."""
+
+import ast
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fsclib.config import Config
+
+REPOSITORY = Path(__file__).parents[2]
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+SMALL = {
+    "scale": "tiny", "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2, "validate_every": 1, "decay": 1,
+    "workers": 1,
+}  # fmt: skip
+
+
+def cells(notebook: Path) -> list[dict]:
+    return json.loads(notebook.read_text())["cells"]
+
+
+def parameter_cell(notebook: Path) -> str:
+    tagged = [cell for cell in cells(notebook) if "parameters" in cell["metadata"].get("tags", [])]
+    assert len(tagged) == 1
+    return "".join(tagged[0]["source"])
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+class TestAnatomy:
+    def test_no_outputs_and_no_definitions(self, notebook):
+        for cell in cells(notebook):
+            if cell["cell_type"] == "code":
+                assert not cell["outputs"]
+                assert cell["execution_count"] is None
+                tree = ast.parse("".join(cell["source"]))
+                assert not [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda))]
+
+    def test_opens_with_its_question_and_then_its_parameters(self, notebook):
+        first, second = cells(notebook)[:2]
+        assert first["cell_type"] == "markdown"
+        assert re.match(rf"# {notebook.stem[:2]} · ", "".join(first["source"]))
+        assert "parameters" in second["metadata"]["tags"]
+
+    def test_parameters_are_plain_literals_with_a_comment_each(self, notebook):
+        source = parameter_cell(notebook)
+        for node in ast.parse(source).body:
+            assert isinstance(node, ast.Assign)
+            ast.literal_eval(node.value)
+        assert all(re.search(r"  # \w", line) for line in source.splitlines())
+
+    def test_parameters_are_those_of_the_configuration_with_its_defaults(self, notebook):
+        given = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(parameter_cell(notebook)).body}
+        assert given.keys() <= {f.name for f in dataclasses.fields(Config)}
+        own = Config(**(given | {"strict": True}))
+        assert own == Config()
+
+    def test_holds_no_path(self, notebook):
+        assert not re.search(r"(?<![\w.])/(home|root|work|tmp|Users)/", notebook.read_text())
+
+
+def test_training_lists_every_parameter():
+    source = parameter_cell(REPOSITORY / "notebooks/02_train.ipynb")
+    assert {node.targets[0].id for node in ast.parse(source).body} == {f.name for f in dataclasses.fields(Config)}
+
+
+def papermill(notebook: str, out: Path, folder: str, home: Path, **parameters) -> subprocess.CompletedProcess:
+    """`papermill notebook out -p …` in `folder` of a copy-free checkout, with results below `home`."""
+    words = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
+    place = "" if folder == "notebooks" else "notebooks/"
+    options = ["--no-progress-bar", "--start-timeout", "300"]
+    return subprocess.run(
+        [sys.executable, "-m", "papermill", f"{place}{notebook}.ipynb", str(out), *options, *words],
+        cwd=REPOSITORY / folder,
+        env=os.environ | {"FSCLIB_HOME": str(home)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def outputs(notebook: Path) -> str:
+    """All text that a notebook printed or returned."""
+    texts = []
+    for cell in cells(notebook):
+        for output in cell.get("outputs", []):
+            texts.append("".join(output.get("text", output.get("data", {}).get("text/plain", ""))))
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize(("dataset", "folder"), [("llcm", "notebooks"), ("sysu", "."), ("regdb", "notebooks")])
+def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
+    for notebook, parameters in (("01_data", {"scale": "tiny"}), ("02_train", SMALL), ("03_evaluate", {"scale": "tiny"})):
+        out = tmp_path / f"{notebook}.ipynb"
+        done = papermill(notebook, out, folder, home, dataset=dataset, **parameters)
+        assert done.returncode == 0, done.stderr[-3000:]
+        pictures = [o for c in cells(out) for o in c.get("outputs", []) if "image/png" in o.get("data", {})]
+        assert len(pictures) == {"01_data": 2, "02_train": 1, "03_evaluate": 2}[notebook]
+    results = home / "results" / dataset
+    run = next(path for path in results.iterdir() if path.name.startswith("fsc-tiny-seed0"))
+    assert (run / "metrics.json").exists()
+    for file in ("training.pdf", "training.png", "cmc.pdf", "cmc.png", "ranked_lists.pdf", "ranked_lists.png"):
+        assert (run / "figures" / file).stat().st_size > 1000
+    for file in ("trials", "summary", "summary_all_trials", "baselines"):
+        assert (run / "tables" / f"{file}.csv").exists()
+        assert (run / "tables" / f"{file}.tex").exists()
+    for file in ("people.png", "spectra.png"):
+        assert (results / "01_data" / "figures" / file).stat().st_size > 1000
+    assert "rank1" in outputs(tmp_path / "03_evaluate.ipynb")
+    assert str(run / "figures") in outputs(tmp_path / "03_evaluate.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({"epoch": 5}, "epoch: no such parameter, did you mean 'epochs'?"),
+        ({"lr": "abc"}, "lr: found 'abc' (str), expected a number"),
+        ({"dataset": "lcm"}, "did you mean 'llcm'?"),
+    ],
+    ids=str,
+)
+def test_a_mistyped_parameter_is_refused_before_any_work(home, tmp_path, parameters, found):
+    done = papermill("02_train", tmp_path / "out.ipynb", "notebooks", home, **parameters)
+    assert done.returncode != 0
+    assert found in done.stderr
+    assert not (home / "results").exists()
+
+
+def test_a_missing_data_set_says_where_to_ask_and_how_to_do_without(home, tmp_path):
+    (home / "data").unlink()
+    shutil.rmtree(home / "data", ignore_errors=True)
+    done = papermill("01_data", tmp_path / "out.ipynb", "notebooks", home, dataset="llcm")
+    assert done.returncode != 0
+    for part in ("Xiamen University", "python -m fsclib.data.synthetic --layout llcm", str(home / "data/LLCM")):
+        assert part in done.stderr

@@ -1,0 +1,62 @@
+"""What the repository promises about itself: one list of dependencies, walls between its parts, files of a readable length."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+MODULES = sorted((REPOSITORY / "fsclib").rglob("*.py"))
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+
+
+def imports(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+def test_environment_takes_its_packages_from_the_project():
+    text = (REPOSITORY / "environment.yml").read_text()
+    entries = re.findall(r"^\s+- (\S.*?)\s*$", text, re.MULTILINE)
+    assert entries == ["conda-forge", f"python{PROJECT['requires-python']},<3.14", "pip", "pip:", "-e .[dev]"]
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_modules_stay_short_and_import_one_way(file):
+    lines = file.read_text().splitlines()
+    assert len(lines) <= 350
+    found = imports(file)
+    part = file.relative_to(REPOSITORY / "fsclib").parts[0]
+    forbidden = {
+        "data": ("fsclib.models", "fsclib.config", "fsclib.runs", "fsclib.train", "fsclib.losses", "fsclib.metrics", "matplotlib"),
+        "models": ("fsclib.data", "fsclib.config", "fsclib.runs", "fsclib.train", "fsclib.losses", "fsclib.files", "matplotlib"),
+        "losses.py": ("fsclib", "pathlib", "os"),
+        "metrics.py": ("fsclib", "pathlib", "os"),
+        "figures.py": ("torch", "fsclib.data", "fsclib.retrieval", "fsclib.train"),
+    }.get(part, ("matplotlib",))
+    reached = [name for name in found for wall in forbidden if name == wall or name.startswith(wall + ".")]
+    assert not reached
+
+
+def test_nothing_loads_foreign_objects():
+    for file in MODULES:
+        text = file.read_text()
+        assert "pickle" not in imports(file), file
+        for call in re.findall(r"torch\.load\([^)]*\)", text):
+            assert "weights_only=True" in call, file
+        for call in re.findall(r"np\.load\([^)]*\)", text):
+            assert "allow_pickle=False" in call, file
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    assert re.search(r"^make test$", (REPOSITORY / ".ci/run").read_text(), re.MULTILINE)
+    assert "bash .ci/run" in (REPOSITORY / ".github/workflows/test.yml").read_text()
+    assert "make test" in (REPOSITORY / "README.md").read_text()
+    assert "make demo" in (REPOSITORY / "README.md").read_text()

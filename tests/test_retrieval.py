@@ -1,0 +1,168 @@
+"""Evaluation: every trial of every protocol, each image embedded once, and what is refused."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+
+from fsclib import baselines, metrics, retrieval, samples
+from fsclib.checkpoint import CheckpointError
+from fsclib.data import protocols
+from fsclib.data.augment import normalise
+from fsclib.data.datasets import FOLDERS
+from fsclib.models.networks import FSCNet
+from fsclib.runs import RunError
+from fsclib.train import fit
+
+ROWS = {"sysu": {("all", "ir2vis", 10), ("indoor", "ir2vis", 10)}, "regdb": {("", "vis2ir", 1), ("", "ir2vis", 1)}}
+ROWS["llcm"] = {("paper", "vis2ir", 10), ("paper", "ir2vis", 10), ("as-coded", "vis2ir", 10)}
+
+
+@pytest.fixture
+def trained(home, tiny):
+    """A run of one epoch, and its images."""
+
+    def build(dataset, **values):
+        run = fit(tiny(dataset=dataset, epochs=1, **values))
+        return run, retrieval.run_images(run)
+
+    return build
+
+
+@pytest.mark.parametrize("dataset", list(ROWS))
+def test_every_protocol_row_is_there(trained, dataset):
+    run, images = trained(dataset)
+    table = retrieval.evaluate_run(run, images=images)
+    for (weighting, mirror), part in table.groupby(["weighting", "mirror"]):
+        found = {(mode, direction, len(group)) for (mode, direction), group in part.groupby(["mode", "direction"])}
+        assert found == ROWS[dataset], (weighting, mirror)
+    assert set(zip(table["weighting"], table["mirror"], strict=True)) == {(w, m) for w in ("equal", "neck") for m in (True, False)}
+    assert table[retrieval.SHOWN].to_numpy().min() >= 0
+    assert table[retrieval.SHOWN].to_numpy().max() <= 100
+    cmc = table[[f"rank{rank}" for rank in range(1, 21)]].to_numpy()
+    assert (np.diff(cmc, axis=1) >= -1e-9).all()
+    assert (run.folder / "tables/trials.csv").exists()
+    assert set(run.headline()["protocol"]) == {" ".join(p for p in row[:2] if p) for row in ROWS[dataset]}
+
+
+def slow_features(run, images, row):
+    """Normalised features (pool, neck) of one record and of its mirror image, (2, V, D) each, one image at a time."""
+    net = retrieval.run_network(run, torch.device("cpu"))
+    pixels = normalise(torch.from_numpy(images.take(np.array([row]))))
+    found = []
+    for image in (pixels, pixels.flip(3)):
+        with torch.inference_mode():
+            found.append([F.normalize(part[0], dim=1).double() for part in net.embed(image, images.records["modality"][row])])
+    return [torch.stack(part) for part in zip(*found, strict=True)]
+
+
+def test_a_trial_is_what_its_formula_says(trained):
+    run, images = trained("llcm")
+    table, records = retrieval.evaluate_run(run, images=images), images.records
+    protocol = next(p for p in protocols.for_layout("llcm") if (p.mode, p.direction) == ("paper", "ir2vis"))
+    query, gallery = protocols.query_and_gallery(records, protocol, 3)
+    query = query[:: max(1, len(query) // 40)]
+    features = {row: slow_features(run, images, row) for row in {*query.tolist(), *gallery.tolist()}}
+    for mirror in (True, False):
+        for weighting, (pool, neck) in (("equal", (1, 1)), ("neck", (0.1, 0.9))):
+            similarity = np.zeros((len(query), len(gallery)))
+            for i, q in enumerate(query.tolist()):
+                for j, g in enumerate(gallery.tolist()):
+                    for weight, a, b in zip((pool, neck), features[q], features[g], strict=True):
+                        a, b = (a.sum(0), b.sum(0)) if mirror else (a[0], b[0])
+                        similarity[i, j] += weight * (a * b).sum().item()
+            kept = retrieval.run_features(run, images)
+            fast = retrieval.similarity(kept.of(query, mirror), kept.of(gallery, mirror), weighting)
+            np.testing.assert_allclose(fast, similarity, rtol=1e-4, atol=1e-4)
+    whole, gallery = protocols.query_and_gallery(records, protocol, 3)
+    fast = retrieval.similarity(kept.of(whole, True), kept.of(gallery, True))
+    ids, cams = records["identity"].to_numpy(), records["camera"].to_numpy()
+    expected = metrics.evaluate(fast, ids[whole], ids[gallery], cams[whole], cams[gallery], "llcm")
+    chosen = (table["mode"] == "paper") & (table["direction"] == "ir2vis") & (table["trial"] == 3)
+    row = table[chosen & (table["weighting"] == "equal") & table["mirror"]].iloc[0]
+    assert row["rank1"] == pytest.approx(100 * expected.cmc[0], abs=1e-6)
+    assert row["map"] == pytest.approx(100 * expected.map, abs=1e-6)
+
+
+def test_each_image_is_embedded_once_and_then_read_from_the_run(trained, monkeypatch):
+    run, images = trained("sysu")
+    shutil.rmtree(run.folder / "embeddings")
+    seen, embed = [], FSCNet.embed
+    monkeypatch.setattr(FSCNet, "embed", lambda net, pixels, modality: seen.append(len(pixels)) or embed(net, pixels, modality))
+    first = retrieval.evaluate_run(run, images=images)
+    assert sum(seen) == 2 * (images.records["split"] == "test").sum()  # the image and its mirror image
+    again = retrieval.evaluate_run(run, images=images)
+    assert sum(seen) == 2 * (images.records["split"] == "test").sum()
+    pd.testing.assert_frame_equal(first, again)
+
+
+def test_summary_is_mean_and_standard_deviation_over_trials(trained):
+    run, images = trained("sysu")
+    table = retrieval.evaluate_run(run, images=images)
+    row = retrieval.summarise(table).iloc[0]
+    keys = ["mode", "direction", "weighting", "mirror"]
+    part = table[(table[keys] == row[keys]).all(axis=1)]
+    assert len(part) == row["trials"] == 10
+    assert row["map"] == pytest.approx(part["map"].mean())
+    assert row["map_std"] == pytest.approx(part["map"].std(ddof=1))
+
+
+def test_trials_of_regdb_are_models_of_their_own(trained):
+    (first, images), (second, _) = trained("regdb", trial=1), trained("regdb", trial=2)
+    with pytest.raises(RunError, match="was trained on trial 1 and has seen test identities of trial 2"):
+        retrieval.evaluate_run(first, trial=2, images=images)
+    together = retrieval.all_trials(first)
+    assert set(together["trial"]) == {1, 2}
+    assert len(together) == 2 * len(retrieval.all_trials(second)) / 2
+    assert set(retrieval.summarise(together)["trials"]) == {2}
+
+
+def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(trained, tmp_path, home):
+    run, images = trained("llcm")
+    shutil.rmtree(run.folder / "embeddings")
+    best = run.checkpoint("best")
+    best.rename(best.with_name("elsewhere"))
+    with pytest.raises(CheckpointError, match="no such checkpoint; train the run first"):
+        retrieval.evaluate_run(run, images=images)
+
+    root = tmp_path / "changed"
+    shutil.copytree(home / "data" / FOLDERS["llcm"], root)
+    run, _ = trained("llcm", data_root=str(root), name="changed")
+    picture = next((root / "test_vis").rglob("*.jpg"))
+    picture.write_bytes(next((root / "test_nir").rglob("*.jpg")).read_bytes())
+    with pytest.raises(RunError, match="holds other data"):
+        retrieval.run_images(run)
+
+
+def test_baselines_stand_in_the_same_galleries(trained):
+    run, images = trained("llcm")
+    table = baselines.table(run, images)
+    assert set(table["method"]) == {"random order", "raw pixels", "untrained network", "this run"}
+    own = table[table["method"] == "this run"].set_index(["mode", "direction"])["rank1"]
+    assert own["paper", "ir2vis"] == pytest.approx(run.metrics["paper.ir2vis.rank1"])
+    features = baselines.pixel_features(images, np.arange(4))
+    grey = torch.from_numpy(images.take(np.arange(4))).float().mean(3)
+    assert features.pool.shape == (2, 4, 24 * 9)
+    assert torch.allclose(features.pool.norm(dim=2), torch.ones(2, 4))
+    assert torch.allclose(features.pool.sum(2), torch.zeros(2, 4), atol=1e-4)
+    assert grey.shape[0] == 4
+
+
+def test_ranked_lists_are_the_most_similar_images_that_may_be_seen(trained):
+    run, images = trained("sysu")
+    queries, found, right, names = samples.ranked_lists(run, images, queries=5, seed=1)
+    assert len(queries) == len(found) == len(right) == len(names) == 5
+    records = images.records
+    protocol = protocols.for_layout("sysu")[0]
+    query, gallery = protocols.query_and_gallery(records, protocol, 0)
+    features = retrieval.run_features(run, images)
+    for picture, pictures, truths in zip(queries, found, right, strict=True):
+        row = next(r for r in query if np.array_equal(images.take(np.array([r]))[0], picture))
+        seen = [g for g in gallery if not (records["camera"][row] == 3 and records["camera"][g] == 2)]
+        close = retrieval.similarity(features.of(np.array([row]), True), features.of(np.array(seen), True))[0]
+        best = [seen[i] for i in np.argsort(-close, kind="stable")[:10]]
+        assert all(np.array_equal(images.take(np.array([b]))[0], p) for b, p in zip(best, pictures, strict=True))
+        assert truths.tolist() == [records["identity"][b] == records["identity"][row] for b in best]

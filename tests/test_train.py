@@ -1,0 +1,250 @@
+"""Training: the recipe, what is kept of a run, and going on as if nothing had happened."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fsclib import checkpoint, train
+from fsclib.assemble import network_of
+from fsclib.config import Config
+from fsclib.data.datasets import FOLDERS
+from fsclib.data.records import DatasetError
+from fsclib.runs import RunError, load
+from fsclib.train import TrainingError, fit, learning_rate_factor
+
+
+def weights(run, name="last"):
+    return load_file(run.checkpoint(name))
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_published_schedule():
+    config = Config(dataset="llcm")
+    factors = [learning_rate_factor(config, epoch) for epoch in range(config.epochs)]
+    assert factors[:10] == pytest.approx([(e + 1) / 10 for e in range(10)])
+    assert factors[10:20] == [1] * 10
+    assert factors[20:80] == pytest.approx([0.1] * 60)
+    assert factors[80:] == pytest.approx([0.01] * 70)
+
+
+def test_neck_and_classifier_learn_at_a_rate_of_their_own():
+    config = Config(dataset="llcm", backbone="resnet18")
+    net = network_of(config, 5, pretrained=False)
+    optimizer = train.build_optimizer(net, config)
+    train.set_learning_rates(optimizer, config, 15)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    expected = {id(net.neck.weight): 0.1, id(net.classifier.weight): 0.1}
+    assert rates == {id(p): expected.get(id(p), 0.01) for p in net.parameters() if p.requires_grad}
+    assert id(net.neck.bias) not in rates
+    for group in optimizer.param_groups:
+        assert (group["momentum"], group["nesterov"], group["weight_decay"]) == (0.9, True, 5e-4)
+
+
+@pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
+def test_a_run_is_complete_and_explains_itself(home, tiny, dataset):
+    run = fit(tiny(dataset=dataset, epochs=1))
+    assert run.folder == home / "results" / dataset / run.config.name
+    expected = {"config.json", "log.csv", "metrics.json", "checkpoints", "tables", "embeddings"}
+    assert expected <= {path.name for path in run.folder.iterdir()}
+    assert {p.name for p in (run.folder / "checkpoints").iterdir()} == {"last.safetensors", "best.safetensors"}
+    log = run.log()
+    assert log["epoch"].tolist() == [0]
+    parts = log["identity"] + log["triplet"] + run.config.cpm_weight * log["cpm"] + 0.01 * log["orthogonality"]
+    assert log["total"].tolist() == pytest.approx(parts.tolist(), rel=1e-5)
+    assert run.metrics["select_on"] == "last"
+    assert run.metrics["skipped"] == 0
+    assert run.environment["data_hash"]
+    assert run.environment["packages"]["torch"]
+
+
+def test_a_finished_run_is_not_trained_again(home, tiny, capsys):
+    run = fit(tiny(epochs=1))
+    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
+    assert fit(tiny(epochs=1)).folder == run.folder
+    assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")} == before
+    assert "is complete; nothing to train" in capsys.readouterr().out
+
+
+def test_the_same_run_twice_gives_the_same_numbers(home, tiny):
+    first, second = fit(tiny(name="first")), fit(tiny(name="second"))
+    assert_same(weights(first), weights(second))
+    assert first.metrics == second.metrics
+    other = fit(tiny(name="third", seed=1))
+    assert any(not torch.equal(value, weights(other)[name]) for name, value in weights(first).items())
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, tiny, monkeypatch):
+    undisturbed = fit(tiny(name="undisturbed", select_on="holdout", validate_every=1))
+    steps = train.training_steps
+
+    def interrupted(net, optimizer, config, pixels, rows, sampler, epoch, precision):
+        for number, parts in enumerate(steps(net, optimizer, config, pixels, rows, sampler, epoch, precision)):
+            if (epoch, number) == (1, 2):
+                raise KeyboardInterrupt
+            yield parts
+
+    config = tiny(name="interrupted", select_on="holdout", validate_every=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "training_steps", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config)
+    assert not (home / "results/llcm/interrupted/metrics.json").exists()
+    resumed = fit(config)
+    assert_same(weights(undisturbed), weights(resumed))
+    assert_same(weights(undisturbed, "best"), weights(resumed, "best"))
+    assert undisturbed.metrics == resumed.metrics
+    assert undisturbed.log().drop(columns="seconds").equals(resumed.log().drop(columns="seconds"))
+
+
+def test_a_killed_process_goes_on_to_the_same_weights(home, tiny):
+    undisturbed = fit(tiny(name="undisturbed", epochs=4))
+    words = [f"--{name}={value}" for name, value in undisturbed.config.to_dict().items() if name != "name"]
+    words = [part for word in words for part in word.split("=", 1) if part != "--data_root"]
+    words = [word for word in words if word]  # data_root is empty
+    command = [sys.executable, "-m", "fsclib.train", *words, "--name", "killed"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
+    last = home / "results/llcm/killed/checkpoints/last.safetensors"
+    deadline = time.monotonic() + 120
+    while not last.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert last.exists()
+    assert process.returncode == -signal.SIGKILL, "the run was over before it could be killed"
+    assert checkpoint.state(last)["epoch"] < 3
+    subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ)
+    killed = load("llcm", "killed")
+    assert_same(weights(undisturbed), weights(killed))
+    assert not list(killed.folder.rglob("*.part"))
+
+
+def test_the_best_checkpoint_is_chosen_as_select_on_says(home, tiny):
+    for select_on, column in (("holdout", "val_map"), ("test", "val_rank1")):
+        run = fit(tiny(select_on=select_on, validate_every=1, name=f"on-{select_on}"))
+        best = int(run.log()[column].to_numpy().argmax())
+        assert checkpoint.state(run.checkpoint("best"))["epoch"] == best
+        assert run.metrics["epoch"] == best + 1
+        assert run.metrics["test_selected"] == (select_on == "test")
+    run = fit(tiny(select_on="last", name="on-last"))
+    assert checkpoint.state(run.checkpoint("best"))["epoch"] == run.config.epochs - 1
+    assert "val_map" not in run.log()
+
+
+def test_held_out_identities_are_not_trained_on(home, tiny):
+    everyone = fit(tiny(select_on="last", epochs=1, name="everyone"))
+    without = fit(tiny(select_on="holdout", epochs=1, name="without"))
+    classes = [checkpoint.state(run.checkpoint("last"))["num_classes"] for run in (everyone, without)]
+    assert classes[0] - classes[1] == 2
+
+
+def test_another_configuration_under_the_same_name_is_refused_before_anything_is_decoded(home, tiny, monkeypatch):
+    fit(tiny(epochs=1, name="taken"))
+    monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
+    with pytest.raises(RunError, match=r"epochs: 1 there, 2 here"):
+        fit(tiny(epochs=2, name="taken"))
+
+
+def test_resume_false_begins_anew_and_keeps_the_old_run(home, tiny):
+    fit(tiny(epochs=1, name="again"))
+    run = fit(tiny(epochs=2, name="again", resume=False))
+    assert len(run.log()) == 2
+    assert (run.folder.parent / "again.old-1" / "metrics.json").exists()
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_it(home, tiny, monkeypatch):
+    undisturbed = fit(tiny(name="undisturbed"))
+    from fsclib import files
+
+    flush, written = files._flush, []
+
+    def full(path):
+        if path.name.startswith("last"):
+            written.append(path)
+            if len(written) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        flush(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_flush", full)
+        with pytest.raises(checkpoint.CheckpointError, match="No space left on device"):
+            fit(tiny(name="full"))
+    assert checkpoint.state(home / "results/llcm/full/checkpoints/last.safetensors")["epoch"] == 0
+    assert_same(weights(undisturbed), weights(fit(tiny(name="full"))))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(home, tiny, monkeypatch):
+    from fsclib import losses
+
+    steps = train.training_steps
+
+    def spoilt(net, optimizer, config, pixels, rows, sampler, epoch, precision):
+        for parts in steps(net, optimizer, config, pixels, rows, sampler, epoch, precision):
+            yield losses.Parts(*(part * (float("nan") if epoch == 1 else 1) for part in parts))
+
+    monkeypatch.setattr(train, "training_steps", spoilt)
+    with pytest.raises(TrainingError, match="epoch 2, step 1: the loss is not finite"):
+        fit(tiny(name="spoilt"))
+    assert checkpoint.state(home / "results/llcm/spoilt/checkpoints/last.safetensors")["epoch"] == 0
+
+
+def test_missing_imagenet_weights_are_noticed_before_anything_is_decoded(home, tiny, monkeypatch, tmp_path):
+    from urllib.error import URLError
+
+    def offline(*args, **kwargs):
+        raise URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
+    with pytest.raises(FileNotFoundError, match="pretrained=False"):
+        fit(tiny(pretrained=True))
+    assert not (home / "results").exists()
+
+
+def test_broken_files_are_listed_at_once_or_left_out_and_counted(home, tiny, tmp_path):
+    from shutil import copytree
+
+    root = tmp_path / "broken"
+    copytree(home / "data" / FOLDERS["llcm"], root)
+    index = root / "idx/train_vis.txt"
+    lines = index.read_text().splitlines()
+    truncated, empty = (root / lines[row].split()[0] for row in (0, 1))
+    truncated.write_bytes(truncated.read_bytes()[:200])
+    empty.write_bytes(b"")
+    index.write_text("\n".join([*lines, "vis/nowhere.jpg"]) + "\n")
+    with pytest.raises(DatasetError) as error:
+        fit(tiny(data_root=str(root)))
+    for part in (lines[0].split()[0], f"idx/train_vis.txt:{len(lines) + 1}", lines[1].split()[0]):
+        assert part in str(error.value)
+    assert not (home / "results").exists()
+
+    run = fit(tiny(data_root=str(root), strict=False, epochs=1))
+    assert run.metrics["skipped"] == 3
+    assert sum(run.metrics["skipped_by_kind"].values()) == 3
+
+
+def test_bfloat16_learns_the_same_losses_roughly(home, tiny):
+    full, half = (fit(tiny(precision=precision, name=precision, epochs=1)) for precision in ("float32", "bfloat16"))
+    assert half.environment["precision"] == "bfloat16"
+    assert half.log()["identity"][0] == pytest.approx(full.log()["identity"][0], rel=0.05)
+    assert all(value.dtype != torch.bfloat16 for value in weights(half).values())
+
+
+def test_command_line_words():
+    assert train.literal("5") == 5
+    assert train.literal("1e-4") == 1e-4
+    assert train.literal("llcm") == "llcm"
+    with pytest.raises(SystemExit, match="usage: python"):
+        train.main(["--epochs"])
