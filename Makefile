@@ -28,4 +28,4 @@ lint: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv data/demo data/cache results/demo
+	rm -rf .venv data/demo data/cache $(OUT)

@@ -17,13 +17,13 @@ def images_of(config: Config) -> Images:
     )
 
 
-def network_of(config: Config, num_classes: int, pretrained: bool | None = None) -> FSCNet:
-    """The network of a configuration; `pretrained` overrides whether it starts from ImageNet weights."""
+def network_of(config: Config, num_classes: int, pretrained: bool) -> FSCNet:
+    """The network of a configuration; `pretrained`: with ImageNet weights, which a network that goes on or is tested needs not."""
     return build_model(
         config.network,
         num_classes,
         stages=config.stages,
         modules=config.modules,
         backbone=config.backbone,
-        pretrained=config.pretrained if pretrained is None else pretrained,
+        pretrained=pretrained,
     )

@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from fsclib import retrieval
+from fsclib import checkpoint, retrieval
 from fsclib.assemble import network_of
 from fsclib.data.images import Images
 from fsclib.data.protocols import for_layout
@@ -21,8 +21,9 @@ def table(run: Run, images: Images) -> pd.DataFrame:
     """Mean over trials of rank-1, mAP and mINP in per cent, a row a (method, protocol); equal weighting, with mirror images."""
     rows = select(images.records, "test")
     device = device_of(run.config)
+    num_classes = checkpoint.state(run.checkpoint("best"))["num_classes"]
     torch.manual_seed(run.config.seed)  # the weights that the run started from, but for ImageNet's
-    untrained = network_of(run.config, num_classes=2, pretrained=False).to(device, memory_format=torch.channels_last)
+    untrained = network_of(run.config, num_classes, pretrained=False).to(device, memory_format=torch.channels_last)
     methods = {
         "random order": random_features(rows, run.config.seed),
         "raw pixels": pixel_features(images, rows),

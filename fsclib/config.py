@@ -27,10 +27,10 @@ SCALE_PRESETS: dict[str, dict[str, Any]] = {
         "backbone": "resnet18", "pretrained": True, "height": 256, "width": 96, "padding": 7, "cpm_weight": 0.8,
         "epochs": 60, "lr": 0.1, "body_lr": 0.01, "warmup": 5, "decay": (20, 40), "validate_every": 5,
     },
-    "tiny": {  # minutes on two cores, from random weights: hence the larger steps of the body. Features that mean nothing yet
-        # collapse to a point under the published weight of pair mining, and stay there
+    "tiny": {  # minutes on two cores, from random weights: features that mean nothing yet collapse to a point under the
+        # published weight of pair mining, and stay there
         "backbone": "resnet18", "pretrained": False, "height": 96, "width": 36, "padding": 4, "cpm_weight": 0.1,
-        "epochs": 8, "lr": 0.1, "body_lr": 0.03, "warmup": 1, "decay": (5, 7), "validate_every": 2,
+        "epochs": 8, "lr": 0.05, "body_lr": 0.01, "warmup": 1, "decay": (5, 7), "validate_every": 2,
     },
 }  # fmt: skip
 DATASET_PRESETS: dict[str, dict[str, Any]] = {

@@ -28,8 +28,9 @@ def replacing(file: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(file: Path, message: str) -> Iterator[None]:
-    """Hold the lock that `file` stands for; if another process has it, print the message and wait.
+def locked(file: Path, message: str | None) -> Iterator[None]:
+    """Hold the lock that `file` stands for; if another process has it, print the message and wait, or, without one, raise
+    BlockingIOError.
 
     The operating system releases the lock of a process that dies. The file itself stays: it holds nothing, and removing
     it would let two processes lock two files of the same name.
@@ -38,6 +39,8 @@ def locked(file: Path, message: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if message is None:
+                raise
             print(message, flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from fsclib.config import Config
+from fsclib.data.images import Images
 from fsclib.strict import AUTO
 
 PACKAGES = ("fsclib", "torch", "torchvision", "numpy", "pandas", "pillow", "safetensors", "papermill")
@@ -40,7 +41,7 @@ def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
     return torch.autocast(device.type, precision, enabled=precision != torch.float32)
 
 
-def environment(device: torch.device, precision: torch.dtype, data_hash: str) -> dict[str, Any]:
+def environment(device: torch.device, precision: torch.dtype, images: Images) -> dict[str, Any]:
     """What config.json keeps beside the parameters, so that a run can be repeated."""
     return {
         "revision": revision(),
@@ -50,7 +51,8 @@ def environment(device: torch.device, precision: torch.dtype, data_hash: str) ->
         "threads": torch.get_num_threads(),
         "precision": str(precision).removeprefix("torch."),
         "packages": {name: _version(name) for name in PACKAGES} | {"torch": torch.__version__},  # tells +cpu from +cu
-        "data_hash": data_hash,
+        "data_hash": images.data_hash,
+        "pixels_hash": images.pixels_hash,
     }
 
 

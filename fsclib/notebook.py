@@ -6,9 +6,10 @@ names were given: the one tagged `parameters`, known by its `dataset = "…"`, a
 
 import ast
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
-from fsclib.config import ConfigError
+from fsclib.config import Config, ConfigError
 
 INJECTED = "# Parameters"  # papermill's first line
 
@@ -17,7 +18,8 @@ def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Names and values that the parameter cells of this notebook assigned; call as `parameters(globals())`.
 
     Of a cell that was run more than once the last version counts: what was mistyped and mended is forgotten.
-    Errors: ConfigError if no cell that sets `dataset` has run, since every parameter would be ignored.
+    Errors: ConfigError for a parameter that this notebook does not have, or if no cell that sets `dataset` has run: it would be
+    ignored.
     """
     own, injected = None, []
     for source in namespace.get("In", ()):
@@ -29,6 +31,10 @@ def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     if own is None:
         expected = f"expected one that sets dataset to a text and does not begin with {INJECTED!r}, as papermill's does"
         raise ConfigError([f"no parameter cell has run: {expected}; run the cell tagged `parameters` first"])
+    elsewhere = [name for name in injected if name not in own and name in {f.name for f in fields(Config)}]
+    if elsewhere:
+        valid = f"valid here are {', '.join(own)}"
+        raise ConfigError([*(f"{name}: not a parameter of this notebook, it would have no effect" for name in elsewhere), valid])
     return {name: namespace[name] for name in dict.fromkeys([*own, *injected]) if name in namespace}
 
 

@@ -25,12 +25,13 @@ def watched() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def progress(work: Iterable | int, description: str, *, shown: bool = True):
+def progress(work: Iterable | int, description: str, *, shown: bool = True, passing: bool = False):
     """Show how far the work is: iterate over the result, or give a total and call `.update(n)`.
 
     work         what to iterate over, or how many units are to be done
     description  what is being done, "decoding LLCM"
     shown        False: no output at all
+    passing      a bar that goes away when it is full, and no lines: the caller prints what came of it
 
     The result is tqdm's bar or a `Lines` that does the same with prints; both are context managers with `update(n)`,
     `set_postfix_str(text)` and `close()`.
@@ -39,8 +40,8 @@ def progress(work: Iterable | int, description: str, *, shown: bool = True):
     if shown and watched():
         from tqdm.auto import tqdm
 
-        return tqdm(iterable, desc=description, total=total, dynamic_ncols=True)
-    return Lines(iterable, description, total, shown)
+        return tqdm(iterable, desc=description, total=total, dynamic_ncols=True, leave=not passing)
+    return Lines(iterable, description, total, shown and not passing)
 
 
 class Lines:

@@ -20,7 +20,8 @@ class Report:
         for kind, metadata in (("pdf", {"CreationDate": None}), ("png", None)):  # no date: the same figure gives the same file
             file = self.folder / "figures" / f"{name}.{kind}"
             file.parent.mkdir(exist_ok=True)
-            figure.savefig(file, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
+            with replacing(file) as part:
+                figure.savefig(part, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
         return file
 
     def save_table(self, table: pd.DataFrame, name: str) -> Path:

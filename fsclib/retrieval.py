@@ -15,7 +15,7 @@ from fsclib.assemble import images_of, network_of
 from fsclib.data import protocols
 from fsclib.data.images import Images
 from fsclib.data.protocols import Protocol
-from fsclib.data.records import INFRARED, VISIBLE, select
+from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
 from fsclib.features import WEIGHTINGS, Features, embed, read_features, similarity, write_features
 from fsclib.machine import device_of
 from fsclib.models.networks import FSCNet
@@ -124,6 +124,9 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
             f"{run.folder} was trained on trial {config.trial} and has seen test identities of trial {trial}; "
             f"test it on its own, or train one: papermill 02_train.ipynb out.ipynb -p dataset {config.dataset} -p trial {trial}"
         )
+    done = checkpoint.state(run.checkpoint("last"))["epoch"] + 1
+    if done < config.epochs:
+        raise RunError(f"{run.folder} is not trained to its end: {done} of {config.epochs} epochs. Start the same training again.")
     images = images or run_images(run)
     chosen = protocols.for_layout(images.dataset.layout)
     features = run_features(run, images)
@@ -139,7 +142,7 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
 
 def all_trials(run: Run) -> pd.DataFrame:
     """The table of all trials: this run's, and for RegDB also those of finished runs with the same recipe on other trials."""
-    same = [run, *(r for r in runs.siblings(run, "trial") if r.finished)] if run.config.dataset == "regdb" else [run]
+    same = [run, *runs.siblings(run, "trial")] if run.config.dataset == "regdb" else [run]
     tables = [pd.read_csv(r.folder / "tables" / "trials.csv", keep_default_na=False) for r in same]
     return pd.concat(tables).sort_values("trial", kind="stable").reset_index(drop=True)
 
@@ -147,12 +150,17 @@ def all_trials(run: Run) -> pd.DataFrame:
 def run_images(run: Run) -> Images:
     """The data set of a run, decoded. RunError if it is not the data that the run was trained on."""
     images = images_of(run.config)
+    check_images(run, images)
+    return images
+
+
+def check_images(run: Run, images: Images) -> None:
+    """Refuses images, or labels and splits of them, that are not those of the run; another trial of RegDB has others."""
     if images.data_hash != run.environment["data_hash"]:
         raise RunError(
             f"{images.dataset.root} holds other data than {run.folder} was trained on (hash {images.data_hash} there, "
             f"{run.environment['data_hash']} here); restore the data set, or train a run of another name on it"
         )
-    return images
 
 
 def run_network(run: Run, device: torch.device) -> FSCNet:
@@ -163,8 +171,23 @@ def run_network(run: Run, device: torch.device) -> FSCNet:
     return net.to(device, memory_format=torch.channels_last).eval()
 
 
+def check_protocols(dataset: Dataset) -> None:
+    """Refuses a data set in which some protocol has no query with a match that it may see. DatasetError that lists them."""
+    records, problems = dataset.records, []
+    identity, camera = records["identity"].to_numpy(), records["camera"].to_numpy()
+    for protocol in protocols.for_layout(dataset.layout):  # every trial shows the same identities and cameras
+        query, gallery = protocols.query_and_gallery(records, protocol, 0)
+        unseen = metrics.hidden(identity[query], identity[gallery], camera[query], camera[gallery], protocol.scoring)
+        if not ((identity[query, None] == identity[gallery]) & ~unseen).any():
+            found = f"no query of {protocol.layout} {protocol.mode} {protocol.direction} has a match that it may see"
+            problems.append(Problem("test set", None, found, "check the cameras and identities of the test images", NO_MATCH))
+    if problems:
+        raise DatasetError(problems, f"{dataset.name} in {dataset.root}")
+
+
 def run_features(run: Run, images: Images) -> Features:
     """Features of all test images by the best checkpoint of a run: computed once, then read from the run's folder."""
+    check_images(run, images)
     file = run.folder / "embeddings" / "test.safetensors"
     origin = {"checkpoint": checkpoint.fingerprint(run.checkpoint("best")), "data": images.data_hash}
     rows = select(images.records, "test")

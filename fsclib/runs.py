@@ -1,15 +1,18 @@
-"""A run folder and its files; a table of all runs. Nothing else in the library writes into results/.
+"""A run folder and its files; a table of all runs. What is written into results/ is written where this module says.
 
     results/<dataset>/<name>/   config.json   what was run: the parameters, and the revision, versions and data it ran with
                                 log.csv       a row an epoch, epochs counted from 0
-                                checkpoints/ figures/ tables/ embeddings/
+                                checkpoints/ figures/ tables/ embeddings/ (features of all test images)
                                 metrics.json  written last and at once: the mark that the run is complete
 """
 
+import contextlib
+import dataclasses
 import json
+import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,9 +21,11 @@ import pandas as pd
 
 from fsclib import paths
 from fsclib.config import Config, ConfigError, difference
-from fsclib.files import PART, replacing
+from fsclib.files import PART, locked, replacing
 from fsclib.report import Report
+from fsclib.strict import AUTO
 
+ASIDE = re.compile(r"\.old-\d+$")  # ends the names of runs that resume=False moved aside
 LAST = Path("checkpoints", "last.safetensors")
 MEND = "restore the file, or move the folder out of results/"
 
@@ -88,12 +93,6 @@ def folder_of(config: Config, results: Path | None = None) -> Path:
     return (results or paths.results_dir()) / config.dataset / config.name
 
 
-def last_checkpoint(config: Config, results: Path | None = None) -> Path:
-    """The checkpoint from which `begin` would go on, whether it exists or not; none counts where resume=False."""
-    folder = folder_of(config, results)
-    return (folder if config.resume else folder / "none") / LAST
-
-
 def check(config: Config, environment: Mapping[str, Any] | None = None, results: Path | None = None) -> None:
     """Refuses a run of this name with another recipe, and, where `environment` is given, with other data or another precision.
 
@@ -119,6 +118,18 @@ def check(config: Config, environment: Mapping[str, Any] | None = None, results:
         )
 
 
+@contextlib.contextmanager
+def alone(config: Config, results: Path | None = None) -> Iterator[None]:
+    """Holds the name of a run while it is trained. RunError if another process holds it; a dead process holds nothing."""
+    folder = folder_of(config, results)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(folder.with_name(f".{folder.name}.lock"), None):
+            yield
+    except BlockingIOError:
+        raise RunError(f"{folder} is being trained by another process; wait for it, or give this run another name") from None
+
+
 def begin(config: Config, environment: Mapping[str, Any], results: Path | None = None) -> Run:
     """The run of this configuration: a new folder, or the one where it was left off. Errors: as in `check`."""
     folder = folder_of(config, results)
@@ -133,8 +144,11 @@ def begin(config: Config, environment: Mapping[str, Any], results: Path | None =
     return Run(folder, config)
 
 
-def load(dataset: str, name: str, results: Path | None = None) -> Run:
-    """An existing run, finished or not. RunError that lists the runs there are if it does not exist."""
+def load(dataset: str, name: str, results: Path | None = None, *, data_root: str = "", device: str = AUTO, workers: int = 0) -> Run:
+    """An existing run, finished or not, to be used on this machine: where its data lie if they have moved, device and workers.
+
+    Errors: RunError that lists the runs there are if it does not exist.
+    """
     folder = (results or paths.results_dir()) / dataset / name
     if not (folder / "config.json").exists():
         there = sorted(file.parent.name for file in folder.parent.glob("*/config.json"))
@@ -143,18 +157,26 @@ def load(dataset: str, name: str, results: Path | None = None) -> Run:
             + (f"There are: {', '.join(there)}. " if there else "There are no runs of this data set. ")
             + f"Train it first: papermill 02_train.ipynb out.ipynb -p dataset {dataset} -p name {name}"
         )
-    return _run(folder)
+    run = _run(folder)
+    here = {"data_root": data_root or run.config.data_root, "device": device, "workers": workers}
+    return dataclasses.replace(run, config=dataclasses.replace(run.config, **here))
 
 
 def siblings(run: Run, field: str, results: Path | None = None) -> list[Run]:
-    """Other runs of the data set whose recipe and precision differ from this one's in nothing but `field`."""
+    """Finished runs on the same images whose recipe and precision differ from this one's in nothing but `field`, one for each
+    value of it: where there are several, the last in the order of names. Runs that were moved aside do not count."""
 
     def alike(other: Run) -> dict[str, Any]:
-        return other.config.recipe() | {field: None, "precision": other.environment.get("precision")}
+        return other.config.recipe() | {field: None} | {key: other.environment.get(key) for key in ("precision", "pixels_hash")}
 
-    folders = (file.parent for file in sorted((results or paths.results_dir()).glob(f"{run.config.dataset}/*/config.json")))
-    others = [_run(folder) for folder in folders if folder != run.folder]
-    return [other for other in others if alike(other) == alike(run) and getattr(other.config, field) != getattr(run.config, field)]
+    found = {}
+    for file in sorted((results or paths.results_dir()).glob(f"{run.config.dataset}/*/config.json")):
+        with contextlib.suppress(RunError):  # a broken neighbour is no concern of this run
+            other = _run(file.parent)
+            if other.finished and not ASIDE.search(other.folder.name) and alike(other) == alike(run):
+                found[getattr(other.config, field)] = other
+    found.pop(getattr(run.config, field), None)
+    return list(found.values())
 
 
 def report(dataset: str, name: str, results: Path | None = None) -> Report:

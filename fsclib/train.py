@@ -14,17 +14,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from fsclib import checkpoint, losses, retrieval, runs
 from fsclib.assemble import images_of, network_of
 from fsclib.checkpoint import CheckpointError
-from fsclib.config import Config, ConfigError
+from fsclib.config import Config
 from fsclib.data.augment import Augmentation
 from fsclib.data.batches import batches
-from fsclib.data.images import Images
-from fsclib.data.records import DatasetError, hold_out, select, training_labels
+from fsclib.data.datasets import open_dataset
+from fsclib.data.protocols import training_rows
+from fsclib.data.records import DatasetError, hold_out, training_labels
 from fsclib.data.sampler import IdentitySampler
 from fsclib.machine import autocast, device_of, environment, precision_of
 from fsclib.models.backbone import imagenet_weights
@@ -33,6 +35,10 @@ from fsclib.progress import progress
 from fsclib.runs import Run, RunError
 
 SHOWN = ("lr", "total", "val_rank1", "val_map")
+KEPT = (
+    "The checkpoint of the epoch before, if there was one, is intact. Lower lr and body_lr, or train with precision=float32, "
+    "under another name or with resume=False."
+)
 CHOSEN_BY = {"holdout": "val_map", "test": "val_rank1"}  # select_on → the column of the log that the best checkpoint maximises
 
 
@@ -45,18 +51,19 @@ def fit(config: Config) -> Run:
 
     Errors: DatasetError, RunError, CheckpointError, ValueError before any training; TrainingError when a loss is not finite.
     """
-    # what can be refused is refused before images are decoded
-    runs.check(config)
+    with runs.alone(config):
+        return _fit(config)
+
+
+def _fit(config: Config) -> Run:
     device = device_of(config)
     precision = precision_of(config, device)
-    fresh = not runs.last_checkpoint(config).exists()
-    if config.pretrained and fresh:
-        imagenet_weights(config.backbone)
+    fresh = check(config)
     images = images_of(config)
     if config.select_on == "holdout":
         images = images.with_records(hold_out(images.records, config.seed))
-    rows, sampler = training_set(config, images)
-    run = runs.begin(config, environment(device, precision, images.data_hash))
+    chosen, sampler = training_set(config, images.records)
+    run = runs.begin(config, environment(device, precision, images))
     if run.finished:
         print(f"{run.folder} is complete; nothing to train")
         return run
@@ -65,19 +72,19 @@ def fit(config: Config) -> Run:
     net = network_of(config, len(sampler.labels), pretrained=config.pretrained and fresh)
     net = net.to(device, memory_format=torch.channels_last)
     optimizer = build_optimizer(net, config)
-    state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": len(sampler.labels), "recipe": config.recipe()}
+    state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": len(sampler.labels)}
     if run.checkpoint("last").exists():
         state = checkpoint.read(run.checkpoint("last"), net, optimizer)
         print(f"{run.folder}: going on after epoch {state['epoch'] + 1} of {config.epochs}")
     for epoch in range(state["epoch"] + 1, config.epochs):
         set_learning_rates(optimizer, config, epoch)
-        with progress(sampler.steps, f"epoch {epoch + 1}/{config.epochs}") as bar:
-            row = {"epoch": epoch, "lr": optimizer.param_groups[0]["lr"]}
-            steps = training_steps(net, optimizer, config, images.pixels, rows, sampler, epoch, precision)
+        row = {"epoch": epoch, "lr": optimizer.param_groups[0]["lr"]}
+        steps = training_steps(net, optimizer, config, images.pixels, images.place[chosen], sampler, epoch, precision)
+        with progress(sampler.steps, f"epoch {epoch + 1}/{config.epochs}", passing=True) as bar:
             row |= mean_losses(steps, bar, epoch)
-            if config.select_on in CHOSEN_BY and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
-                row |= retrieval.validate(net, images, device, precision, config.select_on)
-            bar.set_postfix_str(", ".join(f"{key} {value:.4g}" for key, value in row.items() if key in SHOWN))
+        if config.select_on in CHOSEN_BY and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
+            row |= retrieval.validate(net, images, device, precision, config.select_on)
+        check_weights(net, epoch)
         run.add_to_log(row)
         state["epoch"] = epoch
         if is_best(row, state, config):
@@ -85,9 +92,27 @@ def fit(config: Config) -> Run:
             checkpoint.write(run.checkpoint("best"), net, None, state)
         # the last thing of an epoch: a run killed before this line repeats the epoch, one killed after it does not
         checkpoint.write(run.checkpoint("last"), net, optimizer, state)
+        figures = ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key in SHOWN)
+        print(f"epoch {epoch + 1}/{config.epochs}: {sampler.steps} steps in {row['seconds']:.0f} s, {figures}", flush=True)
     print(f"trained in {time.monotonic() - start:.0f} s; testing the checkpoint of epoch {state['best_epoch'] + 1}")
     retrieval.evaluate_run(run, images=images)
     return run
+
+
+def check(config: Config) -> bool:
+    """Refuses what can be refused before images are decoded; returns whether training begins anew.
+
+    Errors: RunError for a run of this name with another recipe; DatasetError and ValueError for data that cannot be trained on or
+    tested; FileNotFoundError for ImageNet weights that are wanted and not to be had.
+    """
+    runs.check(config)
+    found = open_dataset(config.dataset, config.data_root or None, config.trial, strict=False)
+    training_set(config, hold_out(found.records, config.seed) if config.select_on == "holdout" else found.records)
+    retrieval.check_protocols(found)
+    fresh = not (config.resume and (runs.folder_of(config) / runs.LAST).exists())
+    if config.pretrained and fresh:
+        imagenet_weights(config.backbone)
+    return fresh
 
 
 def is_best(row: Mapping[str, float], state: Mapping[str, Any], config: Config) -> bool:
@@ -98,14 +123,13 @@ def is_best(row: Mapping[str, float], state: Mapping[str, Any], config: Config) 
     return value is not None and (state["best"] is None or value > state["best"])
 
 
-def training_set(config: Config, images: Images) -> tuple[np.ndarray, IdentitySampler]:
-    """Rows of the pixels to train on, (M,), and a sampler over them."""
-    records = images.records
+def training_set(config: Config, records: pd.DataFrame) -> tuple[np.ndarray, IdentitySampler]:
+    """Rows of the records to train on, (M,), and a sampler over them."""
     # without holding out, SYSU-MM01's own validation identities train as well
-    chosen = select(records, "train" if config.select_on == "holdout" else ("train", "val"))
+    chosen = training_rows(records, include_val=config.select_on != "holdout")
     labels = training_labels(records["identity"].to_numpy()[chosen])
     modalities = records["modality"].to_numpy()[chosen]
-    return images.place[chosen], IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
+    return chosen, IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
 
 
 def build_optimizer(net: nn.Module, config: Config) -> torch.optim.SGD:
@@ -181,10 +205,16 @@ def mean_losses(steps: Iterator[losses.Parts], bar, epoch: int) -> dict[str, flo
         step = int((~finite).nonzero()[0])
         found = ", ".join(f"{name} {value:.4g}" for name, value in zip(losses.Parts._fields, values[step].tolist(), strict=True))
         raise TrainingError(
-            f"epoch {epoch + 1}, step {step + 1}: the loss is not finite ({found}). The checkpoint of the epoch before is intact. "
-            "Lower lr and body_lr, or train with precision=float32."
+            f"epoch {epoch + 1}, step {step + 1}: the loss is not finite ({found}). {KEPT}"
         )
     return dict(zip(losses.Parts._fields, values.mean(0).tolist(), strict=True)) | {"seconds": time.monotonic() - start}
+
+
+def check_weights(net: nn.Module, epoch: int) -> None:
+    """Refuses to keep weights that are not finite, which the loss of the last step does not show yet."""
+    broken = [name for name, value in net.state_dict().items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise TrainingError(f"epoch {epoch + 1}: weights are not finite after its last step ({broken[0]} and others). {KEPT}")
 
 
 def main(words: Sequence[str]) -> None:
@@ -205,5 +235,5 @@ def literal(text: str) -> object:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except (ConfigError, DatasetError, RunError, CheckpointError, TrainingError, FileNotFoundError) as error:
+    except (ValueError, OSError, DatasetError, RunError, CheckpointError, TrainingError) as error:
         sys.exit(str(error))  # these say what to do; a traceback would bury it

@@ -28,7 +28,7 @@ def home(corpora, tmp_path, monkeypatch):
 
 
 TINY = {
-    "scale": "tiny", "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 3, "decay": (2,), "workers": 1,
+    "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 3, "decay": (2,), "workers": 1,
     "precision": "float32", "device": "cpu",
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fsclib import checkpoint, train
+from fsclib import checkpoint, runs, train
 from fsclib.assemble import network_of
 from fsclib.config import Config
 from fsclib.data.datasets import FOLDERS
@@ -85,8 +85,10 @@ def test_the_same_run_twice_gives_the_same_numbers(home, tiny):
     assert any(not torch.equal(value, weights(other)[name]) for name, value in weights(first).items())
 
 
-def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, tiny, monkeypatch):
-    undisturbed = fit(tiny(name="undisturbed", select_on="holdout", validate_every=1))
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, tiny, monkeypatch, precision):
+    values = {"select_on": "holdout", "validate_every": 1, "precision": precision}
+    undisturbed = fit(tiny(name="undisturbed", **values))
     steps = train.training_steps
 
     def interrupted(net, optimizer, config, pixels, rows, sampler, epoch, precision):
@@ -95,7 +97,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, ti
                 raise KeyboardInterrupt
             yield parts
 
-    config = tiny(name="interrupted", select_on="holdout", validate_every=1)
+    config = tiny(name="interrupted", **values)
     with monkeypatch.context() as patch:
         patch.setattr(train, "training_steps", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -210,7 +212,34 @@ def test_missing_imagenet_weights_are_noticed_before_anything_is_decoded(home, t
     monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
     with pytest.raises(FileNotFoundError, match="pretrained=False"):
         fit(tiny(pretrained=True))
-    assert not (home / "results").exists()
+    assert not list((home / "results").rglob("config.json"))
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(home, tiny):
+    config = tiny(name="shared")
+    with runs.alone(config), pytest.raises(RunError, match="is being trained by another process"):
+        fit(config)
+    assert not (home / "results/llcm/shared").exists()
+
+
+def test_weights_that_are_not_finite_are_not_kept(home, tiny, monkeypatch):
+    steps = train.training_steps
+
+    def spoilt(net, *rest):
+        yield from steps(net, *rest)
+        if rest[5] == 1:
+            net.classifier.weight.data[0, 0] = float("inf")
+
+    monkeypatch.setattr(train, "training_steps", spoilt)
+    with pytest.raises(TrainingError, match="epoch 2: weights are not finite"):
+        fit(tiny(name="spoilt"))
+    assert checkpoint.state(home / "results/llcm/spoilt/checkpoints/last.safetensors")["epoch"] == 0
+
+
+def test_too_few_identities_are_noticed_before_anything_is_decoded(home, tiny, monkeypatch):
+    monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match="identities, expected at least 500"):
+        fit(tiny(identities=500))
 
 
 def test_broken_files_are_listed_at_once_or_left_out_and_counted(home, tiny, tmp_path):
@@ -228,7 +257,7 @@ def test_broken_files_are_listed_at_once_or_left_out_and_counted(home, tiny, tmp
         fit(tiny(data_root=str(root)))
     for part in (lines[0].split()[0], f"idx/train_vis.txt:{len(lines) + 1}", lines[1].split()[0]):
         assert part in str(error.value)
-    assert not (home / "results").exists()
+    assert not list((home / "results").rglob("config.json"))
 
     run = fit(tiny(data_root=str(root), strict=False, epochs=1))
     assert run.metrics["skipped"] == 3

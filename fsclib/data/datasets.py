@@ -1,6 +1,5 @@
 """Opens a data set by name: finds its folder, reads its layout, and refuses or leaves out what is broken."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +11,14 @@ from fsclib import paths
 from fsclib.data import llcm, regdb, sysu
 from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
 from fsclib.files import locked
+from fsclib.strict import nearest
 
 LAYOUTS = MappingProxyType({"sysu": sysu, "regdb": regdb, "llcm": llcm})
 FOLDERS = MappingProxyType({"demo": "demo", "sysu": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM"})
 NAMES = tuple(FOLDERS)
 
 # Enough identities for a training curve that means something, few enough that two cores draw and learn them in minutes.
-DEMO = MappingProxyType({"layout": "llcm", "identities": 140, "seed": 1, "images": 4, "train_share": 0.8, "hardness": 0.7})
+DEMO = MappingProxyType({"layout": "llcm", "identities": 140, "seed": 1, "images": 4, "train_share": 0.8})
 
 
 def open_dataset(
@@ -36,9 +36,7 @@ def open_dataset(
     Raises ValueError for an unknown name or an impossible trial.
     """
     if name not in NAMES:
-        near = difflib.get_close_matches(str(name).lower(), NAMES, n=1, cutoff=0.4)
-        nearest = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown data set {name!r}, expected one of {', '.join(NAMES)}{nearest}")
+        raise ValueError(f"unknown data set {name!r}, expected one of {', '.join(NAMES)}{nearest(str(name), NAMES)}")
     layout = DEMO["layout"] if name == "demo" else name
     if layout != "regdb" and trial != 1:
         raise ValueError(f"{name} has a single split, so trial is 1, not {trial!r}; only RegDB has trials 1 to 10")

@@ -1,5 +1,6 @@
 """A data set ready for use: its records, and the pixels of each, with everything broken found at once."""
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,11 +20,14 @@ class Images:
 
     records  one row an image, broken ones left out
     pixels   uint8 (M, height, width, 3), memory-mapped; record i is pixels[place[i]]
+    pixels_hash  of all image contents, broken ones too, whatever their order
+    data_hash    of these and of the records as they were read: labels, splits and order
     """
 
     dataset: Dataset
     pixels: np.memmap = field(repr=False)
     place: np.ndarray = field(repr=False)
+    pixels_hash: str
     data_hash: str
 
     @property
@@ -69,4 +73,6 @@ def open_images(
     cache = open_cache(found.root, names, size, cache_dir or paths.cache_dir(), name=name, workers=workers, progress=show)
     dataset = settle(found, cache.problems, strict)
     place = dataset.records["path"].map({path: row for row, path in enumerate(names)})
-    return Images(dataset, cache.pixels, place.to_numpy(np.int64), cache.data_hash)
+    table = dataset.records.to_csv(index=False).encode("utf-8", "surrogateescape")
+    data_hash = hashlib.blake2b(cache.data_hash.encode() + table, digest_size=16).hexdigest()
+    return Images(dataset, cache.pixels, place.to_numpy(np.int64), cache.data_hash, data_hash)

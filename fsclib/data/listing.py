@@ -28,10 +28,11 @@ class Source:
     tree: str
 
     def mend(self, root: Path) -> str:
+        stand_in = root.with_name("synthetic-" + self.layout)
         return (
             f"{self.title} is given out by {self.owner} on a signed request to its owners; unpack it there, so that the "
-            f"folder holds {self.tree}. A synthetic stand-in to open with root=: "
-            f"python -m fsclib.data.synthetic --layout {self.layout} --out {root.with_name('synthetic-' + self.layout)}"
+            f"folder holds {self.tree}. A stand-in of drawn people: python -m fsclib.data.synthetic --layout {self.layout} --out "
+            f"{stand_in}, then pass -p data_root {stand_in} -p scale tiny to the notebooks"
         )
 
     def missing(self, root: Path, indexes: Sequence[str]) -> list[Problem]:

@@ -57,7 +57,7 @@ class DatasetError(Exception):
         lines += [f"{count:7d} × {kind}" for kind, count in kinds.most_common()]
         lines += [str(problem) for problem in self.problems[:SHOWN]]
         if number > SHOWN:
-            lines.append(f"… and {number - SHOWN} more")
+            lines.append(f"… and {number - SHOWN} more; notebook 01_data lists all of them")
         return "\n".join(lines)
 
 
@@ -109,7 +109,7 @@ def hold_out(records: pd.DataFrame, seed: int, share: float = 0.1) -> pd.DataFra
     if len(identities) - number < 2:
         raise ValueError(
             f"holding {number} of {len(identities)} training identities out leaves fewer than two to train on; "
-            "use a larger data set or a smaller share"
+            "use a larger data set, or select_on=last, which holds nobody out"
         )
     held = np.random.Generator(np.random.PCG64(seed)).permutation(identities)[:number]
     records.loc[training & records["identity"].isin(held), "split"] = "val"

@@ -22,11 +22,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from fsclib import progress as report
+from fsclib.data.decoding import usable_cores
 from fsclib.data.drawing import DRAWING, HARDNESS, draw_person, person
 from fsclib.data.drawing.identity import attributes
 from fsclib.data.plans import PLANS, REGDB_IMAGES, TRAIN_SHARES, Plan, Shot
 from fsclib.files import PART
+from fsclib.progress import progress as show_progress
 
 MARK, ATTRIBUTES = "corpus.json", "attributes.csv"
 QUALITY = 90  # of JPEG files
@@ -132,7 +133,7 @@ def write_corpus(
         for path in plan.texts.keys() - existing:
             _write(out / path, plan.texts[path].encode())
         if missing:
-            with report.progress(len(missing), f"drawing {identities} people in the layout of {layout}", shown=progress) as bar:
+            with show_progress(len(missing), f"drawing {identities} people in the layout of {layout}", shown=progress) as bar:
                 for number in _draw_all(out, corpus, missing, workers):
                     bar.update(number)
         for path in filter(_is_part, existing):  # what a killed run was about to write
@@ -189,7 +190,7 @@ def _compare(out: Path, corpus: Corpus) -> None:
 def _draw_all(out: Path, corpus: Corpus, shots: Sequence[Shot], workers: int) -> Iterator[int]:
     """Draws, yielding how many images were written since the last time."""
     chunks = [shots[start : start + CHUNK] for start in range(0, len(shots), CHUNK)]
-    workers = workers or min(_cores(), 1 + len(shots) // WORTH_A_WORKER)
+    workers = workers or min(usable_cores(), 1 + len(shots) // WORTH_A_WORKER)
     if workers == 1:
         yield from (_draw(out, corpus, chunk) for chunk in chunks)
         return
@@ -232,10 +233,6 @@ def _files(out: Path) -> Iterator[str]:
         for path in (Path(folder, name) for name in names):
             if path.lstat().st_size:
                 yield path.relative_to(out).as_posix()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,7 +14,10 @@ def tokens(features: Tensor) -> Tensor:
 
 
 def halves(features: Tensor) -> Tensor:
-    """(B, C, H, W) → (B, 2C, H·W/2): the upper and the lower half of each map as two channels; H·W has to be even."""
+    """(B, C, H, W) → (B, 2C, H·W/2): the upper and the lower half of each map as two channels. ValueError if H·W is odd."""
+    height, width = features.shape[2:]
+    if height * width % 2:
+        raise ValueError(f"a map of {height}×{width} cannot be halved; expected images whose height is a multiple of 32")
     return features.reshape(len(features), 2 * features.shape[1], -1)
 
 

@@ -78,6 +78,11 @@ def test_position_non_local_is_its_formula_over_half_maps(stride, published_orde
         torch.testing.assert_close(block(high, low)[sample], expected)
 
 
+def test_a_map_that_cannot_be_halved_is_refused():
+    with pytest.raises(ValueError, match="a map of 3×5 cannot be halved; expected images whose height is a multiple of 32"):
+        PositionNonLocal(6, 4)(torch.zeros(1, 6, 3, 5), torch.zeros(1, 4, 3, 5))
+
+
 def test_untrained_aggregation_is_the_identity():
     block = MultistageFeatureAggregation(8, 4, stride=2).train()
     high, low = torch.randn(2, 8, 4, 2), torch.randn(2, 4, 8, 4)

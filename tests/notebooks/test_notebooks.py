@@ -17,7 +17,7 @@ from fsclib.config import Config
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 SMALL = {
-    "scale": "tiny", "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2, "validate_every": 1, "decay": 1,
+    "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2, "validate_every": 1, "decay": 1,
     "workers": 1,
 }  # fmt: skip
 
@@ -129,6 +129,12 @@ def test_a_mistyped_parameter_is_refused_before_any_work(home, tmp_path, paramet
     assert done.returncode != 0
     assert found in done.stderr
     assert not (home / "results").exists()
+
+
+def test_a_parameter_of_another_notebook_is_not_ignored(home, tmp_path):
+    done = papermill("01_data", tmp_path / "out.ipynb", "notebooks", home, epochs=5)
+    assert done.returncode != 0
+    assert "epochs: not a parameter of this notebook" in done.stderr
 
 
 def test_a_missing_data_set_says_where_to_ask_and_how_to_do_without(home, tmp_path):

@@ -1,4 +1,4 @@
-"""A walking person as joints in body coordinates (see `fsclib.data.drawing.easel`): build and gait of the identity at one moment."""
+"""A walking person as joints in body coordinates (see easel.py): build and gait of the identity at one moment."""
 
 from dataclasses import dataclass
 from itertools import pairwise
