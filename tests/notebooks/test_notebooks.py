@@ -17,8 +17,8 @@ from fsclib.config import Config
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 SMALL = {
-    "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2, "validate_every": 1, "decay": 1,
-    "workers": 1,
+    "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2,
+    "validate_every": 1, "decay": 1, "workers": 1,
 }  # fmt: skip
 
 

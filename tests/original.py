@@ -1,0 +1,87 @@
+"""The original programs' networks: their weights, inputs and training step, rebuilt as tests/reference/ was made.
+
+Every entry of a network's state is a function of its original name and shape, so the reference holds no weights.
+"""
+
+import json
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from fsclib.losses import fsc_loss
+from fsclib.models.fsc import DropPath
+from fsclib.models.networks import build_model
+from fsclib.models.official import load_official, place
+
+REFERENCE = Path(__file__).parent / "reference"
+NETWORKS = json.loads((REFERENCE / "networks.json").read_text())
+KEYS = ("fsc_llcm", "fsc_regdb", "deen_llcm", "deen_regdb")
+
+
+def original_entry(name: str, shape: list[int]) -> torch.Tensor:
+    """The value that the reference gives to an entry of a published network's state."""
+    z = np.random.RandomState(zlib.crc32(name.encode()) & 0x7FFFFFFF).standard_normal(shape)
+    if name.endswith("num_batches_tracked"):
+        return torch.tensor(0)
+    if name.endswith("running_var"):
+        value = np.exp(0.1 * z)
+    elif name.endswith(("running_mean", ".bias")):
+        value = 0.1 * z
+    elif len(shape) == 1:
+        value = 1 + 0.1 * z
+        value *= 0.4 if name.endswith("bn3.weight") or "downsample" in name else 1
+        value *= 0.05 if ".W.1." in name else 1
+    else:
+        value = z / math.sqrt(np.prod(shape[1:]))
+        value *= 0.3 if ".theta." in name or ".phi." in name else 1
+    return torch.from_numpy(np.asarray(value, np.float32))
+
+
+def images(seed: int, number: int) -> torch.Tensor:
+    draw = np.random.RandomState(seed).standard_normal((number, 3, 192, 72))
+    return torch.from_numpy(draw.astype(np.float32))
+
+
+def state_of(key: str) -> dict[str, torch.Tensor]:
+    return {name: original_entry(name, shape) for name, shape in NETWORKS[key]["state_dict"].items()}
+
+
+def network(key: str):
+    name, dataset = key.split("_")
+    net = build_model(name, NETWORKS[key]["num_classes"], stages=3 if dataset == "regdb" else 4)
+    load_official(net, state_of(key))
+    return net
+
+
+def deviation(found: torch.Tensor, expected: np.ndarray) -> float:
+    """Largest difference, relative to the largest entry."""
+    return float(np.abs(found.detach().numpy() - expected).max() / np.abs(expected).max())
+
+
+def training_step(net):
+    """Output and losses of the reference's training step, with gradients, without dropout and drop-path."""
+    net.train()
+    for module in net.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if isinstance(module, DropPath):
+            module.rate = 0.0
+    dtype = next(net.parameters()).dtype
+    output = net(images(11, 6).to(dtype), images(12, 6).to(dtype))
+    parts = fsc_loss(output, torch.tensor([3, 3, 7, 7, 11, 11]).repeat(2))
+    parts.total.backward()
+    return output, parts
+
+
+def gradient_norms(net, key: str) -> dict[str, float]:
+    """Norms of the gradients of `net` under the original names."""
+    own, quarter, norms = dict(net.named_parameters()), net.expansion.dilated[0].out_channels // 2, {}
+    for name in NETWORKS[key]["grad_norm"]:
+        there = place(name, quarter)
+        gradient = own[there.name].grad
+        norms[name] = (gradient if there.rows is None else gradient[there.rows]).norm().item()
+    return norms
