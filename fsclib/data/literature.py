@@ -30,12 +30,15 @@ REPORTED = pd.DataFrame(
 def beside_reported(records: pd.DataFrame, name: str) -> pd.DataFrame:
     """Images and identities of each split and modality with the figures reported for the data set `name`, <NA> where none.
 
-    Columns split, modality, images, identities, reported_images, reported_identities (Int64); train includes val.
+    Columns split, modality, images, identities, reported_images, reported_identities (Int64); train includes val. The gallery,
+    where one is reported, has an image for each identity and camera of the visible test images.
     """
     keys = ["split", "modality"]
     found = records.assign(split=records["split"].replace("val", "train"))
     order = pd.MultiIndex.from_product([("train", "test"), MODALITIES], names=keys)
     found = found.groupby(keys)["identity"].agg(images="size", identities="nunique").reindex(order, fill_value=0)
-    reported = REPORTED[(REPORTED["name"] == name) & REPORTED["split"].isin(["train", "test"])]
-    reported = reported.set_index(keys)[["images", "identities"]].add_prefix("reported_")
+    reported = REPORTED[REPORTED["name"] == name].set_index(keys)[["images", "identities"]].add_prefix("reported_")
+    if ("gallery", VISIBLE) in reported.index:
+        seen = records.loc[(records["split"] == "test") & (records["modality"] == VISIBLE), ["identity", "camera"]]
+        found.loc[("gallery", VISIBLE), :] = len(seen.drop_duplicates()), seen["identity"].nunique()
     return found.join(reported, how="left").astype("Int64").reset_index()

@@ -6,6 +6,7 @@ from trees import TREES, append, llcm_tree, regdb_tree, sysu_tree, write
 from fsclib.data import datasets
 from fsclib.data.datasets import FOLDERS, LAYOUTS, open_dataset
 from fsclib.data.literature import REPORTED, beside_reported
+from fsclib.data.protocols import for_layout, query_and_gallery
 from fsclib.data.records import NO_MATCH, NO_TEST, NO_TRAINING, DatasetError
 
 
@@ -21,7 +22,7 @@ def test_default_folders_lie_below_the_data_folder(tmp_path, monkeypatch, layout
 
 @pytest.mark.parametrize(("name", "nearest"), [("SYSU-MM01", "sysu"), ("LLCM", "llcm"), ("regbd", "regdb")])
 def test_an_unknown_name_lists_the_known_ones_and_the_nearest(name, nearest):
-    with pytest.raises(ValueError, match=f"demo, sysu, regdb, llcm; did you mean '{nearest}'"):
+    with pytest.raises(ValueError, match=f"demo, sysu, regdb, llcm, did you mean '{nearest}'"):
         open_dataset(name)
     with pytest.raises(ValueError, match="expected one of demo"):
         open_dataset("zzz")
@@ -155,12 +156,16 @@ def test_a_broken_demo_corpus_says_how_to_renew_it(small_demo):
 def test_reported_counts_stand_beside_what_is_on_disk(tmp_path, layout):
     records = open_dataset(layout, TREES[layout](tmp_path)).records
     found = beside_reported(records, layout).set_index(["split", "modality"])
-    assert found["images"].sum() == len(records)
+    assert found.loc[["train", "test"], "images"].sum() == len(records)
     training = records[records["split"] != "test"]
     assert found.loc[("train", "visible"), "identities"] == training["identity"].nunique()
     reported = REPORTED[(REPORTED["name"] == layout) & (REPORTED["split"] == "train")].set_index("modality")
     assert found.loc[("train", "infrared"), "reported_images"] == reported.loc["infrared", "images"]
     assert beside_reported(records, "demo")["reported_images"].isna().all()
+    assert (("gallery", "visible") in found.index) == (layout == "sysu")
+    if layout == "sysu":
+        gallery = query_and_gallery(records, for_layout("sysu")[0])[1]
+        assert found.loc[("gallery", "visible"), "images"] == len(gallery)
 
 
 def test_the_demo_layout_is_one_of_the_layouts():
