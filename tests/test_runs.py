@@ -54,13 +54,13 @@ def test_the_same_configuration_goes_on(begin):
 
 
 def test_another_recipe_is_refused_with_every_difference(begin):
-    before = (begin().folder / "config.json").read_text()
+    before = (begin(epochs=9, lr=0.1).folder / "config.json").read_text()
     with pytest.raises(RunError) as caught:
         begin({"data_hash": "d2", "precision": "bfloat16"}, epochs=5, lr=0.2, name="fsc-tiny-seed0")
-    for line in ("epochs: 10 there, 5 here", "lr: 0.1 there, 0.2 here", "data_hash: 'd1' there, 'd2' here", "'bfloat16' here"):
+    for line in ("epochs: 9 there, 5 here", "lr: 0.1 there, 0.2 here", "data_hash: 'd1' there, 'd2' here", "'bfloat16' here"):
         assert line in str(caught.value)
     assert "resume=False" in str(caught.value)
-    assert (begin().folder / "config.json").read_text() == before
+    assert (begin(epochs=9, lr=0.1).folder / "config.json").read_text() == before
 
 
 @pytest.mark.parametrize("key", ["data_hash", "precision"])
@@ -244,3 +244,20 @@ def test_figures_are_saved_twice_and_alike(begin, make):
     run.save_figure(figure, "curve")
     assert (png.read_bytes(), pdf.read_bytes()) == before
     plt.close("all")
+
+
+def test_siblings_are_finished_runs_that_differ_in_one_field_alone(begin):
+    own = begin(dataset="regdb", trial=1)
+    for trial, values in ((2, {}), (3, {"epochs": 9}), (4, {})):
+        other = begin(dataset="regdb", trial=trial, **values)
+        if trial != 4:
+            other.finish({"select_on": "last"})
+    results = own.folder.parent.parent
+    assert [run.config.trial for run in runs.siblings(own, "trial", results)] == [2]
+
+    twin = begin(dataset="regdb", trial=2, name="twin")
+    twin.finish({"select_on": "last"})
+    aside = begin(dataset="regdb", trial=5, name="five.old-1")
+    aside.finish({"select_on": "last"})
+    (begin(dataset="regdb", trial=6).folder / "config.json").write_text("{")
+    assert [run.folder.name for run in runs.siblings(own, "trial", results)] == ["twin"]

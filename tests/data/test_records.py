@@ -68,7 +68,7 @@ def test_the_error_counts_by_kind_and_lists_the_first_in_full():
     assert lines[1].split() == [str(SHOWN), "×", "empty", "image"]
     assert lines[2].split() == ["7", "×", "bad", "label"]
     assert lines[3:-1] == [str(problem) for problem in problems[:SHOWN]]
-    assert lines[-1] == "… and 7 more"
+    assert lines[-1] == "… and 7 more; notebook 01_data lists all of them"
 
 
 def test_the_error_survives_pickling():
