@@ -42,6 +42,9 @@ class TestAnatomy:
                 tree = ast.parse("".join(cell["source"]))
                 assert not [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda))]
 
+    def test_is_as_nbstripout_leaves_it(self, notebook):
+        subprocess.run([sys.executable, "-m", "nbstripout", "--verify", str(notebook)], check=True)
+
     def test_opens_with_its_question_and_then_its_parameters(self, notebook):
         first, second = cells(notebook)[:2]
         assert first["cell_type"] == "markdown"
