@@ -47,22 +47,21 @@ def evaluate(
     place = np.full(len(records), -1)
     place[visible], place[infrared] = np.arange(len(visible)), np.arange(len(infrared))
     is_visible = (records["modality"] == VISIBLE).to_numpy()
+    trials = [(p, trial, *protocols.query_and_gallery(records, p, trial)) for p in chosen for trial in range(p.trials)]
     rows = []
     for mirror in mirrors:
         sides = features.of(visible, mirror), features.of(infrared, mirror)
         for weighting in weightings:
             across = similarity(*sides, weighting)  # visible × infrared: every protocol and trial looks up its part
-            for protocol in chosen:
-                for trial in range(protocol.trials):
-                    query, gallery = protocols.query_and_gallery(records, protocol, trial)
-                    flip = not is_visible[query[0]]
-                    part = across[np.ix_(place[gallery], place[query])].T if flip else across[np.ix_(place[query], place[gallery])]
-                    found = score(part, records, query, gallery, protocol.scoring)
-                    rows.append(
-                        {"mode": protocol.mode, "direction": protocol.direction, "trial": trial}
-                        | {"weighting": weighting, "mirror": mirror}
-                        | as_row(found)
-                    )
+            for protocol, trial, query, gallery in trials:
+                flip = not is_visible[query[0]]
+                part = across[np.ix_(place[gallery], place[query])].T if flip else across[np.ix_(place[query], place[gallery])]
+                found = score(part, records, query, gallery, protocol.scoring)
+                rows.append(
+                    {"mode": protocol.mode, "direction": protocol.direction, "trial": trial}
+                    | {"weighting": weighting, "mirror": mirror}
+                    | as_row(found)
+                )
     return pd.DataFrame(rows)
 
 
