@@ -1,5 +1,7 @@
 """What figures of merit are worth: chance, raw pixels and the untrained network, in the same galleries as a trained one."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import torch
@@ -18,26 +20,38 @@ PIXELS = (24, 9)  # images are averaged down to this height and width: finer pix
 
 
 def table(run: Run, images: Images) -> pd.DataFrame:
-    """Mean over trials of rank-1, mAP and mINP in per cent, a row a (method, protocol); equal weighting, with mirror images."""
+    """What needs no training, the network as the run started it, and the run: columns and rows as in without_training."""
     rows = select(images.records, "test")
     device = device_of(run.config)
     num_classes = checkpoint.state(run.checkpoint("best"))["num_classes"]
     torch.manual_seed(run.config.seed)  # the weights that the run started from, but for ImageNet's
     untrained = network_of(run.config, num_classes, pretrained=False).to(device, memory_format=torch.channels_last)
-    methods = {
-        "random order": random_features(rows, run.config.seed),
-        "raw pixels": pixel_features(images, rows),
+    networks = {
         "untrained network": embed(untrained, images, rows, device, torch.float32),
         "this run": retrieval.run_features(run, images),
     }
+    return pd.concat([without_training(images, run.config.seed), _scored(networks, images)], ignore_index=True)
+
+
+def without_training(images: Images, seed: int) -> pd.DataFrame:
+    """Random order and raw pixels on the test images under every protocol of the data set, a row a (method, protocol).
+
+    Columns method, mode, direction, and rank1, map, minp: means over trials in per cent; equal weighting, with mirror images.
+    """
+    rows = select(images.records, "test")
+    return _scored({"random order": random_features(rows, seed), "raw pixels": pixel_features(images, rows)}, images)
+
+
+def _scored(methods: Mapping[str, Features], images: Images) -> pd.DataFrame:
     found = []
     for name, features in methods.items():
         trials = retrieval.evaluate(
             features, images.records, for_layout(images.dataset.layout), mirrors=[True], weightings=["equal"]
         )
         means = trials.groupby(["mode", "direction"], sort=False)[["rank1", "map", "minp"]].mean().reset_index()
-        found.append(means.assign(method=name))
-    return pd.concat(found)[["method", "mode", "direction", "rank1", "map", "minp"]].reset_index(drop=True)
+        means.insert(0, "method", name)
+        found.append(means)
+    return pd.concat(found, ignore_index=True)
 
 
 def pixel_features(images: Images, rows: np.ndarray) -> Features:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
@@ -19,7 +20,8 @@ RIGHT, WRONG = "#009E73", "#D55E00"
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", ":")  # the first for seven curves, then the next
 WIDTH = 7.0  # inches: a page's text width
-CELL = 1.0  # inches: the widest that an image of a person is drawn
+CELL, TALL = 1.0, 1.5  # inches: the widest and the tallest that an image of a person is drawn
+EMPTY = "#f0f0f0"  # where a sheet has no image
 TEXT, SMALL = 8, 7  # points
 LOSSES = ("identity", "triplet", "cpm", "orthogonality")
 
@@ -29,16 +31,22 @@ class Picture(Figure):
 
     def _repr_png_(self) -> bytes:
         content = io.BytesIO()
-        self.savefig(content, format="png", dpi=110, bbox_inches="tight")
+        self.savefig(content, format="png", dpi=140, bbox_inches="tight")
         return content.getvalue()
 
 
-def sample_sheet(pictures: Sequence[Sequence[np.ndarray | None]], rows: Sequence[str], columns: Sequence[str]) -> Figure:
-    """Images (H, W, 3) uint8 in rows and columns with their names; None leaves a place empty."""
-    figure, grid = _sheet(next(p for line in pictures for p in line if p is not None).shape, rows, columns)
+def sample_sheet(
+    pictures: Sequence[Sequence[np.ndarray | None]], rows: Sequence[str], columns: Sequence[str], groups: Sequence[str] = ()
+) -> Figure:
+    """Images (H, W, 3) uint8 in rows and columns with their names; None leaves a place empty, and pale.
+
+    `groups` names what each column belongs to, above its own name; a name that repeats in neighbouring columns is written once.
+    """
+    figure, grid = _sheet(next(p for line in pictures for p in line if p is not None).shape, rows, columns, groups)
     for line, axes in zip(pictures, grid, strict=True):
         for picture, axis in zip(line, axes, strict=True):
             _place(axis, picture)
+            axis.set_facecolor(EMPTY)
     return figure
 
 
@@ -57,10 +65,16 @@ def ranked_lists(
     return figure
 
 
-def spectra(amplitudes: Mapping[str, np.ndarray], profiles: Mapping[str, pd.DataFrame]) -> Figure:
-    """Mean log-amplitude spectra (H, W) by modality, one scale for all, and their radial profiles."""
-    figure = Picture((WIDTH, 2.8), layout="constrained")
-    *pictures, curve = figure.subplots(1, len(amplitudes) + 1, width_ratios=[1] * len(amplitudes) + [2.4])
+def spectra(amplitudes: Mapping[str, np.ndarray], profiles: Mapping[str, pd.DataFrame], difference: pd.DataFrame) -> Figure:
+    """Mean log-amplitude spectra (H, W) by modality, one scale for all, their radial profiles, and how far these differ.
+
+    difference: columns frequency, decibel, low and high, of the second modality above the first.
+    """
+    figure = Picture((WIDTH, 3.8), layout="constrained")
+    grid = figure.add_gridspec(2, len(amplitudes) + 1, width_ratios=[1] * len(amplitudes) + [2.4], height_ratios=(1.4, 1))
+    pictures = [figure.add_subplot(grid[:, column]) for column in range(len(amplitudes))]
+    curve = figure.add_subplot(grid[0, -1])
+    ratio = figure.add_subplot(grid[1, -1], sharex=curve)
     logs = {name: np.log10(np.maximum(amplitude, 1e-6)) for name, amplitude in amplitudes.items()}
     # the centre is empty by construction and would stretch the scale
     low = min(np.percentile(log, 1) for log in logs.values())
@@ -73,14 +87,43 @@ def spectra(amplitudes: Mapping[str, np.ndarray], profiles: Mapping[str, pd.Data
         axis.xaxis.set_major_locator(MaxNLocator(3, symmetric=True))
         axis.tick_params(labelleft=axis is pictures[0])
     bar = figure.colorbar(shown, ax=pictures, shrink=0.8, aspect=30)
-    _text(bar.ax, ylabel="log₁₀ mean |F|")
-    for name, profile in profiles.items():
-        curve.loglog(profile["frequency"], profile["amplitude"], color=COLOURS.get(name), label=name)
-    _text(curve, title="radial profile", xlabel="frequency, cycles per image width", ylabel="mean |F|, grey levels")
-    curve.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
-    curve.xaxis.set_major_formatter("{x:g}")
-    curve.xaxis.set_minor_formatter(NullFormatter())
+    _text(bar.ax, ylabel="log₁₀ of mean |F| in grey levels")
+    for (name, profile), style in zip(profiles.items(), STYLES, strict=False):
+        curve.loglog(profile["frequency"], profile["amplitude"], color=COLOURS.get(name), linestyle=style, label=name)
+    _text(curve, title="radial profile", ylabel="mean |F|, grey levels")
+    curve.tick_params(labelbottom=False)
     curve.legend(frameon=False, fontsize=SMALL)
+    ratio.axhline(0, color="black", linewidth=0.6)
+    band = {"color": CYCLE[3], "alpha": 0.3, "linewidth": 0, "label": "95 % interval"}
+    ratio.fill_between(difference["frequency"], difference["low"], difference["high"], **band)
+    ratio.plot(difference["frequency"], difference["decibel"], color=CYCLE[3])
+    first, second = profiles
+    _text(ratio, xlabel="frequency, cycles per image width", ylabel=f"{second}\nover {first}, dB")
+    ratio.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    ratio.xaxis.set_major_formatter("{x:g}")
+    ratio.xaxis.set_minor_formatter(NullFormatter())
+    ratio.legend(frameon=False, fontsize=SMALL)
+    return figure
+
+
+def leak(table: pd.DataFrame) -> Figure:
+    """Accuracies of leakage.table with their intervals and their chance: a panel a modality, a row a classifier."""
+    modalities, classifiers, kinds = (table[name].unique() for name in ("modality", "classifier", "pixels"))
+    figure = Picture((WIDTH, 0.9 + 0.5 * len(classifiers)), layout="constrained")
+    panels = figure.subplots(1, len(modalities), sharey=True, squeeze=False)[0]
+    for axis, modality in zip(panels, modalities, strict=True):
+        for number, (kind, lower) in enumerate(zip(kinds, np.linspace(-0.12, 0.12, len(kinds)), strict=True)):
+            part = table[(table["modality"] == modality) & (table["pixels"] == kind)].set_index("classifier").loc[classifiers]
+            sides = np.abs(part[["low", "high"]].to_numpy().T - part["accuracy"].to_numpy())
+            marks = {"fmt": "os^"[number], "color": CYCLE[2 + number], "markersize": 4.5, "elinewidth": 1.5, "label": kind}
+            axis.errorbar(part["accuracy"], np.arange(len(classifiers)) + lower, xerr=sides, clip_on=False, **marks)
+        axis.plot(part["chance"], np.arange(len(classifiers)), "k|", markersize=20, label="chance")
+        axis.set(xlim=(0, 100), ylim=(len(classifiers) - 0.5, -0.5), yticks=range(len(classifiers)))
+        axis.set_yticklabels([name.replace(", ", ",\n") for name in classifiers])
+        axis.grid(axis="x", alpha=0.3)
+        _text(axis, title=modality, xlabel="right person named, %")
+    marks, names = panels[0].get_legend_handles_labels()
+    figure.legend(marks, names, loc="outside lower center", ncols=len(names), markerscale=0.7, frameon=False, fontsize=SMALL)
     return figure
 
 
@@ -138,20 +181,49 @@ def cmc_curves(curves: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
-def _sheet(shape: tuple[int, ...], rows: Sequence[str], columns: Sequence[str]) -> tuple[Figure, np.ndarray]:
+def _sheet(
+    shape: tuple[int, ...], rows: Sequence[str], columns: Sequence[str], groups: Sequence[str] = ()
+) -> tuple[Figure, np.ndarray]:
     """A figure of empty places for images of this shape, and its axes (rows, columns), with names at the top and on the left."""
-    width = min(CELL, WIDTH / (len(columns) + 0.6))
+    groups = groups or [""] * len(columns)
+    names = list(zip(groups, columns, strict=True))
+    new = [_starts(groups), _starts(names)]
+    gap = 0.04 if any(groups) else 0.08  # inches; frames of ranked lists need room
+    gaps = np.where(new[1], gap, 0.02)  # before each column
+    gaps[new[0]] = 0.14 if any(groups) else gap
+    left, head = 0.12 + 0.13 * max(1 + name.count("\n") for name in rows), 0.18 + 0.19 * any(groups)
+    width = min(CELL, TALL * shape[1] / shape[0], (WIDTH - left - gaps[1:].sum()) / len(columns))
     height = width * shape[0] / shape[1]
-    figure = Picture((width * (len(columns) + 0.6), height * len(rows) + 0.35), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
-    grid = figure.subplots(len(rows), len(columns), squeeze=False)
+    starts = left + np.cumsum(gaps) - gaps[0] + width * np.arange(len(columns))
+    page = np.array([starts[-1] + width + 0.02, head + len(rows) * (height + gap)])
+    figure = Picture(page)
+    places = [[(x, page[1] - head - height - row * (height + gap)) for x in starts] for row in range(len(rows))]
+    grid = np.array([[figure.add_axes((*(corner / page), *((width, height) / page))) for corner in line] for line in places])
     for axis in grid.flat:
         _place(axis, None)
     for axis, name in zip(grid[:, 0], rows, strict=True):
-        axis.set_ylabel(name, fontsize=_fitting(rows, height))
-    for axis, name in zip(grid[0], columns, strict=True):
-        axis.set_title(name, fontsize=_fitting(columns, width))
+        axis.set_ylabel(name, fontsize=_fitting(rows, height), labelpad=2)
+    runs = [(first, last, starts[last] + width - starts[first]) for first, last in _runs(new[1])]
+    size = min(_fitting([columns[first]], span) for first, _, span in runs)
+    for first, _, span in runs:
+        grid[0, first].set_title(columns[first], fontsize=size, pad=3, x=span / width / 2)
+    for first, last in _runs(new[0]) if any(groups) else ():
+        ends, line = np.array([starts[first], starts[last] + width]) / page[0], 1 - 0.17 / page[1]
+        figure.add_artist(Line2D(ends, [line, line], color=COLOURS.get(groups[first], "black"), linewidth=1.5))
+        size = _fitting([groups[first]], (ends[1] - ends[0]) * page[0])
+        figure.text(ends.mean(), line + 0.03 / page[1], groups[first], fontsize=size, ha="center", va="bottom")
     return figure, grid
+
+
+def _starts(names: Sequence) -> list[bool]:
+    """Whether each name differs from the one before it."""
+    return [not number or names[number - 1] != name for number, name in enumerate(names)]
+
+
+def _runs(starts: Sequence[bool]) -> list[tuple[int, int]]:
+    """First and last position of each run."""
+    first = np.flatnonzero(starts)
+    return list(zip(first, [*first[1:] - 1, len(starts) - 1], strict=True))
 
 
 def _fitting(texts: Sequence[str], inches: float) -> float:
@@ -164,7 +236,7 @@ def _place(axis: Axes, picture: np.ndarray | None) -> None:
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     if picture is not None:
-        axis.imshow(picture, interpolation="nearest")
+        axis.imshow(picture, interpolation="antialiased")
 
 
 def _text(axis: Axes, **texts: str) -> None:

@@ -1,6 +1,8 @@
 """Chooses what notebooks show: sheets of people, draws of images, ranked lists. Returns what figures.py draws."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,15 @@ from fsclib.data.images import Images
 from fsclib.data.records import MODALITIES, Problem, select
 from fsclib.features import similarity
 from fsclib.runs import Run
+
+
+class Sheet(NamedTuple):
+    """What figures.sample_sheet draws: pictures uint8 (H, W, 3) or None, names of rows and columns, a modality a column."""
+
+    pictures: list[list[np.ndarray | None]]
+    rows: list[str]
+    columns: list[str]
+    groups: list[str]
 
 
 def problem_table(problems: Iterable[Problem]) -> pd.DataFrame:
@@ -25,26 +36,62 @@ def draw(images: Images, split: str, modality: str, number: int, seed: int) -> n
     return images.take(np.random.default_rng(seed).permutation(rows)[:number])
 
 
-def sheet(images: Images, split: str, people: int, seed: int) -> tuple[list[list[np.ndarray | None]], list[str], list[str]]:
-    """Pictures, row names and column names for figures.sample_sheet: a row a person, a column a camera of either modality.
+def sheet(images: Images, split: str, people: int, seed: int, width: int = 12) -> Sheet:
+    """A row a person, a column or more a camera of either modality, for figures.sample_sheet.
 
+    Where cameras are few, each has several columns, `width` in all at most, with pictures spread over those that there are.
     The people are drawn among those seen by both modalities; a camera that never saw one leaves its place empty.
     """
-    records = images.records.assign(row=np.arange(len(images.records)))
-    records = records[records["split"] == split]
-    both = records.groupby("identity")["modality"].nunique()
-    chosen = sorted(np.random.default_rng(seed).permutation(both.index[both == len(MODALITIES)])[:people].tolist())
-    columns = [
-        (modality, camera)
-        for modality in MODALITIES
-        for camera in sorted(records.loc[records["modality"] == modality, "camera"].unique().tolist())
-    ]
-    first = records.groupby(["identity", "modality", "camera"])["row"].first()
-    pictures = [
-        [images.take(np.array([first[key]]))[0] if (key := (who, *column)) in first.index else None for column in columns]
-        for who in chosen
-    ]
-    return pictures, [f"person {who}" for who in chosen], [f"{modality}\ncamera {camera}" for modality, camera in columns]
+    seen, chosen = _people(images, split, people, seed)
+    cameras = {m: sorted(seen.loc[seen["modality"] == m, "camera"].unique().tolist()) for m in MODALITIES}
+    places = [(modality, camera) for modality in MODALITIES for camera in cameras[modality]]
+    each = max(1, width // len(places))
+    walks = seen.groupby(["identity", "modality", "camera"])["row"].agg(list)
+    pictures = [[p for place in places for p in _taken(images, spread(walks.get((who, *place), []), each), each)] for who in chosen]
+    columns = [place for place in places for _ in range(each)]
+    names = [f"cam {camera}" for _, camera in columns]
+    return Sheet(pictures, [f"person {who}" for who in chosen], names, [modality for modality, _ in columns])
+
+
+def walk_sheet(images: Images, split: str, people: int, seed: int, length: int = 6) -> Sheet:
+    """A row a person: the first `length` pictures of one walk before a camera of each modality, the one that has the most.
+
+    The people are drawn as for `sheet`; equal seeds draw the same.
+    """
+    seen, chosen = _people(images, split, people, seed)
+    walks = seen.groupby(["identity", "modality", "camera"])["row"].agg(list)
+    longest = {(who, m): (walk := walks[who, m]).index[walk.map(len).argmax()] for who in chosen for m in MODALITIES}
+    frames = {key: walks[(*key, camera)][:length] for key, camera in longest.items()}
+    length = max(map(len, frames.values()))
+    pictures = [[p for m in MODALITIES for p in _taken(images, frames[who, m], length)] for who in chosen]
+    rows = [f"person {who}\ncams {', '.join(str(longest[who, m]) for m in MODALITIES)}" for who in chosen]
+    numbers = [str(number + 1) for number in range(length)]
+    return Sheet(pictures, rows, numbers * len(MODALITIES), [m for m in MODALITIES for _ in numbers])
+
+
+def in_order(records: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """Rows by path, numbers in paths by their value: for one person at one camera, the order of filming."""
+    paths = records["path"].to_numpy()
+    return np.array(sorted(rows, key=lambda row: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", paths[row])]), np.int64)
+
+
+def spread(rows: Sequence[int] | np.ndarray, number: int) -> np.ndarray:
+    """At most `number` of the rows, as evenly spaced as can be, the first always among them: int64."""
+    rows = np.asarray(rows, np.int64)
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(number, len(rows))).round().astype(int))]
+
+
+def _people(images: Images, split: str, number: int, seed: int) -> tuple[pd.DataFrame, list[int]]:
+    """The records of a split with their `row`, in order, and identities drawn among those seen by both modalities."""
+    rows = in_order(images.records, select(images.records, split))
+    seen = images.records.iloc[rows].assign(row=rows)
+    both = seen.groupby("identity")["modality"].nunique()
+    return seen, sorted(np.random.default_rng(seed).permutation(both.index[both == len(MODALITIES)])[:number].tolist())
+
+
+def _taken(images: Images, rows: Sequence[int] | np.ndarray, length: int) -> list[np.ndarray | None]:
+    """The pictures of the rows, then None up to `length`."""
+    return [*images.take(np.asarray(rows, np.int64)), *[None] * (length - len(rows))]
 
 
 def ranked_lists(

@@ -33,13 +33,38 @@ def training_log(epochs, every=0):
     return log
 
 
+def difference_of(profile):
+    """A difference as spectrum.difference returns it, at the frequencies of a profile."""
+    decibel = np.linspace(3, -2, len(profile))
+    return pd.DataFrame({"frequency": profile["frequency"], "decibel": decibel, "low": decibel - 1, "high": decibel + 0.5})
+
+
+def leak_table():
+    """A table as leakage.table returns it, with accuracies 10, 20, … in its order."""
+    names = ["nearest neighbour, one left out", "nearest neighbour, halves", "logistic regression, halves"]
+    kinds = [(m, p, c) for m in ("visible", "infrared") for p in ("border", "whole image") for c in names]
+    table = pd.DataFrame(kinds, columns=["modality", "pixels", "classifier"])
+    table["accuracy"] = 8.0 * np.arange(len(table)) + 1
+    return table.assign(low=table["accuracy"] - 1, high=table["accuracy"] + 3, chance=5.0)
+
+
 def examples():
     spectrum = {name: np.random.default_rng(0).random((24, 12)) + 1 for name in ("visible", "infrared")}
+    profiles = {name: radial_profile(amplitude) for name, amplitude in spectrum.items()}
     right = [[True, False] * 5, [False] * 3]
     return {
+        "grouped sheet": figures.sample_sheet(
+            [[picture()] * 17] * 2,
+            ["person 1", "person 713\ncams 1, 2"],
+            [f"cam {i}" for i in [*range(1, 10), 1, 2, *range(4, 10)]],
+            ["visible"] * 9 + ["infrared"] * 8,
+        ),
+        "two columns": figures.sample_sheet([[picture()] * 2], ["person 1"], ["cam 1", "cam 2"], ["visible", "infrared"]),
+        "leak": figures.leak(leak_table()),
+        "nothing to leak": figures.leak(leak_table().assign(accuracy=np.nan, low=np.nan, high=np.nan, chance=np.nan)),
         "sheet": figures.sample_sheet([[picture()] * 12] * 2, ["visible", "infrared"], [f"camera {i}" for i in range(12)]),
         "small sheet": figures.sample_sheet([[picture(), None]], ["identity 12\nvisible"], ["camera 1", "camera 2"]),
-        "spectra": figures.spectra(spectrum, {name: radial_profile(a) for name, a in spectrum.items()}),
+        "spectra": figures.spectra(spectrum, profiles, difference_of(profiles["visible"])),
         "curves": figures.training_curves(training_log(150, 5)),
         "curves without validation": figures.training_curves(training_log(10)),
         "one epoch": figures.training_curves(training_log(1, 1)),
@@ -100,6 +125,35 @@ def test_sample_sheet_puts_every_picture_in_its_place():
     assert [axis.get_ylabel() for axis in grid[:, 0]] == ["visible", "infrared"]
 
 
+def test_a_name_that_repeats_is_written_once_over_its_columns():
+    columns, groups = ["cam 1", "cam 1", "cam 2", "cam 2"], ["visible"] * 3 + ["infrared"]
+    figure = figures.sample_sheet([[picture()] * 4], ["person 1"], columns, groups)
+    FigureCanvasAgg(figure).draw()
+    # the last column starts a group: its name stands again
+    assert [axis.get_title() for axis in figure.axes] == ["cam 1", "", "cam 2", "cam 2"]
+    first, second, third, last = (axis.get_position() for axis in figure.axes)
+    middle = figure.axes[0].title.get_window_extent().x0 + figure.axes[0].title.get_window_extent().x1
+    assert middle / 2 / figure.bbox.width == pytest.approx((first.x0 + second.x1) / 2, abs=0.01)
+    assert second.x0 - first.x1 < third.x0 - second.x1 < last.x0 - third.x1
+    assert [text.get_text() for text in figure.texts] == ["visible", "infrared"]
+    lines = [(line.get_xdata()[0], line.get_xdata()[1], line.get_color()) for line in figure.artists]
+    assert lines == [
+        (pytest.approx(first.x0), pytest.approx(third.x1), figures.COLOURS["visible"]),
+        (pytest.approx(last.x0), pytest.approx(last.x1), figures.COLOURS["infrared"]),
+    ]
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 2), (6, 12), (6, 17)])
+def test_sheets_fit_a_page_and_keep_the_shape_of_images(rows, columns):
+    figure = figures.sample_sheet([[picture(0, 384, 144)] * columns] * rows, ["a"] * rows, ["x"] * columns)
+    width, height = figure.get_size_inches()
+    assert width <= figures.WIDTH + 0.05
+    for axis in figure.axes:
+        box = axis.get_position()
+        assert box.height * height / (box.width * width) == pytest.approx(384 / 144)
+        assert box.height * height <= figures.TALL + 1e-6
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(["a"], ["x", "y"]), (["a", "b"], ["x"])])
 def test_sample_sheet_refuses_names_that_do_not_fit(rows, columns):
     with pytest.raises(ValueError, match="zip"):
@@ -127,8 +181,10 @@ def test_spectra_share_a_scale_and_label_frequencies(size):
     height, width = size
     amplitudes = {"visible": np.ones(size), "infrared": np.full(size, 100.0)}
     amplitudes["visible"][height // 2 + 7, width // 2 + 3] = 1e4
-    figure = figures.spectra(amplitudes, {name: radial_profile(a) for name, a in amplitudes.items()})
-    visible, infrared, curve, bar = figure.axes
+    profiles = {name: radial_profile(amplitude) for name, amplitude in amplitudes.items()}
+    difference = difference_of(profiles["visible"])
+    figure = figures.spectra(amplitudes, profiles, difference)
+    visible, infrared, curve, ratio, bar = figure.axes
     assert [visible.get_title(), infrared.get_title()] == ["visible", "infrared"]
     assert visible.images[0].get_clim() == infrared.images[0].get_clim() == (0, 4)
     assert "log" in bar.get_ylabel()
@@ -141,6 +197,25 @@ def test_spectra_share_a_scale_and_label_frequencies(size):
     for line, name in zip(curve.lines, amplitudes, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), radial_profile(amplitudes[name])["amplitude"])
         assert line.get_color() == figures.COLOURS[name]
+    np.testing.assert_array_equal(ratio.lines[-1].get_ydata(), difference["decibel"])
+    band = ratio.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (difference["low"].min(), difference["high"].max())
+    assert "infrared\nover visible" in ratio.get_ylabel()
+    assert "dB" in ratio.get_ylabel()
+
+
+def test_leak_shows_every_accuracy_with_its_interval_and_chance():
+    table = leak_table()
+    figure = figures.leak(table)
+    assert [axis.get_title() for axis in figure.axes] == ["visible", "infrared"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["chance", "border", "whole image"]
+    for axis in figure.axes:
+        for bars, kind in zip(axis.containers, ("border", "whole image"), strict=True):
+            part = table[(table["modality"] == axis.get_title()) & (table["pixels"] == kind)]
+            np.testing.assert_array_equal(bars.lines[0].get_xdata(), part["accuracy"])
+            ends = np.array([segment[:, 0] for segment in bars.lines[2][0].get_segments()])
+            np.testing.assert_allclose(ends, part[["low", "high"]])
+        assert any(list(line.get_xdata()) == [5] * 3 for line in axis.lines)
 
 
 def test_training_curves_show_every_part_from_epoch_one():

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from fsclib.spectrum import mean_amplitude, radial_profile
+from fsclib.spectrum import difference, mean_amplitude, radial_profile
 
 
 def plain_amplitude(images):
@@ -94,3 +94,49 @@ def test_noise_is_flat_and_smooth_images_fall():
     smooth = (noise + np.roll(noise, 1, 1) + np.roll(noise, 1, 2) + np.roll(noise, (1, 1), (1, 2))) / 4
     falling = radial_profile(mean_amplitude(smooth))["amplitude"]
     assert falling.iloc[-1] < falling.iloc[0] / 2
+
+
+def photographs(number, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (number, 24, 12, 3), dtype=np.uint8)
+
+
+def test_equal_images_do_not_differ():
+    found = difference(photographs(20), photographs(20), seed=0)
+    assert list(found["frequency"]) == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_array_equal(found["decibel"], 0)
+    assert (found["low"] < 0).all()
+    assert (found["high"] > 0).all()
+
+
+def test_ten_times_the_contrast_is_twenty_decibels():
+    images = photographs(20).astype(float)
+    found = difference(10 * images, images, seed=0)
+    np.testing.assert_allclose(found["decibel"], 20)
+    assert found["low"].between(15, 20).all()
+    assert found["high"].between(20, 25).all()
+    np.testing.assert_allclose(difference(images, 10 * images, seed=0)["decibel"], -20)
+
+
+def test_the_difference_is_that_of_the_profiles_and_of_the_fineness_that_differs():
+    images, others = photographs(15), photographs(10, seed=1).astype(float)
+    others += 40 * wave(24, 12, 0, 4)[None, :, :, None]
+    found = difference(others, images, seed=0)
+    above, below = (radial_profile(mean_amplitude(side))["amplitude"] for side in (others, images))
+    np.testing.assert_allclose(found["decibel"], 20 * np.log10(above / below))
+    assert found["frequency"][found["decibel"].argmax()] == 4
+    assert found["low"][3] > 1
+
+
+def test_the_interval_follows_the_seed_and_narrows_with_more_images():
+    few = [difference(photographs(10), photographs(10, 1), seed) for seed in (0, 0, 1)]
+    assert few[0].equals(few[1])
+    assert not few[0].equals(few[2])
+    many = difference(photographs(400), photographs(400, 1), seed=0)
+    assert ((many["high"] - many["low"]) < (few[0]["high"] - few[0]["low"])).all()
+
+
+def test_differences_of_different_sizes_are_refused():
+    with pytest.raises(ValueError, match="expected one size"):
+        difference(photographs(2), photographs(2)[:, 2:], seed=0)
+    with pytest.raises(ValueError, match="at least one image"):
+        difference(photographs(2), photographs(0), seed=0)

@@ -18,7 +18,9 @@ FOLDERS = MappingProxyType({"demo": "demo", "sysu": "SYSU-MM01", "regdb": "RegDB
 NAMES = tuple(FOLDERS)
 
 # Enough identities for a training curve that means something, few enough that two cores draw and learn them in minutes.
-DEMO = MappingProxyType({"layout": "llcm", "identities": 140, "seed": 1, "images": 4, "train_share": 0.8})
+DEMO = MappingProxyType(
+    {"layout": "llcm", "identities": 140, "seed": 1, "images": 4, "train_share": 0.8, "difficulty": "standard"}
+)
 
 
 def open_dataset(

@@ -1,25 +1,27 @@
 """Which images a synthetic corpus holds, and what its index files say: the three layouts of PROTOCOLS, without a pixel.
 
-A plan is a pure function of (identities, seed, images, train_share). Every identity is seen in both modalities, though
-not by every camera. Labels of index files count from 0 in the order of the identities' numbers, as the published
-programs expect.
+A plan is a pure function of (size, seed). Every identity is seen in both modalities, though not by every camera. Near
+twins are always in the same split, or a test identity would be nearly known from training. Labels of index files count
+from 0 in the order of the identities' numbers, as the published programs expect.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from fsclib.data.drawing.identity import CORPUS, between, stream
+from numpy.random import Generator
 
-SPLIT, CAMERAS, FRAMES, TRIAL = range(4)  # streams of random numbers below CORPUS
+from fsclib.data.drawing import family
+from fsclib.data.drawing.chance import CORPUS, TRACK_LENGTH, between, stream
+from fsclib.data.sizes import CAMERAS, FRAMES, REGDB_IMAGES, SPLIT, TRIAL, Size
 
-REGDB_IMAGES = 10  # of each identity in each modality
 REGDB_TRIALS = 10
-TRAIN_SHARES = {"sysu": 395 / 491, "regdb": 0.5, "llcm": 713 / 1064}  # of the originals
+SYSU_GAPS = 83 / 384  # share of the (identity, visible camera) pairs without an image: 96 test identities have 301 of 384
+DAY = 24 * 60 * 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shot:
-    """One image: where it is written, and what `draw_person` is to draw. modality: "visible", "infrared" or "thermal"."""
+    """One image: where it is written, and what `draw` is to draw. modality: "visible", "infrared" or "thermal"."""
 
     path: str
     identity: int
@@ -36,82 +38,114 @@ class Plan:
     texts: Mapping[str, str]
 
 
-def sysu(identities: int, seed: int, images: int, train_share: float) -> Plan:
+def sysu(size: Size, seed: int) -> Plan:
     """cam{1..6}/{ID:04d}/{NNNN}.jpg, cameras 3 and 6 infrared; a quarter of the training identities are for validation."""
-    train, test = _split(identities, seed, train_share)
-    val = sorted(int(i) for i in stream(CORPUS, SPLIT, 1, seed).permutation(train)[: max(1, round(len(train) / 4))])
+    train, test = divide(range(1, size.identities + 1), size.train, stream(CORPUS, SPLIT, 0, seed))
+    val, rest = divide(train, max(1, round(len(train) / 4)), stream(CORPUS, SPLIT, 1, seed))
     shots = []
-    for identity in range(1, identities + 1):
-        rng = stream(CORPUS, CAMERAS, identity, seed)
-        infrared = [3, 6][:: 1 if between(rng, 0, 1) else -1]
-        absent = [*rng.permutation([1, 2, 4, 5])[:2].tolist(), infrared[0]]
-        absent = rng.permutation(absent)[: between(rng, 0, 2)]
-        for camera in sorted({1, 2, 3, 4, 5, 6} - set(absent.tolist())):
-            modality = "infrared" if camera in infrared else "visible"
-            shots += [Shot(f"cam{camera}/{identity:04d}/{k + 1:04d}.jpg", identity, camera, modality, k) for k in range(images)]
-    lists = {"train": sorted(set(train) - set(val)), "val": val, "test": test}
+    for number, (split, people) in enumerate({"train": train, "test": test}.items()):
+        seen = _sysu_pairs(people, stream(CORPUS, CAMERAS, number, seed))
+        for modality, cameras in (("visible", (1, 2, 4, 5)), ("infrared", (3, 6))):
+            tracks = [(identity, camera) for identity, camera in seen if camera in cameras]
+            for (identity, camera), count in zip(tracks, size.counts(split, modality, len(tracks), seed), strict=True):
+                folder = f"cam{camera}/{identity:04d}"
+                shots += [Shot(f"{folder}/{k + 1:04d}.jpg", identity, camera, modality, k) for k in range(count)]
+    lists = {"train": rest, "val": val, "test": test}
     return Plan(tuple(shots), {f"exp/{split}_id.txt": _comma_separated(ids) for split, ids in lists.items()})
 
 
-def regdb(identities: int, seed: int, images: int, train_share: float) -> Plan:
+def regdb(size: Size, seed: int) -> Plan:
     """Visible/… and Thermal/… .bmp, ten of each; ten trials that halve the identities, each with four index files."""
-    folders = {"visible": ("Visible", 1, "visible"), "thermal": ("Thermal", 2, "thermal")}
+    everyone = range(1, size.identities + 1)
+    folders = {"visible": ("Visible", 1), "thermal": ("Thermal", 2)}
     shots = {
         (name, identity): [
-            Shot(f"{folder}/{identity}/{identity:04d}_{name[0]}_{k + 1:02d}.bmp", identity, camera, modality, k)
+            Shot(f"{folder}/{identity}/{identity:04d}_{name[0]}_{k + 1:02d}.bmp", identity, camera, name, k)
             for k in range(REGDB_IMAGES)
         ]
-        for identity in range(1, identities + 1)
-        for name, (folder, camera, modality) in folders.items()
+        for identity in everyone
+        for name, (folder, camera) in folders.items()
     }
     texts = {}
     for trial in range(1, REGDB_TRIALS + 1):
-        order = stream(CORPUS, TRIAL, trial, seed).permutation(identities) + 1
-        halves = {"train": sorted(order[: identities // 2].tolist()), "test": sorted(order[identities // 2 :].tolist())}
-        for split, people in halves.items():
+        halves = divide(everyone, size.identities // 2, stream(CORPUS, TRIAL, trial, seed))
+        for split, people in zip(("train", "test"), halves, strict=True):
             for name in folders:
                 lines = [f"{shot.path} {label}\n" for label, i in enumerate(people) for shot in shots[name, i]]
                 texts[f"idx/{split}_{name}_{trial}.txt"] = "".join(lines)
     return Plan(tuple(shot for group in shots.values() for shot in group), texts)
 
 
-def llcm(identities: int, seed: int, images: int, train_share: float) -> Plan:
+def llcm(size: Size, seed: int) -> Plan:
     """Training images in vis/ and nir/, test images by camera in test_vis/ and test_nir/; no infrared test image of camera 3."""
-    train, test = _split(identities, seed, train_share)
+    train, test = divide(range(1, size.identities + 1), size.train, stream(CORPUS, SPLIT, 0, seed))
     labels = {identity: label for label, identity in enumerate(train)}
-    shots, lines = [], {"vis": [], "nir": []}
-    for identity in range(1, identities + 1):
-        rng = stream(CORPUS, CAMERAS, identity, seed)
-        cameras = sorted((rng.permutation(9)[: between(rng, 4, 6)] + 1).tolist())
+    cameras = {identity: _llcm_cameras(identity, seed) for identity in range(1, size.identities + 1)}
+    shots, texts = [], {"idx/test_id.txt": _comma_separated(test)}
+    for split, people in (("train", train), ("test", test)):
         for short, modality in (("vis", "visible"), ("nir", "infrared")):
-            for camera in cameras:
-                if (short, camera) == ("nir", 3) and identity not in labels:
-                    continue
-                for index, name in enumerate(_llcm_names(identity, camera, short, seed, images)):
-                    folder = f"{short}/{identity:04d}" if identity in labels else f"test_{short}/cam{camera}/{identity:04d}"
-                    shots.append(Shot(f"{folder}/{name}", identity, camera, modality, index))
-                    if identity in labels:
-                        lines[short].append(f"{folder}/{name} {labels[identity]}\n")
-    texts = {f"idx/train_{short}.txt": "".join(entries) for short, entries in lines.items()}
-    return Plan(tuple(shots), texts | {"idx/test_id.txt": _comma_separated(test)})
+            hidden = 3 if (split, short) == ("test", "nir") else None
+            tracks = [(i, camera) for i in people for camera in cameras[i] if camera != hidden]
+            for (i, camera), count in zip(tracks, size.counts(split, modality, len(tracks), seed), strict=True):
+                folder = f"{short}/{i:04d}" if split == "train" else f"test_{short}/cam{camera}/{i:04d}"
+                names = _llcm_names(i, camera, short, seed, count)
+                shots += [Shot(f"{folder}/{name}", i, camera, modality, k) for k, name in enumerate(names)]
+    for short, modality in (("vis", "visible"), ("nir", "infrared")):
+        trained = (shot for shot in shots if shot.identity in labels and shot.modality == modality)
+        texts[f"idx/train_{short}.txt"] = "".join(f"{shot.path} {labels[shot.identity]}\n" for shot in trained)
+    return Plan(tuple(shots), texts)
 
 
-PLANS: dict[str, Callable[[int, int, int, float], Plan]] = {"sysu": sysu, "regdb": regdb, "llcm": llcm}
+PLANS: dict[str, Callable[[Size, int], Plan]] = {"sysu": sysu, "regdb": regdb, "llcm": llcm}
 
 
-def _split(identities: int, seed: int, train_share: float) -> tuple[list[int], list[int]]:
-    """Training and test identities, at least two of each."""
-    order = stream(CORPUS, SPLIT, 0, seed).permutation(identities) + 1
-    number = min(max(2, round(train_share * identities)), identities - 2)
-    return sorted(order[:number].tolist()), sorted(order[number:].tolist())
+def divide(people: Iterable[int], number: int, rng: Generator) -> tuple[list[int], list[int]]:
+    """`number` of the people, drawn at random, and the others; both in order. Near twins stay together.
+
+    Where everyone has a twin, an odd number cannot be had and there is one fewer, or the first pair if that were nobody.
+    """
+    families: dict[int, list[int]] = {}
+    for person in sorted(people):
+        families.setdefault(family(person), []).append(person)
+    groups = list(families.values())
+    order = [groups[i] for i in rng.permutation(len(groups))]
+    singles = [group for group in order if len(group) == 1]
+    if singles:  # one comes first, so that a part can be divided further, and one last, for the place in which no pair fits
+        order.sort(key=lambda group: (group is not singles[0]) + 2 * (group is singles[-1]))
+    chosen = []
+    for group in order:
+        if len(chosen) + len(group) <= number:
+            chosen += group
+    chosen = chosen or order[0]
+    return sorted(chosen), sorted(set(people) - set(chosen))
+
+
+def _sysu_pairs(people: list[int], rng: Generator) -> list[tuple[int, int]]:
+    """Which identity was before which camera: at least two visible and one infrared camera saw each."""
+    candidates = [(identity, int(camera)) for identity in people for camera in rng.permutation([1, 2, 4, 5])[:2]]
+    number = round(SYSU_GAPS * 4 * len(people))
+    gaps = {candidates[k] for k in rng.permutation(len(candidates))[:number]}
+    gaps |= {(identity, (3, 6)[between(rng, 0, 1)]) for identity in people if between(rng, 0, 3) == 0}
+    return [(identity, camera) for identity in people for camera in range(1, 7) if (identity, camera) not in gaps]
+
+
+def _llcm_cameras(identity: int, seed: int) -> list[int]:
+    """The four to six of nine cameras that an identity passes."""
+    rng = stream(CORPUS, CAMERAS, identity, seed)
+    return sorted((rng.permutation(9)[: between(rng, 4, 6)] + 1).tolist())
 
 
 def _llcm_names(identity: int, camera: int, short: str, seed: int, images: int) -> list[str]:
-    """{ID}_c{camera}_s{time of day}_f{frame}_{vis|nir}.jpg, frames ascending."""
+    """{ID}_c{camera}_s{time of day}_f{frame}_{vis|nir}.jpg; each walk has a later time, and within it frames ascend."""
     rng = stream(CORPUS, FRAMES, identity, camera, ("vis", "nir").index(short), seed)
-    time = f"{between(rng, 18, 21):02d}{between(rng, 0, 59):02d}{between(rng, 0, 59):02d}"
-    start, step = between(rng, 100, 4000), between(rng, 5, 60)
-    return [f"{identity:04d}_c{camera:02d}_s{time}_f{start + step * k:04d}_{short}.jpg" for k in range(images)]
+    time, names = between(rng, 18 * 3600, 21 * 3600), []
+    while len(names) < images:
+        clock = f"{time // 3600:02d}{time // 60 % 60:02d}{time % 60:02d}"
+        start, step = between(rng, 100, 4000), between(rng, 5, 60)
+        frames = range(start, start + step * min(TRACK_LENGTH, images - len(names)), step)
+        names += [f"{identity:04d}_c{camera:02d}_s{clock}_f{frame:04d}_{short}.jpg" for frame in frames]
+        time = (time + between(rng, 30, 240)) % DAY  # 200 walks, the most there can be, take less than a day
+    return names
 
 
 def _comma_separated(identities: list[int]) -> str:

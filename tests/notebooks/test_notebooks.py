@@ -103,7 +103,7 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
         done = papermill(notebook, out, folder, home, dataset=dataset, **parameters)
         assert done.returncode == 0, done.stderr[-3000:]
         pictures = [o for c in cells(out) for o in c.get("outputs", []) if "image/png" in o.get("data", {})]
-        assert len(pictures) == {"01_data": 2, "02_train": 1, "03_evaluate": 2}[notebook]
+        assert len(pictures) == {"01_data": 4, "02_train": 1, "03_evaluate": 2}[notebook]
     results = home / "results" / dataset
     run = next(path for path in results.iterdir() if path.name.startswith("fsc-tiny-seed0"))
     assert (run / "metrics.json").exists()
@@ -112,7 +112,9 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
     for file in ("trials", "summary", "summary_all_trials", "baselines"):
         assert (run / "tables" / f"{file}.csv").exists()
         assert (run / "tables" / f"{file}.tex").exists()
-    for file in ("people.png", "spectra.png"):
+    for file in ("spectra_difference", "without_training", "leak"):
+        assert (results / "01_data" / "tables" / f"{file}.csv").exists()
+    for file in ("people.png", "walks.png", "spectra.png", "leak.png"):
         assert (results / "01_data" / "figures" / file).stat().st_size > 1000
     assert "rank1" in outputs(tmp_path / "03_evaluate.ipynb")
     assert str(run / "figures") in outputs(tmp_path / "03_evaluate.ipynb")

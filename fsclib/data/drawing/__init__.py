@@ -1,5 +1,8 @@
-"""What drawn people look like; synthetic.py says which images there are and where they lie."""
+"""Draws synthetic people. The rest of the library needs these names only."""
 
-from fsclib.data.drawing.draw import DRAWING, HARDNESS, draw_person, person
+from fsclib.data.drawing.difficulty import DIFFICULTIES
+from fsclib.data.drawing.draw import DRAWING, Drawn, draw
+from fsclib.data.drawing.people.identity import attributes, family
+from fsclib.data.drawing.people.labels import PARTS
 
-__all__ = ["DRAWING", "HARDNESS", "draw_person", "person"]
+__all__ = ["DIFFICULTIES", "DRAWING", "PARTS", "Drawn", "attributes", "draw", "family"]

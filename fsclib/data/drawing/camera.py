@@ -1,100 +1,98 @@
-"""A camera's light, viewpoint and faults, drawn from (seed, camera) and the same for everyone who passes.
-
-`hardness` scales what hides an identity: how far the light differs between cameras, blur, noise.
-"""
+"""A camera's optics and sensor, drawn from (seed, camera, modality) and the same for everyone who passes."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
+from PIL import Image, ImageFilter
 
-from fsclib.data.drawing.identity import CAMERA, COLOURS, between, luminance, pick, stream
-from fsclib.data.drawing.materials import MODALITIES, Material
+from fsclib.data.drawing.chance import CAMERA, between, stream, uniform
+from fsclib.data.drawing.difficulty import Difficulty
+from fsclib.data.drawing.people.looks import MODALITIES
+from fsclib.data.drawing.place import Place
 
-M = Material
+NOISE_SIDE = 640  # of the tile of noise that images cut theirs from
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Camera:
-    """Gains are 256ths, lengths shares of the frame's height, angles degrees."""
+    """Gains are factors, blur is a share of the image's height, noise and fixed pattern are grey levels."""
 
-    gain: tuple[int, int, int]  # light and tint, per channel
-    fog: int  # grey levels that the air adds
-    falloff: int  # light lost at the frame's edge
-    slope: int  # light gained from left to right
-    blur: int  # passes of a (1, 2, 1)/4 filter
-    noise: int  # grey levels
-    size: float  # stature
-    stretch: float  # width of a person, relative
-    tilt: float  # how much nearer things sink in the frame
-    yaw: int  # the way most people walk
-    light: int  # the side the sun is on
-    scenery: np.ndarray  # colours of the materials WALL … SKY, uint8 (12, 3)
+    gain: tuple[float, float, float]  # exposure and colour balance
+    lift: float  # grey levels that the air and the lens add
+    falloff: float  # light lost in the corners
+    centre: tuple[float, float]  # where the light is best, in shares of width and height from the middle
+    blur: float
+    noise: float
+    fixed: float  # of a thermal sensor: noise that stays from image to image
+    quality: int  # of its JPEG files
 
 
 @lru_cache(maxsize=64)
-def camera(seed: int, number: int, modality: str, hardness: float) -> Camera:
-    """Camera `number` as it sees in one modality ("visible", "infrared", "thermal"); its viewpoint is the same in all."""
-    place, sensor = stream(CAMERA, number, 0, seed), stream(CAMERA, number, 1 + MODALITIES.index(modality), seed)
-
-    def spread(low: int, high: int) -> int:
-        return between(sensor, int(low * hardness), int(high * hardness))
-
-    exposure = (300 if modality == "infrared" else 256) + spread(-80, 50)
+def camera(seed: int, number: int, modality: str, place: Place, difficulty: Difficulty) -> Camera:
+    """Camera `number` of the world `seed` as it sees in one modality, one of MODALITIES."""
+    rng = stream(CAMERA, number, 1 + MODALITIES.index(modality), seed)
+    light = difficulty.light
+    night = place.night and modality == "visible"
+    exposure = (0.62 if night else 1.3 if modality == "infrared" else 1.0) * (1 + light * uniform(rng, -0.22, 0.18))
+    tint = tuple(1 + (t - 1) * min(light, 1.3) for t in place.tint) if modality == "visible" else (1.0, 1.0, 1.0)
     return Camera(
-        gain=tuple(max(110, exposure + (spread(-34, 34) if modality == "visible" else 0)) for _ in range(3)),
-        fog=spread(0, 26),
-        falloff=spread(20, 70) + (25 if modality == "infrared" else 0),
-        slope=spread(-50, 50),
-        blur=between(sensor, 0, 1 + int(hardness)) + (2 if modality == "thermal" else 0),
-        noise=between(sensor, 1, 2 + int(4 * hardness)),
-        size=0.84 + 0.06 * place.random(),
-        stretch=1 + (place.random() - 0.5) * 0.16 * hardness,
-        tilt=0.04 + 0.14 * place.random(),
-        yaw=pick(place, {0: 2, 40: 2, 90: 3, 135: 2}),
-        light=pick(place, {-1: 1, 1: 1}),
-        scenery=_scenery(sensor, modality),
+        gain=tuple(exposure * t for t in tint),
+        lift=light * uniform(rng, 0, 16),
+        falloff=uniform(rng, 0.25, 0.5) if modality == "infrared" else light * uniform(rng, 0.05, 0.25),
+        centre=(light * uniform(rng, -0.25, 0.25), light * uniform(rng, -0.3, 0.1)),
+        blur=difficulty.blur * uniform(rng, 0.0012, 0.0034) + (0.0045 if modality == "thermal" else 0),
+        noise=difficulty.noise * uniform(rng, 1.5, 4.5) * (2.4 if night else 1.5 if modality == "infrared" else 1.0),
+        fixed=difficulty.noise * uniform(rng, 1.5, 3.5) if modality == "thermal" else 0.0,
+        quality=between(rng, 68, 92),
     )
 
 
-def _scenery(rng: Generator, modality: str) -> np.ndarray:
-    """Colours of the materials WALL … SKY, uint8 (12, 3): duller than clothes, and dark in infrared."""
-    colours = np.array([COLOURS[between(rng, 0, len(COLOURS) - 1)] for _ in range(12)], np.int64)
-    colours = (colours * 3 + 120 * 5) // 8
-    colours[[M.WALL_STAIN, M.FLOOR_STAIN]] = colours[[M.WALL, M.FLOOR]] * 15 // 16
-    colours[M.LINE] = (colours[M.LINE] + colours[M.FLOOR] * 3) // 4
-    if modality != "visible":
-        grey = np.array([luminance(colour) for colour in colours])[:, None]
-        colours[:] = grey * 2 // 3 if modality == "infrared" else 20 + grey // 4
-    return colours.astype(np.uint8)
+@lru_cache(maxsize=2)
+def _noise(coloured: bool) -> np.ndarray:
+    """Standard normal noise, float32 (NOISE_SIDE, NOISE_SIDE, 3 or 1)."""
+    return stream(0, 99, int(coloured)).standard_normal((NOISE_SIDE, NOISE_SIDE, 3 if coloured else 1), np.float32)
 
 
-def develop(image: np.ndarray, view: Camera, rng: Generator, hardness: float) -> np.ndarray:
-    """Light and sensor: uint8 (2H, 2W, 3) at double size → uint8 (H, W, 3)."""
-    wide = image.astype(np.uint16)
-    pixels = ((wide[::2, ::2] + wide[1::2, ::2] + wide[::2, 1::2] + wide[1::2, 1::2] + 2) >> 2).astype(np.int32)
-    h, w, _ = pixels.shape
-    down = (np.arange(h, dtype=np.int32) * 2 - h + 1) * 256 // h
-    across = (np.arange(w, dtype=np.int32) * 2 - w + 1) * 256 // w
-    light = 256 - ((down**2)[:, None] + (across**2)[None] >> 9) * view.falloff // 128 + across[None] * view.slope // 256
-    light = np.maximum(light, 40)
-    exposure = 256 + between(rng, -int(30 * hardness), int(30 * hardness))
-    gain = np.array([g * exposure // 256 for g in view.gain], np.int32)
-    pixels = ((pixels + view.fog) * light[..., None] >> 8) * gain >> 8
-    for _ in range(view.blur + between(rng, 0, 1)):
-        for axis in (0, 1):
-            pixels = _smooth(pixels, axis)
-    grain = rng.integers(-view.noise, view.noise, (2, h, w), dtype=np.int8, endpoint=True).sum(0, dtype=np.int32)
-    return np.clip(pixels + grain[..., None], 0, 255).astype(np.uint8)
+def _grain(rng: Generator, height: int, width: int, coloured: bool) -> np.ndarray:
+    tile = _noise(coloured)
+    if height > NOISE_SIDE or width > NOISE_SIDE:
+        tile = np.tile(tile, (-(-height // NOISE_SIDE) + 1, -(-width // NOISE_SIDE) + 1, 1))
+    top, left = between(rng, 0, tile.shape[0] - height), between(rng, 0, tile.shape[1] - width)
+    return tile[top : top + height, left : left + width]
 
 
-def _smooth(pixels: np.ndarray, axis: int) -> np.ndarray:
-    """(1, 2, 1)/4 along an axis, the border repeated."""
-    pixels = pixels.swapaxes(0, axis)
-    out = pixels * 2
-    out[1:] += pixels[:-1]
-    out[:-1] += pixels[1:]
-    out[0] += pixels[0]
-    out[-1] += pixels[-1]
-    return (out + 2 >> 2).swapaxes(0, axis)
+@lru_cache(maxsize=64)
+def _field(view: Camera, height: int, width: int) -> np.ndarray:
+    """Light over the image, float32 (height, width, 3)."""
+    down = (np.arange(height, dtype=np.float32) + 0.5) / height * 2 - 1 - np.float32(view.centre[1])
+    across = (np.arange(width, dtype=np.float32) + 0.5) / width * 2 - 1 - np.float32(view.centre[0])
+    distance = (down * down)[:, None] * np.float32(0.7) + (across * across)[None] * np.float32(0.5)
+    light = np.maximum(1 - np.float32(view.falloff) * distance, np.float32(0.25))
+    return light[..., None] * np.array(view.gain, np.float32)
+
+
+def develop(
+    pixels: np.ndarray, glow: np.ndarray | None, view: Camera, rng: Generator, modality: str, difficulty: Difficulty
+) -> np.ndarray:
+    """What the sensor makes of a scene in even light: uint8 (H, W, 3) → uint8 (H, W, 3). glow, of the same form, adds its light."""
+    height, width, _ = pixels.shape
+    channels = 3 if modality == "visible" else 1  # of a grey sensor all three are the same
+    exposure = 1 + difficulty.light * uniform(rng, -0.14, 0.14)
+    image = pixels[..., :channels] * (_field(view, height, width)[..., :channels] * np.float32(exposure))
+    image += np.float32(view.lift)
+    if glow is not None:
+        image += glow[..., :channels]
+    np.clip(image, 0, 255, out=image)
+    sharp = image.astype(np.uint8)
+    radius = (
+        1.3 * height * (view.blur + difficulty.blur * uniform(rng, 0, 0.0016))
+    )  # a box as wide as a Gaussian, in a third of its time
+    picture = Image.fromarray(sharp if channels == 3 else sharp[..., 0]).filter(ImageFilter.BoxBlur(radius))
+    out = np.asarray(picture).reshape(height, width, channels) + _grain(rng, height, width, channels == 3) * np.float32(view.noise)
+    if view.fixed:
+        columns = stream(0, 98, int(view.fixed * 1e6)).standard_normal((1, width, 1)).astype(np.float32)
+        out += columns * np.float32(view.fixed)
+    np.clip(out, 0, 255, out=out)
+    return np.broadcast_to(out.astype(np.uint8), (height, width, 3))

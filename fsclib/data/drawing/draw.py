@@ -1,95 +1,144 @@
 """One image of one person, drawn from (seed, identity, camera, modality, index) alone: the same bytes in any order, anywhere.
 
-    who they are (identity.py) → how they walk (pose.py)
-    → a map of materials (scene.py, figure.py and accessories.py on easel.py, patterns.py)
-    → the colours of one modality (materials.py) → light and sensor (camera.py)
-
-It is a stand-in that costs milliseconds: shape, cut and pattern are shared by the modalities, colour is visible only.
+who (identity.py) and how they walk (bodies.py) → dressed surfaces (dress.py, headwear.py, bags.py)
+→ maps of what each pixel shows (raster.py) → how bright that is in one spectrum (looks.py, shading.py)
+→ before the camera's background (backdrop.py, compose.py) → through its optics and sensor (camera.py)
 """
 
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 
-from fsclib.data.drawing import accessories
-from fsclib.data.drawing.camera import Camera, camera, develop
-from fsclib.data.drawing.easel import Easel
-from fsclib.data.drawing.figure import Figure
-from fsclib.data.drawing.identity import IMAGE, Identity, between, identity, pick, stream
-from fsclib.data.drawing.materials import MODALITIES, SHADE, Material, person_palette, with_shades
-from fsclib.data.drawing.pose import SIDES, Moment, Pose, pose
-from fsclib.data.drawing.scene import scene
+from fsclib.data.drawing.camera import camera, develop
+from fsclib.data.drawing.chance import IMAGE, TRACK, TRACK_LENGTH, between, pick, stream, uniform
+from fsclib.data.drawing.compose import Frame
+from fsclib.data.drawing.difficulty import DIFFICULTIES, Difficulty
+from fsclib.data.drawing.people.bodies import Moment
+from fsclib.data.drawing.people.figure import Cutout, figure
+from fsclib.data.drawing.people.identity import Identity, identity
+from fsclib.data.drawing.people.labels import OBSTACLE, OTHER_PERSON
+from fsclib.data.drawing.people.looks import MODALITIES
+from fsclib.data.drawing.place import Place, place
+from fsclib.data.drawing.scenery.backdrop import Backdrop, backdrop
 
-DRAWING = 1  # changes whenever the same arguments give other pixels, so that an old corpus is not mistaken for a new one
-HARDNESS = 1.0  # 0 studio, 1 street, 2 worse: light, blur, noise, crops, things in the way, and how little infrared tells of colour
-SIDEWAYS = 0.35  # sine of the yaw from which on one arm and one leg count as the far ones
-
-person = lru_cache(maxsize=256)(identity)
-
-
-def draw_person(
-    seed: int, identity: int, camera_: int, modality: str, index: int, height: int, width: int, hardness: float = HARDNESS
-) -> np.ndarray:
-    """uint8 (height, width, 3). modality: "visible", "infrared" (near) or "thermal"; the last two have equal channels."""
-    rng = stream(IMAGE, identity, camera_, MODALITIES.index(modality), index, seed)
-    who, view = person(seed, identity), camera(seed, camera_, modality, hardness)
-    h, w = 2 * height, 2 * width  # drawn at double size: averaging smooths the edges
-    parts = _crop(rng, scene(seed, camera_, h, w), h, w)
-    moment = Moment(between(rng, 0, 359), 0.25 + 0.75 * rng.random(), pick(rng, {0: 7, 100: 1}), pick(rng, {-1: 1, 1: 1}))
-    _paint(who, pose(who, moment), _easel(rng, view, parts, hardness))
-    _obstruct(rng, parts, hardness)
-    palette = with_shades(np.concatenate([view.scenery, person_palette(who, modality, hardness)]))
-    return develop(palette[parts], view, rng, hardness)
+DRAWING = 2  # changes whenever the same arguments give other pixels, so that an old corpus is not mistaken for a new one
+CANVAS = 264  # pixels that a person is drawn tall, at least, unless the image is small: enlarged a little for the largest images
+STRANGERS = 1_000_000  # identities from here on pass through other people's images
 
 
-def _crop(rng: Generator, place: np.ndarray, height: int, width: int) -> np.ndarray:
-    top, left = between(rng, 0, place.shape[0] - height), between(rng, 0, place.shape[1] - width)
-    return place[top : top + height, left : left + width].copy()
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One image. parts: index into PARTS, 0 is the background; quality: of the camera's JPEG files."""
+
+    pixels: np.ndarray  # uint8 (H, W, 3)
+    parts: np.ndarray  # uint8 (H, W)
+    quality: int
 
 
-def _easel(rng: Generator, view: Camera, parts: np.ndarray, hardness: float) -> Easel:
-    """Where the person stands in the frame, how large and turned how: along the camera's way, one direction or the other."""
-    jitter = lambda reach: (rng.random() * 2 - 1) * reach * hardness  # noqa: E731
-    height, width = parts.shape
-    unit = min(height, width * 8 / 3)
-    yaw = view.yaw + pick(rng, {0: 1, 180: 1}) + int(jitter(30))
-    x = width / 2 + unit * jitter(0.025)
-    y = height * (0.975 - view.tilt * 0.1) + unit * jitter(0.02)
-    scale = unit * view.size * (1 + jitter(0.05))
-    return Easel(parts, scale, x, y, yaw, stretch=view.stretch, tilt=view.tilt, light=view.light)
+def draw(
+    seed: int, number: int, camera_number: int, modality: str, index: int, height: int, width: int, difficulty: str = "standard"
+) -> Drawn:
+    """Image `index` of identity `number` at a camera. modality: one of MODALITIES; infrared and thermal have equal channels.
+
+    Five images in a row are one walk past the camera: direction and gait go on, place and light are drawn anew, so that the
+    background tells nothing of the walk.
+    """
+    level = DIFFICULTIES[difficulty]
+    key = (number, camera_number, MODALITIES.index(modality))
+    walk, rng = stream(TRACK, *key, index // TRACK_LENGTH, seed), stream(IMAGE, *key, index, seed)
+    who, where = identity(seed, number, level.twins), place(seed, camera_number, level.night)
+    behind, view = (
+        backdrop(seed, camera_number, modality, height, width, where),
+        camera(seed, camera_number, modality, where, level),
+    )
+
+    base, glow = _window(rng, behind, height, width)
+    frame = Frame(base)
+    size = max(min(int(height * 1.35), CANVAS), int(height * 0.62))
+    cutout = _walker(walk, rng, who, where, modality, level, size, index % TRACK_LENGTH)
+    x, y, scale = _stand(rng, frame, cutout, level)
+    hidden = rng.random() < level.obstacles
+    way = pick(rng, {"pole": 1, "parapet": 1, "passer-by": 1})
+    if modality != "thermal":
+        frame.shadow(x + cutout.foot[0] * scale[0], y + cutout.foot[1] * scale[1], height * 0.16, 0.55)
+    frame.paste(cutout, x, y, scale)
+    if hidden:
+        _hide(rng, frame, way, seed, where, modality, level, size, scale)
+    if glow is not None:
+        glow = glow * (frame.parts == 0)[..., None]  # lamps hang behind people
+    return Drawn(develop(frame.pixels, glow, view, rng, modality, level), frame.parts, view.quality)
 
 
-def _paint(person: Identity, pose: Pose, easel: Easel) -> None:
-    """Draws the person on the easel's canvas, back to front."""
-    easel.disc(easel.x0, easel.y0, easel.scale * 0.14, easel.scale * 0.025, Material.FLOOR + 2 * SHADE)
-    figure = Figure(person, pose, easel)
-    far, near = sorted(SIDES, key=lambda side: easel.near(side, 0))
-    sideways = abs(easel.sin) > SIDEWAYS
-    accessories.on_the_back(figure, before_the_body=True)
-    if sideways:
-        accessories.in_the_hand(figure, far)
-        figure.arm(far, far=1)
-    for side in sorted(SIDES, key=lambda side: easel.near(pose.legs[side][1][0], pose.legs[side][1][2])):
-        figure.leg(side, far=int(side == far and sideways))
-    figure.lower_trunk()
-    figure.upper_trunk()
-    accessories.across_the_body(figure)
-    accessories.head(figure)
-    for side in (near,) if sideways else (far, near):
-        accessories.in_the_hand(figure, side)
-        figure.arm(side)
-    accessories.on_the_back(figure, before_the_body=False)
-    figure.patterned()
+def _window(rng: Generator, behind: Backdrop, height: int, width: int) -> tuple[np.ndarray, np.ndarray | None]:
+    top, left = between(rng, 0, behind.base.shape[0] - height), between(rng, 0, behind.base.shape[1] - width)
+    area = (slice(top, top + height), slice(left, left + width))
+    glow = behind.glow[area]
+    return behind.base[area], glow if glow.any() else None
 
 
-def _obstruct(rng: Generator, parts: np.ndarray, hardness: float) -> None:
-    """Now and then something stands between the camera and the person: a wall of knee height, a post."""
-    if rng.random() >= 0.12 * hardness:
+def _walker(
+    walk: Generator, rng: Generator, who: Identity, where: Place, modality: str, level: Difficulty, size: int, step: int
+) -> Cutout:
+    """The person at one step of a walk."""
+    yaw = where.path + pick(walk, {0: 1, 180: 1}) + level.turn * uniform(walk, -1, 1)
+    start, swing, standing = uniform(walk, 0, 1), pick(walk, {0.0: 2, 0.5: 1, 1.0: 3}), pick(walk, {False: 9, True: 1})
+    phase = start + step * 0.31 + uniform(rng, -0.06, 0.06)
+    moment = Moment(phase, 0.0 if standing else who.stride * uniform(rng, 0.85, 1.0), swing)
+    turn = yaw + step * uniform(rng, 1, 4) + uniform(rng, -5, 5)
+    return figure(who, moment, turn, where, modality, level, size, rng, roll=level.jitter * uniform(rng, -0.02, 0.02) * 57)
+
+
+def _stand(rng: Generator, frame: Frame, cutout: Cutout, level: Difficulty) -> tuple[float, float, tuple[float, float]]:
+    """Where a detector's crop puts the person: left and top of the cut-out's canvas, and its scale across and down."""
+    height, width = frame.parts.shape
+    left, top, right, bottom = cutout.box
+    jitter = lambda reach: level.jitter * uniform(rng, -reach, reach)  # noqa: E731
+    down = height * (0.90 + jitter(0.05)) / (bottom - top)
+    across = min(
+        down * (width / height * 8 / 3) * (1 + jitter(0.05)), width * 0.97 / (right - left)
+    )  # wide boxes are squeezed to the format
+    x = width / 2 + width * jitter(0.05) - (left + right) / 2 * across
+    y = height * (0.5 + jitter(0.022)) - (top + bottom) / 2 * down
+    return x, y, (across, down)
+
+
+def _hide(
+    rng: Generator,
+    frame: Frame,
+    way: str,
+    seed: int,
+    where: Place,
+    modality: str,
+    level: Difficulty,
+    size: int,
+    scale: tuple[float, float],
+) -> None:
+    """Something stands between camera and person: a pole, a parapet or another person."""
+    height, width = frame.parts.shape
+    if way == "passer-by":
+        stranger = identity(seed, STRANGERS + between(rng, 0, 9999), False)
+        moment = Moment(uniform(rng, 0, 1), stranger.stride, pick(rng, {0.0: 1, 1.0: 1}))
+        other = figure(stranger, moment, uniform(rng, 0, 360), where, modality, level, size, rng, 0.0)
+        side = pick(rng, {-1: 1, 1: 1})
+        grow = uniform(rng, 1.0, 1.18)
+        middle = width / 2 + side * width * uniform(rng, 0.36, 0.58)
+        left, _, right, bottom = other.box
+        top = height * uniform(rng, 1.0, 1.1) - bottom * scale[1] * grow
+        frame.paste(other, middle - (left + right) / 2 * scale[0] * grow, top, (scale[0] * grow, scale[1] * grow), OTHER_PERSON)
         return
-    height, width = parts.shape
-    if rng.random() < 0.5:
-        parts[height * between(rng, 72, 90) // 100 :] = Material.OBSTACLE
+    tone = uniform(rng, 45, 150) if modality != "thermal" else uniform(rng, 60, 100)
+    hue = np.array([uniform(rng, 0.9, 1.1) if modality == "visible" else 1.0 for _ in range(3)], np.float32)
+    if way == "pole":
+        thick = max(2, int(width * uniform(rng, 0.10, 0.2)))
+        left = between(rng, -thick // 3, width - thick * 2 // 3)
+        x0, x1 = max(left, 0), min(left + thick, width)
+        round_ = 1 - (((np.arange(x0, x1, dtype=np.float32) + 0.5 - left) / thick * 2 - 0.8) ** 2) * np.float32(0.55)
+        frame.block((slice(None), slice(x0, x1)), np.clip(tone * round_[:, None] * hue, 0, 255).astype(np.uint8)[None], OBSTACLE)
     else:
-        x = width * between(rng, 0, 80) // 100
-        parts[:, x : x + width * between(rng, 12, 22) // 100] = Material.OBSTACLE
+        top = int(height * uniform(rng, 0.68, 0.86))
+        shade = np.linspace(1.0, 0.82, height - top, dtype=np.float32)
+        shade[: max(1, height // 90)] = 1.25
+        frame.block(
+            (slice(top, None), slice(None)), np.clip(tone * shade[:, None] * hue, 0, 255).astype(np.uint8)[:, None], OBSTACLE
+        )

@@ -1,0 +1,133 @@
+"""What decides a synthetic corpus, and the content of each of its files as a pure function of that."""
+
+import colorsys
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Integral
+
+from PIL import Image
+
+from fsclib.data.drawing import DIFFICULTIES, DRAWING, PARTS, attributes, draw
+from fsclib.data.plans import PLANS, Plan, Shot
+from fsclib.data.sizes import FULL, REGDB_IMAGES, Size
+
+ATTRIBUTES, MASKS, PARTS_TABLE = "attributes.csv", "masks", "masks/parts.json"
+IDENTITIES, IMAGES = 100, 4  # unless one asks for others
+CHOICES = {"layout": tuple(PLANS), "difficulty": tuple(DIFFICULTIES), "masks": (False, True), "full": (False, True)}
+LIMITS = {"identities": (4, 9999), "seed": (0, 2**63 - 1), "images": (1, 999), "height": (48, 2048), "width": (16, 2048)}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Everything that decides the bytes of a corpus; what corpus.json holds. ValueError for impossible values.
+
+    What is None takes its default. `images` stays None in a full corpus whose tracks differ in length.
+    """
+
+    layout: str
+    identities: int | None = None
+    seed: int = 0
+    images: int | None = None
+    train_share: float | None = None
+    height: int = 192
+    width: int = 72
+    difficulty: str = "standard"
+    masks: bool = False
+    full: bool = False
+    drawing: int = DRAWING
+
+    def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(map(str, choices))}")
+        if self.train_share is not None and self.layout == "regdb":
+            raise ValueError(f"train_share is {self.train_share}, but RegDB's trials halve the identities; leave it out")
+        for name, value in self._defaults().items():
+            given = getattr(self, name)
+            if self.full and given not in (None, value):
+                original = "as many as the original, spread unevenly" if value is None else f"the original's {value}"
+                raise ValueError(f"{name} is {given!r}, but a full corpus has {original}; leave out {name} or full")
+            if given is None or (self.layout, name) == ("regdb", "images"):
+                object.__setattr__(self, name, value)
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if value is None:  # the images of a full corpus
+                continue
+            if not isinstance(value, Integral) or not low <= value <= high:
+                raise ValueError(f"{name} is {value!r}, expected a whole number from {low} to {high}")
+            object.__setattr__(self, name, int(value))
+        if not 0 < self.train_share < 1:
+            raise ValueError(f"train_share is {self.train_share}, expected a number between 0 and 1")
+        object.__setattr__(self, "train_share", float(self.train_share))
+
+    def _defaults(self) -> dict[str, int | float | None]:
+        original = FULL[self.layout]
+        images = REGDB_IMAGES if self.layout == "regdb" else None if self.full else IMAGES
+        identities = original.identities if self.full else IDENTITIES
+        return {"identities": identities, "images": images, "train_share": original.train / original.identities}
+
+    @property
+    def size(self) -> Size:
+        """How many people and images; at least two identities train and two are for the test."""
+        if self.full:
+            return FULL[self.layout]
+        train = min(max(2, round(self.train_share * self.identities)), self.identities - 2)
+        return Size(self.identities, train, self.images)
+
+    def plan(self) -> Plan:
+        """Images and text files, attributes.csv among them."""
+        plan = PLANS[self.layout](self.size, self.seed)
+        texts = {**plan.texts, ATTRIBUTES: self._table()}
+        if self.masks:
+            texts[PARTS_TABLE] = json.dumps(dict(enumerate(PARTS)), indent=1) + "\n"
+        return Plan(plan.shots, texts)
+
+    def paths(self, shot: Shot) -> Iterator[str]:
+        """The files of a shot: its image, and its mask if the corpus has masks."""
+        yield shot.path
+        if self.masks:
+            yield f"{MASKS}/{shot.path.rpartition('.')[0]}.png"
+
+    def files(self, shot: Shot) -> dict[str, bytes]:
+        """The files of a shot by path: JPEG or BMP, by its name. They depend on nothing but the corpus and the shot."""
+        who = (self.seed, shot.identity, shot.camera, shot.modality, shot.index)
+        drawn = draw(*who, self.height, self.width, self.difficulty)
+        form = {"format": "BMP"} if shot.path.endswith(".bmp") else {"format": "JPEG", "quality": drawn.quality, "subsampling": 0}
+        contents = [_encoded(Image.fromarray(drawn.pixels), **form)]
+        if self.masks:
+            mask = Image.fromarray(drawn.parts)
+            mask.putpalette(PALETTE)
+            contents.append(_encoded(mask, format="PNG"))
+        return dict(zip(self.paths(shot), contents, strict=True))
+
+    def _table(self) -> str:
+        table, writer = io.StringIO(), None
+        for number in range(1, self.identities + 1):
+            row = {"identity": number, **_attributes(self.seed, number, self.difficulty)}
+            if writer is None:
+                writer = csv.DictWriter(table, list(row), lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(row)
+        return table.getvalue()
+
+
+def _attributes(seed: int, number: int, difficulty: str) -> dict[str, str | int]:
+    return attributes(seed, number, DIFFICULTIES[difficulty].twins)
+
+
+def _palette() -> bytes:
+    """A colour for each part, the background black: hues all around the circle, light and dark in turn."""
+    colours = [colorsys.hsv_to_rgb(k / len(PARTS), 0.55 + 0.35 * (k % 2), 1 - 0.35 * (k % 2)) for k in range(1, len(PARTS))]
+    return bytes([0, 0, 0, *(round(255 * channel) for colour in colours for channel in colour)])
+
+
+PALETTE = _palette()
+
+
+def _encoded(image: Image.Image, **form) -> bytes:
+    file = io.BytesIO()
+    image.save(file, **form)
+    return file.getvalue()

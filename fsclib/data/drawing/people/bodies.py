@@ -1,0 +1,133 @@
+"""The bank of bodies: posed meshes that tools/bake_bodies.py made, blended between bodies, poses and phases of a walk.
+
+World axes: x to the person's left, y backwards, z up, metres; the person faces −y and stands at z = 0. A corner is a vertex as a
+face sees it: it has the coordinates `around` (metres about the limb, 0 in front, growing to the left) and `along` (metres
+below the neck, on arms and hands from the shoulder), in the proportions of the mean body.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+BANK = Path(__file__).with_name("bodies.npz")
+HEAD, NECK, TORSO, ARM, HAND, LEG, FOOT = range(7)  # parts of the body, as the bank counts them
+SWINGING, HANGING = range(2)
+SCALE = 1 / 16_000  # metres a unit of the bank
+SHAPES = 12  # bodies in the bank: the first half female, the rest male
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """The arrays of the bank. S bodies × A arms × P phases and a pose at rest; V vertices, F faces, C corners."""
+
+    vertices: np.ndarray  # int16 (S, A, P + 1, V, 3)
+    cloth: np.ndarray  # int16, the same for a cloth that lies on the body
+    normals: np.ndarray  # int8 (S, A, P + 1, V, 3), of length 127
+    hulls: np.ndarray  # int16 (S, A, P + 1, L, 3 + R): rings around both legs; centre x, y, height, radii by direction
+    faces: np.ndarray  # uint16 (F, 3), corners
+    part: np.ndarray  # uint8 (F,), HEAD … FOOT
+    left: np.ndarray  # bool (F,), on the person's left
+    vertex: np.ndarray  # uint16 (C,)
+    around: np.ndarray  # float32 (C,)
+    along: np.ndarray  # float32 (C,)
+
+    @property
+    def phases(self) -> int:
+        return self.vertices.shape[2] - 1
+
+    @cached_property
+    def part_of_corner(self) -> np.ndarray:
+        """uint8 (C,): the part of the faces that meet in a corner."""
+        parts = np.zeros(len(self.vertex), np.uint8)
+        parts[self.faces] = self.part[:, None]
+        return parts
+
+    @cached_property
+    def left_corner(self) -> np.ndarray:
+        """bool (C,)"""
+        left = np.zeros(len(self.vertex), bool)
+        left[self.faces] = self.left[:, None]
+        return left
+
+    def faces_of(self, parts: tuple[int, ...]) -> np.ndarray:
+        """int32 (F', 3): the faces of some parts."""
+        if parts not in self._faces_of:
+            self._faces_of[parts] = self.faces[np.isin(self.part, parts)].astype(np.int32)
+        return self._faces_of[parts]
+
+    @cached_property
+    def _faces_of(self) -> dict[tuple[int, ...], np.ndarray]:
+        return {}
+
+    def corners(self, part: int, low: float, high: float, left: bool | None = None) -> np.ndarray:
+        """Corners of a part between two values of `along`."""
+        inside = (self.part_of_corner == part) & (self.along > low) & (self.along < high)
+        return np.flatnonzero(inside if left is None else inside & (self.left_corner == left))
+
+
+@lru_cache(maxsize=1)
+def bank() -> Bank:
+    """The committed bank, read once a process."""
+    with np.load(BANK, allow_pickle=False) as arrays:
+        return Bank(**dict(arrays))
+
+
+@dataclass(frozen=True)
+class Build:
+    """A body: between two of the bank's, and its girth relative to them."""
+
+    one: int
+    other: int
+    blend: float  # 0 … 1
+    girth: float  # factor of widths, about 1
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment of a walk: phase 0 … 1, effort 0 (standing) … 1 (full stride), swing of the arms 0 … 1."""
+
+    phase: float
+    effort: float
+    swing: float
+
+
+@dataclass(frozen=True, eq=False)
+class Posed:
+    """A body at one moment. Arrays are float32, metres."""
+
+    body: np.ndarray  # (V, 3)
+    cloth: np.ndarray  # (V, 3)
+    normals: np.ndarray  # (V, 3), about unit length
+    hull: np.ndarray  # (L, 3 + R)
+
+
+def pose(build: Build, moment: Moment) -> Posed:
+    """The body `build` at `moment`. Linear between the bank's entries, whose phases are close enough for that."""
+    arrays = bank()
+    step = moment.phase % 1.0 * arrays.phases
+    phase = int(step) % arrays.phases
+    late = step - int(step)
+    terms = []
+    for shape, a in ((build.one, 1 - build.blend), (build.other, build.blend)):
+        for arms, b in ((SWINGING, moment.swing), (HANGING, 1 - moment.swing)):
+            phases = (
+                (phase, (1 - late) * moment.effort),
+                ((phase + 1) % arrays.phases, late * moment.effort),
+                (-1, 1 - moment.effort),
+            )
+            terms += [((shape, arms, p), a * b * c) for p, c in phases if a * b * c > 0]
+
+    def blended(source: np.ndarray, unit: float) -> np.ndarray:
+        total = np.zeros(source.shape[3:], np.float32)
+        for entry, weight in terms:
+            total += source[entry] * np.float32(weight * unit)
+        return total
+
+    body, cloth, hull = (blended(source, SCALE) for source in (arrays.vertices, arrays.cloth, arrays.hulls))
+    girth = np.float32(build.girth)
+    for array in (body, cloth, hull):
+        array[..., :2] *= girth
+    hull[:, 3:] *= girth
+    return Posed(body, cloth, blended(arrays.normals, 1 / 127), hull)

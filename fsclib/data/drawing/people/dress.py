@@ -1,0 +1,169 @@
+"""Dresses a body: skin, upper and lower garment, shoes, each as a surface that stands off the body by thickness and fit."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from fsclib.data.drawing.people import labels
+from fsclib.data.drawing.people.bodies import ARM, FOOT, HAND, HEAD, LEG, NECK, TORSO, Posed, bank
+from fsclib.data.drawing.people.identity import FITS, Garment, Identity
+from fsclib.data.drawing.people.surfaces import ALWAYS, Surface, grid
+from fsclib.data.drawing.people.wardrobe import LOWERS, UPPERS
+
+WAIST, ANKLE = 0.404, 1.318  # `along` of the first and the last ring of the legs' hull
+SHOE_TOPS = {"sneakers": 1.285, "shoes": 1.305, "boots": 1.12}
+OVER_SKIRTS = 0.47  # `along` of the hem of what is worn over a skirt
+SPOKES = 36  # of a skirt
+NECKLINES = {
+    "t-shirt": (0.0, 0.065),
+    "shirt": (-0.045, 0.03),
+    "jacket": (-0.05, 0.035),
+    "hoodie": (-0.045, 0.02),
+    "long coat": (-0.055, 0.04),
+    "dress": (-0.01, 0.09),
+}
+
+
+def clothes(person: Identity, posed: Posed, folds: float) -> list[Surface]:
+    """All surfaces of the body and its garments but for what the head wears. folds: 0 … 1, where the creases of skirts lie."""
+    upper, lower = person.upper, person.lower
+    surfaces = [*_skin(person, posed), _shoes(person.shoes, posed)]
+    if lower.kind in ("trousers", "shorts"):
+        surfaces.append(_trousers(lower, posed))
+    else:
+        top = WAIST if upper.kind in ("none", "long coat") else min(upper.hem, OVER_SKIRTS) - 0.015
+        surfaces.append(_skirt(lower, posed, labels.DRESS if lower.kind == "dress" else labels.SKIRT, 0.0, folds, top))
+    if lower.kind == "dress":
+        surfaces += _top(
+            lower, posed, labels.DRESS, LOWERS["dress"].stand_off * FITS[lower.fit] * 0.6, 0.45, sleeves=upper.kind == "none"
+        )
+    if upper.kind != "none":
+        stand_off = UPPERS[upper.kind].stand_off * FITS[upper.fit]
+        if upper.kind == "long coat":
+            surfaces.append(_skirt(upper, posed, labels.UPPER_SKIRT, stand_off, folds))
+        short = upper.kind == "long coat" or lower.kind in ("skirt", "dress")
+        surfaces += _top(upper, posed, labels.UPPER, stand_off, min(upper.hem, OVER_SKIRTS) if short else upper.hem)
+    return surfaces
+
+
+def shell(
+    label: int,
+    posed: Posed,
+    parts: tuple[int, ...],
+    stand_off: np.ndarray | float,
+    keep: np.ndarray | float = ALWAYS,
+    cloth: bool = True,
+    two_sided: bool = False,
+) -> Surface:
+    """The body's surface over some of its parts, `stand_off` metres above the skin or above a cloth that lies on it."""
+    arrays = bank()
+    vertices = posed.cloth if cloth else posed.body
+    if np.ndim(stand_off):  # corners of one vertex must not part, or seams would gape
+        height = np.bincount(arrays.vertex, stand_off, len(vertices)) / np.bincount(arrays.vertex, minlength=len(vertices))
+        vertices = vertices + posed.normals * height.astype(np.float32)[:, None]
+    elif stand_off:
+        vertices = vertices + posed.normals * np.float32(stand_off)
+    keep = np.broadcast_to(np.asarray(keep, np.float32), arrays.along.shape)
+    return Surface(
+        label,
+        vertices[arrays.vertex],
+        posed.normals[arrays.vertex],
+        arrays.around,
+        arrays.along,
+        keep,
+        arrays.faces_of(parts),
+        two_sided,
+    )
+
+
+def neckline(kind: str) -> np.ndarray:
+    """`along` of the upper edge of a garment at each corner of neck and trunk: lower in front."""
+    arrays = bank()
+    radius = np.where(arrays.part_of_corner == NECK, np.float32(0.07), np.float32(0.15))
+    turn = np.abs(arrays.around) / radius
+    front = np.clip(1 - np.minimum(turn, np.float32(2 * np.pi) - turn) / np.float32(1.2), 0, 1)
+    back, drop = NECKLINES.get(kind, (-0.02, 0.045))
+    return np.float32(back) + np.float32(drop) * front
+
+
+def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """0 below `low`, 1 above `high`, straight between."""
+    return np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
+
+
+def _skin(person: Identity, posed: Posed) -> list[Surface]:
+    parts = [NECK, HAND]
+    if person.upper.kind == "none" or person.upper.sleeves < 0.46:
+        parts.append(ARM)
+    if person.lower.hem < 1.28:
+        parts.append(LEG)
+    parts.append(FOOT)
+    arrays = bank()
+    keep = np.where(arrays.part_of_corner == TORSO, np.float32(0.13) - arrays.along, ALWAYS)
+    return [
+        shell(labels.SKIN, posed, (*parts, TORSO), 0.0, keep, cloth=False),
+        shell(labels.FACE, posed, (HEAD,), 0.0, cloth=False),
+    ]
+
+
+def _top(garment: Garment, posed: Posed, label: int, stand_off: float, hem: float, sleeves: bool = True) -> list[Surface]:
+    """From the shoulders to the hem, and sleeves: looser towards hem and cuff."""
+    arrays, along = bank(), bank().along
+    arm = arrays.part_of_corner == ARM
+    loose = 0.6 + 0.6 * ramp(along, 0.05, 0.45)
+    loose = np.where(arm, 0.7 + 0.5 * ramp(along, 0.05, 0.45) * (garment.sleeves < 0.3) + 0.1, loose)
+    height = stand_off * loose + 0.007 * ramp(along, 0.3, 0.4) * ~arm  # over what is worn below
+    keep = np.where(arm, np.float32(garment.sleeves) - along, np.minimum(np.float32(hem) - along, along - neckline(garment.kind)))
+    found = shell(label, posed, (NECK, TORSO, LEG) if hem > 0.45 else (NECK, TORSO), height, keep)
+    outwards = np.where(arrays.left_corner, np.float32(0.12), np.float32(-0.12))  # from the axis of the trunk to that of a leg
+    found = [replace(found, around=arrays.around + outwards * (arrays.part_of_corner == LEG))]
+    return [*found, shell(labels.SLEEVE, posed, (ARM,), height, keep)] if sleeves else found
+
+
+def _trousers(garment: Garment, posed: Posed) -> Surface:
+    along = bank().along
+    stand_off = LOWERS[garment.kind].stand_off * FITS[garment.fit]
+    flare = {"tight": 0.0, "regular": 0.008, "loose": 0.022}[garment.fit]
+    height = 0.004 + stand_off * ramp(along, 0.42, 0.7) + flare * ramp(along, 0.75, 1.25)
+    keep = np.minimum(along - np.float32(WAIST - 0.02), np.float32(garment.hem) - along)
+    return shell(labels.LOWER, posed, (TORSO, LEG, FOOT), height, keep)
+
+
+def _shoes(garment: Garment, posed: Posed) -> Surface:
+    along = bank().along
+    top = SHOE_TOPS[garment.kind]
+    height = np.where(along > 1.30, np.float32(0.013), np.float32(0.012 if garment.kind == "boots" else 0.006))
+    return shell(labels.SHOES, posed, (FOOT, LEG) if garment.kind == "boots" else (FOOT,), height, along - np.float32(top))
+
+
+def _skirt(garment: Garment, posed: Posed, label: int, extra: float, folds: float, top: float = 0.0) -> Surface:
+    """Hangs from the hull of the legs; never narrower than above unless tight; creases deepen downwards.
+
+    top: `along` of its upper end.
+    """
+    hull, turns = posed.hull, np.linspace(-np.pi, np.pi, SPOKES + 1)  # the seam is behind
+    turn = turns[:-1]
+    spokes = 2 * np.pi * np.arange(hull.shape[1] - 3) / (hull.shape[1] - 3)
+    along = np.linspace(WAIST, ANKLE, len(hull))
+    flare = {"tight": 0.0, "regular": 0.10, "loose": 0.24}[garment.fit]
+    radii = []
+    for ring, step in zip(hull, np.diff(along, prepend=along[0]), strict=True):
+        depth = min(len(radii) / 3, 1.0)
+        radius = (
+            np.interp(turn, spokes, ring[3:], period=2 * np.pi) + extra + depth * (0.035 if label == labels.UPPER_SKIRT else 0.012)
+        )
+        radii.append(
+            radius if not radii else np.maximum(radius, radii[-1] * (0.97 if garment.fit == "tight" else 1.0) + flare * step)
+        )
+    deep = np.clip((along - WAIST) / 0.5, 0, 1)[:, None]
+    creases = {"tight": 0.004, "regular": 0.014, "loose": 0.026}[garment.fit] * (0.5 if label == labels.UPPER_SKIRT else 1.0)
+    wave = 1.6 + np.sin(7 * turn + 6.3 * folds) + 0.6 * np.sin(11 * turn + 17 * folds)  # outwards only: inside are legs
+    radius = np.array(radii) + creases * deep * wave
+    points = np.stack(
+        [hull[:, :1] + radius * np.sin(turn), hull[:, 1:2] - radius * np.cos(turn), np.broadcast_to(hull[:, 2:3], radius.shape)], -1
+    )
+    around = turns * 0.17
+    keep = np.broadcast_to(np.minimum(garment.hem - along, along - top)[:, None], (len(along), SPOKES + 1))
+    if garment.front == "open":
+        keep = np.minimum(keep, np.abs(around)[None] - 0.03 - 0.08 * (along - WAIST)[:, None])
+    return grid(label, points, around, along[:, None], closed=True, keep=keep, two_sided=True)

@@ -1,0 +1,75 @@
+"""A person in one moment before one camera, as a cut-out: brightness, coverage and parts on a canvas of their own."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.random import Generator
+
+from fsclib.data.drawing.chance import between, uniform
+from fsclib.data.drawing.difficulty import Difficulty
+from fsclib.data.drawing.people import looks
+from fsclib.data.drawing.people.bags import bags
+from fsclib.data.drawing.people.bodies import Moment, pose
+from fsclib.data.drawing.people.dress import clothes
+from fsclib.data.drawing.people.headwear import headwear
+from fsclib.data.drawing.people.identity import FITS, Identity
+from fsclib.data.drawing.people.labels import PART_OF, PARTS
+from fsclib.data.drawing.people.raster import View, rasterise
+from fsclib.data.drawing.people.shading import lit
+from fsclib.data.drawing.people.surfaces import joined
+from fsclib.data.drawing.people.wardrobe import UPPERS
+from fsclib.data.drawing.place import Place
+
+STATURE = 1.72  # metres that fill the canvas, about
+SKIRT_EFFORT = 0.72  # of a stride that a skirt or long coat leaves
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """A person on a canvas (H, W): premultiplied red, green, blue and coverage, uint8 (H, W, 4), and parts, uint8 (H, W)."""
+
+    pixels: np.ndarray
+    parts: np.ndarray
+    box: tuple[int, int, int, int]  # left, top, right, bottom of the person on the canvas
+    foot: tuple[float, float]  # column and row of the point on the ground below
+
+
+@lru_cache(maxsize=1)
+def _parts() -> np.ndarray:
+    table = np.zeros(max(PART_OF) + 1, np.uint8)
+    for label, part in PART_OF.items():
+        table[label] = PARTS.index(part)
+    return table
+
+
+def figure(
+    person: Identity,
+    moment: Moment,
+    yaw: float,
+    place: Place,
+    modality: str,
+    difficulty: Difficulty,
+    size: int,
+    rng: Generator,
+    roll: float,
+) -> Cutout:
+    """The person about `size` pixels tall. rng decides how cloth falls."""
+    if person.lower.kind in ("skirt", "dress") or person.upper.kind == "long coat":
+        moment = Moment(moment.phase, moment.effort * SKIRT_EFFORT, moment.swing)
+    posed = pose(person.build, moment)
+    over = UPPERS[person.upper.kind].stand_off * FITS[person.upper.fit] if person.upper.kind != "none" else 0.01
+    mesh = joined([*clothes(person, posed, uniform(rng, 0, 1)), *headwear(person, posed, over), *bags(person, posed, over)])
+    maps = looks.detailed(person, rasterise(mesh, View(yaw, place.pitch, roll, size / STATURE)))
+    values, folds, sheen = looks.brightness(person, maps, modality, difficulty.colour_in_infrared)
+    shift = between(rng, 0, 255), between(rng, 0, 255)
+    light = lit(maps, values, folds, sheen, modality, place, shift)
+    pixels = np.zeros((maps.height * maps.width, 4), np.uint8)
+    pixels[maps.pixel, :3] = np.clip(light, 0, 255)
+    pixels[maps.pixel, 3] = 255
+    parts = np.zeros(maps.height * maps.width, np.uint8)
+    parts[maps.pixel] = _parts()[maps.label]
+    columns = maps.pixel % maps.width
+    box = (int(columns.min()), int(maps.pixel[0]) // maps.width, int(columns.max()) + 1, int(maps.pixel[-1]) // maps.width + 1)
+    shape = (maps.height, maps.width)
+    return Cutout(pixels.reshape(*shape, 4), parts.reshape(shape), box, maps.foot)

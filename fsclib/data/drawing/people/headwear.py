@@ -1,0 +1,90 @@
+"""What is on a head: hair, cap, hood."""
+
+import numpy as np
+
+from fsclib.data.drawing.people import labels
+from fsclib.data.drawing.people.bodies import HEAD, NECK, Posed, bank
+from fsclib.data.drawing.people.dress import ramp, shell
+from fsclib.data.drawing.people.identity import Identity
+from fsclib.data.drawing.people.landmarks import Frame, group, head, middle, trunk
+from fsclib.data.drawing.people.surfaces import Surface, grid, solid
+
+TURNS = (0.0, 0.8, 1.35, 1.75, 2.2, np.pi)  # angles from the face at which hairlines are given, radians
+SHORT = (0.207, 0.192, 0.160, 0.158, 0.085, 0.050)  # metres above the neck
+LONG = (0.212, 0.195, 0.090, 0.030, 0.010, 0.0)
+CAP = (0.188, 0.186, 0.182, 0.178, 0.168, 0.160)
+
+
+def headwear(person: Identity, posed: Posed, over: float) -> list[Surface]:
+    """Surfaces above the scalp; none for the bald. over: how far the garment on the back stands off it, metres."""
+    frame = head(posed)
+    match person.hair:
+        case "bald":
+            return []
+        case "short":
+            return [_scalp(posed, SHORT, 0.013, labels.HAIR)]
+        case "long":
+            return [_scalp(posed, LONG, 0.020, labels.HAIR), _curtain(frame, posed, over)]
+        case "tied":
+            return [_scalp(posed, SHORT, 0.009, labels.HAIR), _tail(frame)]
+        case "cap":
+            return [_scalp(posed, SHORT, 0.009, labels.HAIR), _scalp(posed, CAP, 0.019, labels.CAP), _visor(frame)]
+        case _:
+            return [_scalp(posed, SHORT, 0.008, labels.HAIR), *_hood(posed)]
+
+
+def turn_of(around: np.ndarray) -> np.ndarray:
+    """Angle from the face, 0 … π, of corners of the head."""
+    turn = np.abs(around) / np.float32(0.09)
+    return np.minimum(turn, np.float32(2 * np.pi) - turn)
+
+
+def _scalp(posed: Posed, line: tuple[float, ...], thickness: float, label: int) -> Surface:
+    arrays = bank()
+    height = -arrays.along
+    keep = height - np.interp(turn_of(arrays.around), TURNS, line).astype(np.float32)
+    return shell(label, posed, (HEAD,), thickness * (0.35 + 0.65 * ramp(keep, 0.0, 0.03)), keep)
+
+
+def _curtain(frame: Frame, posed: Posed, over: float) -> Surface:
+    """Long hair behind and beside the face, down to the shoulder blades, outside what the back wears."""
+    down = np.linspace(-0.05, 0.27, 9)[:, None]  # below the middle of the head
+    low = ramp(down, 0.06, 0.17)
+    side = 1.35 + 0.85 * low  # the shoulders part it from the front
+    turn = side + (2 * np.pi - 2 * side) * np.linspace(0, 1, 13)
+    back_at = float(((group(posed, "back") - frame.origin) @ frame.axes[1]).max())  # how far behind the head's middle the back lies
+    width = 0.094 + 0.035 * low
+    depth = 0.112 + np.maximum(back_at + over + 0.025 - 0.112, 0.0) * low
+    left, back = width * np.sin(turn), -depth * np.cos(turn)
+    flat = np.where(low > 0, np.maximum(back, low * (depth - 0.03)), np.maximum(back, -0.02))
+    return grid(labels.HAIR, frame.at(left, flat, -down + 0 * left), turn * 0.09, down, closed=False, two_sided=True)
+
+
+def _tail(frame: Frame) -> Surface:
+    """A tail of hair from the back of the head."""
+    turn = 2 * np.pi * np.arange(8) / 8
+    t = np.linspace(0, 1, 8)[:, None]
+    radius = 0.008 + 0.026 * np.sqrt(np.clip(4 * t * (1 - 0.92 * t), 0, 1)) * (1 - 0.45 * t)
+    back = 0.085 + 0.075 * np.sqrt(t) * (1 - 0.35 * t)
+    up = 0.060 + 0.02 * t - 0.26 * t * t
+    points = frame.at(radius * np.sin(turn), back - radius * np.cos(turn), up + 0 * turn)
+    return grid(labels.HAIR, points, np.append(turn, 2 * np.pi) * 0.03, t * 0.3, closed=True, two_sided=True)
+
+
+def _visor(frame: Frame) -> Surface:
+    turn = np.linspace(-0.95, 0.95, 9)
+    out = np.array([0.088, 0.125, 0.165])[:, None] * (1 - 0.12 * (turn / 0.95) ** 2)
+    points = frame.at(out * np.sin(turn) * 0.92, -out * np.cos(turn), np.array([0.062, 0.056, 0.044])[:, None] + 0 * turn)
+    return grid(labels.CAP, points, turn * 0.1, -0.15, closed=False, two_sided=True)
+
+
+def _hood(posed: Posed) -> list[Surface]:
+    """Drawn over the head, open at the face, its folds on the shoulders."""
+    arrays = bank()
+    height, turn = -arrays.along, turn_of(arrays.around)
+    opening = np.maximum(turn - 0.85, (height - 0.215) / 0.06)  # beside the face or above the forehead
+    keep = np.where(arrays.part_of_corner == NECK, turn_of(arrays.around * 0.09 / 0.07) - 0.8, opening) * np.float32(0.09)
+    over = shell(labels.HOOD, posed, (HEAD, NECK), 0.024 + 0.014 * ramp(turn, 1.5, 3.0), keep, two_sided=True)
+    frame = trunk(posed)
+    neck = middle(posed, "jaw") * 0.2 + middle(posed, "shoulders") * 0.8
+    return [over, solid(labels.HOOD, neck + frame.axes[1] * 0.02, frame.axes, (0.105, 0.095, 0.034), 0.9, 6, 14)]

@@ -1,0 +1,239 @@
+"""Who a synthetic person is: body, hair, garments, bag, glasses; and near twins, who differ in one of these.
+
+What a modality shows of it is decided elsewhere (looks.py); an identity knows nothing of cameras.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+
+from numpy.random import Generator
+
+from fsclib.data.drawing.chance import APPEARANCE, IDENTITY, TWIN, between, pick, stream, uniform
+from fsclib.data.drawing.people.bodies import SHAPES, Build
+from fsclib.data.drawing.people.wardrobe import (
+    BAG_PATTERNS,
+    BAGS,
+    CLOTHES,
+    COLOURS,
+    FITS,
+    HAIRS,
+    LOWER_COLOURS,
+    LOWERS,
+    MATERIALS,
+    SHOE_COLOURS,
+    SHOES,
+    SKINS,
+    UPPERS,
+    Kind,
+)  # fmt: skip
+
+TWINS_EVERY = 6  # every sixth identity is the near twin of the one before
+BLACKS = ("black", "charcoal", "navy", "wine", "brown")  # dyes that in synthetics come with carbon black
+
+
+@dataclass(frozen=True)
+class Cloth:
+    """A fabric of two tones, the ground and the mark of its pattern. infrared: near-infrared reflectances, 0 … 1."""
+
+    material: str
+    colour: str
+    pattern: str
+    mark: str  # colour of the mark
+    infrared: float
+    mark_infrared: float
+    size: float  # of the pattern, about 1
+
+
+@dataclass(frozen=True)
+class Garment:
+    """kind "none" is no garment. sleeves and hem are metres along the arm and below the neck, for the mean body."""
+
+    kind: str
+    fit: str
+    cloth: Cloth
+    sleeves: float = 0.0
+    hem: float = 0.0
+    front: str = "closed"  # or "zip", "open"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What stays the same from image to image."""
+
+    build: Build
+    stride: float  # effort of the walk, 0 … 1
+    skin: int  # index into SKINS
+    hair: str  # short, long, tied, bald, cap or hood
+    hair_colour: str
+    glasses: bool
+    upper: Garment
+    inner: str  # colour of what shows under an open front
+    lower: Garment
+    shoes: Garment
+    bag: str
+    bag_side: int  # −1 the person's right, 1 left
+    bag_cloth: Cloth
+    cap: Cloth
+
+
+def family(number: int) -> int:
+    """The identity's own number, or that of the one whose near twin it is."""
+    return number - 1 if number % TWINS_EVERY == 0 else number
+
+
+@lru_cache(maxsize=256)
+def identity(seed: int, number: int, twins: bool = True) -> Identity:
+    """Person `number` of the world `seed`; where `twins` is set, every sixth differs from the one before in one attribute."""
+    if twins and family(number) != number:
+        return _twin(identity(seed, family(number), twins), stream(TWIN, number, seed))[0]
+    body, look = stream(IDENTITY, number, seed), stream(APPEARANCE, number, seed)
+    male = pick(body, {False: 1, True: 1})
+    half = SHAPES // 2
+    one = between(body, 0, half - 1)
+    other = (one + between(body, 1, half - 1)) % half
+    lower_kind = pick(look, {"trousers": 12, "shorts": 4} if male else {"trousers": 7, "shorts": 2, "skirt": 3, "dress": 3})
+    over_dress = {"none": 4, "jacket": 2, "long coat": 1}
+    upper_kind = pick(
+        look, over_dress if lower_kind == "dress" else {"t-shirt": 5, "shirt": 3, "jacket": 3, "hoodie": 3, "long coat": 2}
+    )
+    lower = _garment(look, lower_kind, LOWERS, LOWER_COLOURS if lower_kind in ("trousers", "shorts") else CLOTHES)
+    upper = Garment("none", lower.fit, lower.cloth) if upper_kind == "none" else _garment(look, upper_kind, UPPERS, CLOTHES)
+    hood = upper.kind in ("hoodie", "long coat")
+    hair = pick(
+        look,
+        {
+            "short": 7 if male else 2,
+            "long": 1 if male else 5,
+            "tied": 0 if male else 4,
+            "bald": 2 if male else 0,
+            "cap": 2,
+            "hood": 3 if hood else 0,
+        },
+    )
+    skin = between(look, 0, len(SKINS) - 1)
+    hairs = (
+        {"black": 5, "dark brown": 4, "brown": 3, "blond": 2, "red": 1, "grey": 2}
+        if skin < 3
+        else {"black": 6, "dark brown": 2, "grey": 1}
+    )
+    shoes = pick(look, {"sneakers": 5, "shoes": 3, "boots": 2})
+    bag = pick(look, {"none": 5, "backpack": 4, "shoulder bag": 3, "handbag": 1 if male else 3})
+    return Identity(
+        build=Build(one + half * male, other + half * male, uniform(body, 0, 1), uniform(body, 0.95, 1.06)),
+        stride=uniform(body, 0.6, 1.0),
+        skin=skin,
+        hair=hair,
+        hair_colour=pick(look, hairs),
+        glasses=pick(look, {False: 3, True: 1}),
+        upper=upper,
+        inner=pick(look, CLOTHES),
+        lower=lower,
+        shoes=Garment(shoes, "regular", _cloth(look, SHOES[shoes], {"plain": 1}, SHOE_COLOURS)),
+        bag=bag,
+        bag_side=pick(look, {-1: 1, 1: 1}),
+        bag_cloth=_cloth(look, BAGS[bag] or BAGS["backpack"], BAG_PATTERNS, CLOTHES),
+        cap=_cloth(look, {"cotton": 2, "polyester": 1, "wool": 1}, {"plain": 1}, CLOTHES),
+    )
+
+
+def _garment(rng: Generator, name: str, kinds: dict[str, Kind], colours: dict[str, int]) -> Garment:
+    kind = kinds[name]
+    front = pick(rng, {"closed": 1, "zip": 2, "open": 2}) if name in ("jacket", "long coat") else "closed"
+    fit = pick(rng, {"tight": 1, "regular": 2, "loose": 2})
+    cloth = _cloth(rng, kind.materials, kind.patterns, colours)
+    return Garment(name, fit, cloth, uniform(rng, *kind.sleeves), uniform(rng, *kind.hem), front)
+
+
+def _cloth(rng: Generator, materials: dict[str, int], patterns: dict[str, int], colours: dict[str, int]) -> Cloth:
+    """Ground and mark differ clearly in brightness. In infrared a dyed mark nearly vanishes, a printed one need not."""
+    material, colour, mark, pattern = pick(rng, materials), pick(rng, colours), pick(rng, colours), pick(rng, patterns)
+    while abs(sum(COLOURS[colour]) - sum(COLOURS[mark])) < 150:
+        mark = pick(rng, CLOTHES)
+    ground = _infrared(rng, material, colour)
+    printed = pattern in ("logo", "print", "blocks", "yoke", "band", "side stripe") and pick(rng, {True: 2, False: 1})
+    if printed:  # another fabric, or ink with pigments
+        reflectance = _infrared(rng, pick(rng, {material: 1, "polyester": 1, "nylon": 1, "cotton": 1}), mark)
+    else:
+        reflectance = ground + uniform(rng, -0.06, 0.06)
+    return Cloth(
+        material,
+        colour,
+        pattern,
+        mark,
+        round(ground, 3),
+        round(min(max(reflectance, 0.06), 0.95), 3),
+        round(uniform(rng, 0.75, 1.35), 3),
+    )
+
+
+def _infrared(rng: Generator, material: str, colour: str) -> float:
+    fabric = MATERIALS[material]
+    base = fabric.dark if colour in BLACKS and pick(rng, {True: 3, False: 1}) else fabric.infrared
+    return min(max(base + fabric.spread * uniform(rng, -1, 1), 0.06), 0.92)
+
+
+def _twin(person: Identity, rng: Generator) -> tuple[Identity, str]:
+    """The person with one attribute changed, and which."""
+    stranger = lambda: identity(int(rng.integers(2**31)), 1, False)  # noqa: E731
+    choice = pick(
+        rng, {"hair": 3, "bag": 4, "lower": 3, "shoes": 2, "glasses": 1, "upper pattern": 3, "upper material": 2, "sleeves": 2}
+    )
+    while True:
+        other = stranger()
+        upper, cloth = person.upper, person.upper.cloth
+        match choice:
+            case "hair":
+                changed = replace(person, hair=other.hair if other.hair != "hood" else "cap")
+            case "bag":
+                changed = replace(person, bag=other.bag)
+            case "lower":
+                if "dress" in (person.lower.kind, other.lower.kind):
+                    choice = "shoes" if person.lower.kind == "dress" else choice
+                    continue
+                changed = replace(person, lower=other.lower)
+            case "shoes":
+                changed = replace(person, shoes=other.shoes)
+            case "glasses":
+                changed = replace(person, glasses=not person.glasses)
+            case "upper pattern":
+                if upper.kind == "none":
+                    choice = "bag"
+                    continue
+                changed = replace(person, upper=replace(upper, cloth=replace(cloth, pattern=other.upper.cloth.pattern)))
+            case "upper material":
+                if upper.kind == "none":
+                    choice = "bag"
+                    continue
+                new = {
+                    "material": other.upper.cloth.material,
+                    "infrared": other.upper.cloth.infrared,
+                    "mark_infrared": other.upper.cloth.mark_infrared,
+                }
+                changed = replace(person, upper=replace(upper, cloth=replace(cloth, **new)))
+            case "sleeves":
+                if upper.kind not in ("t-shirt", "shirt"):
+                    choice = "bag"
+                    continue
+                changed = replace(person, upper=replace(upper, sleeves=0.12 if upper.sleeves > 0.3 else 0.47))
+        if changed != person:
+            return changed, choice
+
+
+def attributes(seed: int, number: int, twins: bool = True) -> dict[str, str]:
+    """One row of attributes.csv: nested parts are flattened; twin_of and differs_in are "none" but for near twins."""
+    person = identity(seed, number, twins)
+
+    def flat(value: object, name: str) -> dict[str, str]:
+        if isinstance(value, dict):
+            return {k: v for key, entry in value.items() for k, v in flat(entry, f"{name}_{key}" if name else key).items()}
+        return {name: f"{value:.3f}" if isinstance(value, float) else str(value)}
+
+    row = flat(asdict(person), "")
+    twin = twins and family(number) != number
+    row["twin_of"] = str(family(number)) if twin else "none"
+    row["differs_in"] = _twin(identity(seed, family(number), twins), stream(TWIN, number, seed))[1] if twin else "none"
+    return row
+
+
+HAIR_COLOURS = HAIRS
+__all__ = ["FITS", "HAIR_COLOURS", "Cloth", "Garment", "Identity", "attributes", "family", "identity"]

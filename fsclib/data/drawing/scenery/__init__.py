@@ -1,0 +1,1 @@
+"""Procedural places behind the people, in three spectra."""

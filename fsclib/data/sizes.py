@@ -1,0 +1,71 @@
+"""How many people and images a synthetic corpus has: as many as one asks for, or exactly as many as the original.
+
+A track is what one camera sees of one identity in one modality. Of the originals only totals are known; they are spread
+over the tracks unevenly.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fsclib.data.drawing.chance import CORPUS, stream
+
+SPLIT, CAMERAS, FRAMES, TRIAL, COUNTS = range(5)  # streams of random numbers below CORPUS
+
+REGDB_IMAGES = 10  # of each track
+WEIGHTS = (400, 1600)  # of the tracks that share a total; whole numbers, for the same counts on any machine
+
+
+@dataclass(frozen=True)
+class Size:
+    """images: of each track; or, by split ("train", "test") and modality, of all its tracks together."""
+
+    identities: int
+    train: int  # identities that train, those for validation included
+    images: int | Mapping[tuple[str, str], int]
+
+    def counts(self, split: str, modality: str, tracks: int, seed: int) -> list[int]:
+        """Images of each of the `tracks` tracks of a split in a modality."""
+        if not isinstance(self.images, Mapping):
+            return [self.images] * tracks
+        key = ("train", "test").index(split), ("visible", "infrared").index(modality)
+        return spread(self.images[split, modality], tracks, *key, seed)
+
+
+FULL: dict[str, Size] = {
+    "sysu": Size(
+        491,
+        395,
+        {
+            ("train", "visible"): 22_258,
+            ("train", "infrared"): 11_909,
+            ("test", "visible"): 6_775,
+            ("test", "infrared"): 3_803,
+        },
+    ),
+    "regdb": Size(412, 206, REGDB_IMAGES),
+    "llcm": Size(
+        1064,
+        713,
+        {
+            ("train", "visible"): 16_946,
+            ("train", "infrared"): 13_975,
+            ("test", "visible"): 8_680,
+            ("test", "infrared"): 7_166,
+        },
+    ),
+}
+
+
+def spread(total: int, tracks: int, *key: int) -> list[int]:
+    """`total` images over `tracks` tracks by random weights: at least one each, the rest by largest remainder.
+
+    ValueError where there are fewer images than tracks.
+    """
+    if not 0 < tracks <= total:
+        raise ValueError(f"{total} images for {tracks} tracks, expected at least one for each; ask for fewer identities")
+    weights = stream(CORPUS, COUNTS, *key).integers(WEIGHTS[0], WEIGHTS[1] + 1, tracks)
+    shares, remainders = np.divmod((total - tracks) * weights, weights.sum())
+    shares[np.argsort(-remainders, kind="stable")[: total - tracks - shares.sum()]] += 1
+    return (1 + shares).tolist()

@@ -1,0 +1,123 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fsclib.data.drawing.scenery.backdrop import backdrop
+from fsclib.data.drawing.scenery.fixtures import ASPHALT, LAWN, LEAF
+from fsclib.data.drawing.place import Place
+from fsclib.data.drawing.scenery.texture import Matter
+
+KINDS, MODALITIES = ("corridor", "hall", "street", "park", "yard"), ("visible", "infrared", "thermal")
+
+
+def at(kind: str, night: bool = False, pitch: float = 8.0) -> Place:
+    return Place(kind, night, pitch, light=(0.6, 0.64, 0.48), ambient=0.5, tint=(1.0, 1.0, 1.0))
+
+
+def luminance(image: np.ndarray) -> np.ndarray:
+    return image.astype(float) @ (0.299, 0.587, 0.114)
+
+
+def edges(image: np.ndarray) -> np.ndarray:
+    grey = luminance(image)
+    return np.abs(np.diff(grey, axis=0))[:, 1:] + np.abs(np.diff(grey, axis=1))[1:]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("height", "width", "pitch"), [(48, 16, 2.0), (97, 33, 18.0), (130, 130, 9.0)])
+def test_sizes_of_any_kind(kind, height, width, pitch):
+    for modality in MODALITIES:
+        seen = backdrop(3, 1, modality, height, width, at(kind, pitch=pitch))
+        for image in (seen.base, seen.glow):
+            assert image.shape == (height * 5 // 4, width * 4, 3)
+            assert image.dtype == np.uint8
+            assert not image.flags.writeable
+        assert 0.4 * len(seen.base) < seen.horizon < 0.8 * len(seen.base)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_window_is_left_unpainted(kind):
+    for number in range(4):
+        base = backdrop(5, number, "visible", 96, 36, at(kind)).base
+        assert all(base[:, left : left + 36].std() > 3 for left in range(0, base.shape[1] - 35, 12))
+        assert (base.max(2) == 0).mean() < 0.01
+
+
+def test_the_same_bytes_in_another_process():
+    code = (
+        "import hashlib; from fsclib.data.drawing.scenery.backdrop import backdrop; from fsclib.data.drawing.place import Place;"
+        "seen = backdrop(7, 2, 'visible', 64, 24, Place('street', True, 8.0, (0.6, 0.64, 0.48), 0.5, (1.0, 1.0, 1.0)));"
+        "print(seen.base.tobytes().hex() + seen.glow.tobytes().hex())"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    seen = backdrop(7, 2, "visible", 64, 24, at("street", night=True))
+    assert said == seen.base.tobytes().hex() + seen.glow.tobytes().hex()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_visible_pictures_have_chroma(kind):
+    for modality in MODALITIES:
+        for image in (seen := backdrop(2, 1, modality, 96, 36, at(kind, night=kind == "street"))).base, seen.glow:
+            grey = np.ptp(image.astype(int), axis=2).max() == 0
+            assert grey or modality == "visible"
+        if modality == "visible":
+            assert np.ptp(seen.base.astype(int), axis=2).max() > 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_modalities_share_their_geometry(kind):
+    for number in range(3):
+        visible, infrared, thermal = (backdrop(1, number, modality, 192, 72, at(kind)) for modality in MODALITIES)
+        other = backdrop(1, number + 10, "infrared", 192, 72, at(kind))
+        assert visible.horizon == infrared.horizon == thermal.horizon
+        same, chance = (np.corrcoef(edges(visible.base).ravel(), edges(o.base).ravel())[0, 1] for o in (infrared, other))
+        assert same > max(0.25, chance + 0.15)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cameras_see_different_places(kind):
+    seen = [backdrop(1, number, "visible", 96, 36, at(kind)).base.astype(int) for number in range(4)]
+    assert all(np.abs(seen[i] - seen[j]).mean() > 8 for i in range(4) for j in range(i))
+    again = backdrop(2, 0, "visible", 96, 36, at(kind)).base.astype(int)
+    assert np.abs(seen[0] - again).mean() > 8
+
+
+def test_vegetation_is_bright_in_infrared():
+    for plant in (LEAF, LAWN):
+        visible, infrared = (
+            luminance(np.array(plant.tone(modality))) / luminance(np.array(ASPHALT.tone(modality))) for modality in MODALITIES[:2]
+        )
+        assert infrared > 1.8 * visible
+    park, street = (
+        [luminance(backdrop(1, n, m, 96, 36, at(k)).base) for n in range(6) for m in MODALITIES[:2]] for k in ("park", "street")
+    )
+    ratio = [np.mean(park[i::2]) / np.mean(street[i::2]) for i in (0, 1)]
+    assert ratio[1] > 1.2 * ratio[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_thermal_backgrounds_are_colder_than_people(kind):
+    for number in range(4):
+        base = backdrop(4, number, "thermal", 96, 36, at(kind)).base
+        assert 40 < base.mean() < 115
+        assert np.percentile(base, 99) < 150
+        assert edges(base).mean() < 0.7 * edges(backdrop(4, number, "visible", 96, 36, at(kind)).base).mean()
+
+
+def test_lamps_shine_at_night_alone():
+    for kind in ("street", "park", "yard"):
+        assert backdrop(1, 1, "visible", 96, 36, at(kind)).glow.max() == 0
+        bright, filtered, none = (backdrop(1, 1, modality, 96, 36, at(kind, night=True)).glow for modality in MODALITIES)
+        assert bright.max() > 60
+        assert 0 < filtered.mean() < 0.5 * bright.mean()
+        assert none.max() == 0
+
+
+def test_infrared_light_falls_off_and_does_not_see_colour():
+    red, blue = Matter((150, 30, 30), 120, 80), Matter((30, 30, 150), 120, 80)
+    assert red.tone("infrared") == blue.tone("infrared") == (120, 120, 120)
+    assert red.tone("infrared", 0.5) == (60, 60, 60)
+    assert red.tone("visible", 0.5) == (150, 30, 30)
+    assert red.tone("thermal", 0.5) == (80, 80, 80)

