@@ -161,9 +161,11 @@ def bake() -> dict[str, np.ndarray]:
     """All arrays of the bank."""
     template = Template()
     faces, vertex, coordinates = template.coordinates()
-    lower = np.isin(
-        np.arange(len(template.weights)), template.faces[np.isin(template.part, [PARTS.index("leg"), PARTS.index("foot")])]
-    )
+
+    def vertices_of(*parts: str) -> np.ndarray:
+        return np.unique(template.faces[np.isin(template.part, [PARTS.index(part) for part in parts])])
+
+    legs, trunk = vertices_of("leg", "foot"), vertices_of("torso")
     poses = [(arms, phase) for arms in ARMS for phase in (*np.arange(PHASES) / PHASES, None)]
     vertices, cloth, normals, hulls = [], [], [], []
     for shape in SHAPES:
@@ -179,7 +181,7 @@ def bake() -> dict[str, np.ndarray]:
             normals.append(normals_of(posed, template.faces))
             cloth.append(drape(posed, normals[-1], template.neighbours))
             waist = posed[:, 2].max() * 0.60
-            hulls.append(hull(posed[lower | (np.abs(posed[:, 2] - waist) < 0.12) & (np.abs(posed[:, 0]) < 0.16)], waist))
+            hulls.append(hull(np.concatenate([posed[legs], posed[trunk][np.abs(posed[trunk, 2] - waist) < 0.12]]), waist))
 
     def stacked(arrays: list[np.ndarray]) -> np.ndarray:
         return np.stack(arrays).reshape(len(SHAPES), len(ARMS), PHASES + 1, *arrays[0].shape)

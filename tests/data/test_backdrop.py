@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
+from fsclib.data.drawing.place import Place
 from fsclib.data.drawing.scenery.backdrop import backdrop
 from fsclib.data.drawing.scenery.fixtures import ASPHALT, LAWN, LEAF
-from fsclib.data.drawing.place import Place
 from fsclib.data.drawing.scenery.texture import Matter
 
 KINDS, MODALITIES = ("corridor", "hall", "street", "park", "yard"), ("visible", "infrared", "thermal")

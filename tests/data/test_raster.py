@@ -35,7 +35,7 @@ def plainly(mesh, view) -> dict[tuple[int, int], tuple]:
                     continue
                 values = mesh.attributes[face].T @ weights
                 near = depth[face] @ weights
-                if values[2] >= 0 and (row, column) not in found or values[2] >= 0 and near > found[row, column][0]:
+                if (values[2] >= 0 and (row, column) not in found) or (values[2] >= 0 and near > found[row, column][0]):
                     found[row, column] = (near, label, *values, weights.min())
     return found
 

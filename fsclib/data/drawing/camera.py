@@ -35,7 +35,7 @@ def camera(seed: int, number: int, modality: str, place: Place, difficulty: Diff
     rng = stream(CAMERA, number, 1 + MODALITIES.index(modality), seed)
     light = difficulty.light
     night = place.night and modality == "visible"
-    exposure = (0.62 if night else 1.3 if modality == "infrared" else 1.0) * (1 + light * uniform(rng, -0.22, 0.18))
+    exposure = (0.62 if night else 1.15 if modality == "infrared" else 1.0) * (1 + light * uniform(rng, -0.22, 0.18))
     tint = tuple(1 + (t - 1) * min(light, 1.3) for t in place.tint) if modality == "visible" else (1.0, 1.0, 1.0)
     return Camera(
         gain=tuple(exposure * t for t in tint),

@@ -1,9 +1,11 @@
 """Puts cut-outs and obstacles before a background, pixels and parts alike."""
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from fsclib.data.drawing.people.figure import Cutout
+
+SOFTEN = ImageFilter.BoxBlur(0.5)  # the rasteriser's edges are steps
 
 
 class Frame:
@@ -30,11 +32,10 @@ class Frame:
             box = tuple(edge + pad for edge in box)
         size = (x1 - x0, y1 - y0)
         # Pillow's CMYK is four plain bytes; its RGBA would be multiplied by the coverage, which these are already
-        small = np.asarray(
-            Image.frombytes("CMYK", pixels.shape[1::-1], np.ascontiguousarray(pixels).tobytes()).resize(
-                size, Image.Resampling.BILINEAR, box
-            )
-        )
+        canvas = Image.frombytes("CMYK", pixels.shape[1::-1], pixels.tobytes())
+        if min(scale) > 0.6:  # a smaller copy averages over edges anyway
+            canvas = canvas.filter(SOFTEN)
+        small = np.asarray(canvas.resize(size, Image.Resampling.BILINEAR, box))
         self._over(small[..., :3], small[..., 3], (x0, y0))
         where = np.asarray(Image.fromarray(parts).resize(size, Image.Resampling.NEAREST, box))
         here = self.parts[y0:y1, x0:x1]
@@ -45,8 +46,11 @@ class Frame:
         """Premultiplied pixels (h, w, 3) with their coverage (h, w), both uint8, over the image at (column, row)."""
         h, w = coverage.shape
         here = self.pixels[at[1] : at[1] + h, at[0] : at[0] + w]
-        left = (255 - coverage).astype(np.uint16)[..., None]
-        here[...] = np.minimum((here * left + 127) // 255 + pixels, 255).astype(np.uint8)
+        left = np.repeat(
+            256 - coverage.astype(np.uint16) - (coverage >> 7), 3, axis=1
+        )  # 256 where nothing covers, 0 where all is covered
+        mixed = (here.reshape(h, -1) * left >> 8) + pixels.reshape(h, -1)
+        here[...] = np.minimum(mixed, 255).reshape(here.shape)
 
     def shadow(self, x: float, y: float, radius: float, strength: float) -> None:
         """Darken the ground about (x, y), an ellipse `radius` wide and a quarter as high, softly."""

@@ -51,14 +51,15 @@ class Bank:
         left[self.faces] = self.left[:, None]
         return left
 
-    def faces_of(self, parts: tuple[int, ...]) -> np.ndarray:
-        """int32 (F', 3): the faces of some parts."""
-        if parts not in self._faces_of:
-            self._faces_of[parts] = self.faces[np.isin(self.part, parts)].astype(np.int32)
-        return self._faces_of[parts]
+    def patch(self, parts: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """The surface of some parts: its corners (C',), and its faces (F', 3) into these."""
+        if parts not in self._patches:
+            used, faces = np.unique(self.faces[np.isin(self.part, parts)], return_inverse=True)
+            self._patches[parts] = used, faces.reshape(-1, 3).astype(np.int32)
+        return self._patches[parts]
 
     @cached_property
-    def _faces_of(self) -> dict[tuple[int, ...], np.ndarray]:
+    def _patches(self) -> dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]]:
         return {}
 
     def corners(self, part: int, low: float, high: float, left: bool | None = None) -> np.ndarray:

@@ -57,23 +57,17 @@ def shell(
 ) -> Surface:
     """The body's surface over some of its parts, `stand_off` metres above the skin or above a cloth that lies on it."""
     arrays = bank()
-    vertices = posed.cloth if cloth else posed.body
-    if np.ndim(stand_off):  # corners of one vertex must not part, or seams would gape
-        height = np.bincount(arrays.vertex, stand_off, len(vertices)) / np.bincount(arrays.vertex, minlength=len(vertices))
-        vertices = vertices + posed.normals * height.astype(np.float32)[:, None]
+    corners, faces = arrays.patch(parts)
+    vertex, vertices = arrays.vertex[corners], posed.cloth if cloth else posed.body
+    normals = posed.normals[vertex]
+    points = vertices[vertex]
+    if np.ndim(stand_off):  # corners of one vertex must not part, not even those of other parts, or seams would gape
+        height = np.bincount(arrays.vertex, stand_off) / np.bincount(arrays.vertex)
+        points = points + normals * height[vertex].astype(np.float32)[:, None]
     elif stand_off:
-        vertices = vertices + posed.normals * np.float32(stand_off)
-    keep = np.broadcast_to(np.asarray(keep, np.float32), arrays.along.shape)
-    return Surface(
-        label,
-        vertices[arrays.vertex],
-        posed.normals[arrays.vertex],
-        arrays.around,
-        arrays.along,
-        keep,
-        arrays.faces_of(parts),
-        two_sided,
-    )
+        points = points + normals * np.float32(stand_off)
+    keep = keep[corners] if np.ndim(keep) else np.full(len(corners), keep, np.float32)
+    return Surface(label, points, normals, arrays.around[corners], arrays.along[corners], keep.astype(np.float32), faces, two_sided)
 
 
 def neckline(kind: str) -> np.ndarray:
@@ -114,9 +108,11 @@ def _top(garment: Garment, posed: Posed, label: int, stand_off: float, hem: floa
     loose = np.where(arm, 0.7 + 0.5 * ramp(along, 0.05, 0.45) * (garment.sleeves < 0.3) + 0.1, loose)
     height = stand_off * loose + 0.007 * ramp(along, 0.3, 0.4) * ~arm  # over what is worn below
     keep = np.where(arm, np.float32(garment.sleeves) - along, np.minimum(np.float32(hem) - along, along - neckline(garment.kind)))
-    found = shell(label, posed, (NECK, TORSO, LEG) if hem > 0.45 else (NECK, TORSO), height, keep)
+    parts = (NECK, TORSO, LEG) if hem > 0.45 else (NECK, TORSO)
+    found = shell(label, posed, parts, height, keep)
     outwards = np.where(arrays.left_corner, np.float32(0.12), np.float32(-0.12))  # from the axis of the trunk to that of a leg
-    found = [replace(found, around=arrays.around + outwards * (arrays.part_of_corner == LEG))]
+    shift = (outwards * (arrays.part_of_corner == LEG))[arrays.patch(parts)[0]]
+    found = [replace(found, around=found.around + shift)]
     return [*found, shell(labels.SLEEVE, posed, (ARM,), height, keep)] if sleeves else found
 
 

@@ -66,6 +66,7 @@ class Identity:
     hair: str  # short, long, tied, bald, cap or hood
     hair_colour: str
     glasses: bool
+    sweat: bool  # a damp upper back, which only the thermal band shows
     upper: Garment
     inner: str  # colour of what shows under an open front
     lower: Garment
@@ -125,6 +126,7 @@ def identity(seed: int, number: int, twins: bool = True) -> Identity:
         hair=hair,
         hair_colour=pick(look, hairs),
         glasses=pick(look, {False: 3, True: 1}),
+        sweat=pick(look, {False: 3, True: 1}),
         upper=upper,
         inner=pick(look, CLOTHES),
         lower=lower,

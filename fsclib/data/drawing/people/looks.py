@@ -32,8 +32,8 @@ def detailed(person: Identity, maps: Maps) -> Maps:
         label[face[lenses | temples]] = labels.GLASSES
     trunk = np.flatnonzero((label == labels.UPPER) | (label == labels.DRESS))
     x, y, a = side[trunk], along[trunk], around[trunk]
-    if person.upper.front == "open":
-        gap = np.float32(0.018) + np.float32(0.07) * y
+    if person.upper.front != "closed":
+        gap = np.float32(0.018) + np.float32(0.07) * y if person.upper.front == "open" else np.float32(0.007)
         label[trunk[(x < gap) & (label[trunk] == labels.UPPER)]] = labels.INNER
     if person.bag == "backpack":
         strap = (np.abs(x - np.float32(0.105)) < np.float32(0.020)) & (y < np.float32(0.30))
@@ -94,13 +94,17 @@ def brightness(person: Identity, maps: Maps, modality: str, colour_in_infrared: 
             material.folds * (0.4 if label in (labels.BAG, labels.SHOES, labels.CAP, labels.STRAP) else 1.0),
             material.sheen,
         )
+    if person.glasses and modality != "thermal":  # glass lets light through, and no heat
+        lens = (maps.label == labels.GLASSES) & (np.abs(maps.along - EYES_AT) < np.float32(0.009))
+        lens &= np.abs(np.abs(maps.around) - EYE_APART) < np.float32(0.016)
+        values[lens] = np.float32(0.72) * np.array(_bare(person, labels.FACE, modality), np.float32)
     if modality == "thermal":
-        values += _warmth(maps)[:, None]
+        values += _warmth(person, maps)[:, None]
     return values, folds, sheen
 
 
-def _warmth(maps: Maps) -> np.ndarray:
-    """Where a body is warmer or cooler than its surface says, float32 (N,), grey levels: chest warm, limbs cooler towards their ends."""
+def _warmth(person: Identity, maps: Maps) -> np.ndarray:
+    """Where a body is warmer or cooler than its surface says, float32 (N,), grey levels."""
     along, label = maps.along, maps.label
     trunk = (
         np.isin(label, (labels.UPPER, labels.DRESS)) * np.clip(1 - np.abs(along - np.float32(0.16)) / np.float32(0.3), 0, 1) * 16
@@ -114,6 +118,10 @@ def _warmth(maps: Maps) -> np.ndarray:
         * (np.abs(along + np.float32(0.11)) < np.float32(0.02))
         * -36
     )
+    if person.sweat:
+        back = np.clip((np.abs(maps.around) - np.float32(0.28)) / np.float32(0.1), 0, 1)
+        damp = back * np.clip(1 - np.abs(along - np.float32(0.15)) / np.float32(0.16), 0, 1)
+        trunk = trunk - np.isin(label, (labels.UPPER, labels.DRESS)) * damp * 34
     return (trunk + fingers + shins + nose).astype(np.float32)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from fsclib.data.drawing.people.surfaces import Mesh
 
-BOXES = (3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 256)  # sides of the boxes, pixels; larger faces are not drawn
+BOXES = (3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 256)  # sides of the boxes, pixels; larger faces are not drawn
 DISTANCE = 6.0  # of the camera from the person, metres: near enough that perspective shows
 
 
@@ -66,46 +66,50 @@ def rasterise(mesh: Mesh, view: View, margin: int = 2) -> Maps:
     """Maps of a mesh, on a canvas just large enough."""
     x, y, depth = project(mesh.points, view)
     foot_x, foot_y, _ = (float(value[0]) for value in project(np.zeros((1, 3), np.float32), view))
-    used = np.zeros(len(x), bool)
-    used[mesh.faces] = True
-    left, top = int(np.floor(x[used].min())) - margin, int(np.floor(y[used].min())) - margin
-    width, height = int(np.ceil(x[used].max())) - left + margin, int(np.ceil(y[used].max())) - top + margin
-    x, y = x - np.float32(left), y - np.float32(top)
+    corners = np.ascontiguousarray(mesh.faces.T)  # (3, F): faces last, so that loops over them are long
+    fx, fy, keep = x[corners], y[corners], mesh.attributes[:, 2][corners]
+    area = (fx[1] - fx[0]) * (fy[2] - fy[0]) - (fx[2] - fx[0]) * (fy[1] - fy[0])
+    seen = np.flatnonzero(((area < 0) | mesh.two_sided) & (np.abs(area) > 1e-4) & (keep.max(0) >= 0))
+    corners, area, keep, fx, fy = corners[:, seen], area[seen], keep[:, seen], fx[:, seen], fy[:, seen]
 
-    fx, fy = x[mesh.faces], y[mesh.faces]  # (F, 3)
-    area = (fx[:, 1] - fx[:, 0]) * (fy[:, 2] - fy[:, 0]) - (fx[:, 2] - fx[:, 0]) * (fy[:, 1] - fy[:, 0])
-    seen = np.flatnonzero(((area < 0) | mesh.two_sided) & (np.abs(area) > 1e-4))
-    seen = seen[mesh.attributes[mesh.faces[seen], 2].max(1) >= 0]
-    x0, y0 = np.floor(fx[seen].min(1)).astype(np.int32), np.floor(fy[seen].min(1)).astype(np.int32)
-    side = np.maximum(np.ceil(fx[seen].max(1)).astype(np.int32) - x0, np.ceil(fy[seen].max(1)).astype(np.int32) - y0) + 1
+    left, top = int(np.floor(fx.min())) - margin, int(np.floor(fy.min())) - margin
+    width, height = int(np.ceil(fx.max())) - left + margin, int(np.ceil(fy.max())) - top + margin
+    fx, fy = fx - np.float32(left), fy - np.float32(top)
+    x0, y0 = fx.min(0).astype(np.int32), fy.min(0).astype(np.int32)
+    side = np.maximum(fx.max(0).astype(np.int32) - x0, fy.max(0).astype(np.int32) - y0) + 1
     box = np.searchsorted(BOXES, side)
     found = [
-        _inside(seen[group], x0[group], y0[group], BOXES[size], fx, fy, area, (height, width))
+        _inside(group, x0[group], y0[group], BOXES[size], fx[:, group], fy[:, group], area[group], (height, width))
         for size in range(len(BOXES))
         if len(group := np.flatnonzero(box == size))
     ]
     pixel, face, one, two = (np.concatenate(parts) for parts in zip(*found, strict=True))
 
-    corners = mesh.faces[face]
-    zero = 1 - one - two
-    keep = mesh.attributes[:, 2]
-    kept = np.flatnonzero(zero * keep[corners[:, 0]] + one * keep[corners[:, 1]] + two * keep[corners[:, 2]] >= 0)
-    pixel, face, corners, zero, one, two = (values[kept] for values in (pixel, face, corners, zero, one, two))
-    near = zero * depth[corners[:, 0]] + one * depth[corners[:, 1]] + two * depth[corners[:, 2]]
-    order = np.argsort(((near + 2) * 16_000).astype(np.uint16), kind="stable")  # nearest last; of 16 bits, it is a radix sort
+    def between(values: np.ndarray, face: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+        """Values (3, F) of corners at points of their faces."""
+        return values[0][face] + one * (values[1] - values[0])[face] + two * (values[2] - values[0])[face]
+
+    near = between(depth[corners], face, one, two)
+    order_by = ((near + 2) * 16_000).astype(np.uint16)
+    cut = np.flatnonzero((keep.min(0) < 0)[face])  # on faces that end somewhere
+    cut = cut[between(keep, face[cut], one[cut], two[cut]) < 0]
+    order_by[cut] = 0  # farther than everything
+    order = np.argsort(order_by, kind="stable")  # nearest last; of 16 bits, it is a radix sort
     owner = np.full(height * width, -1, np.int32)
     owner[pixel[order]] = order
     pixel = np.flatnonzero(owner >= 0)
+    pixel = pixel[order_by[owner[pixel]] > 0]
     owner = owner[pixel]
-    corners, zero, one, two = corners[owner], zero[owner], one[owner], two[owner]
+    face, one, two = face[owner], one[owner], two[owner]
 
-    right, up, forward = turned(mesh.normals, view)
-    facing = np.where(area[face[owner]] < 0, np.float32(1), np.float32(-1))  # an inside shows its other side
-    values = np.stack([right, up, forward, *mesh.attributes.T], 1)
-    at = values[corners[:, 0]] * zero[:, None] + values[corners[:, 1]] * one[:, None] + values[corners[:, 2]] * two[:, None]
+    values = np.stack([*turned(mesh.normals, view), *mesh.attributes.T], 1)
+    at = values[corners[0][face]] * (1 - one - two)[:, None]
+    at += values[corners[1][face]] * one[:, None]
+    at += values[corners[2][face]] * two[:, None]
     at = np.ascontiguousarray(at.T)
+    facing = np.where(area[face] < 0, np.float32(1), np.float32(-1))  # an inside shows its other side
     return Maps(
-        height, width, (foot_x - left, foot_y - top), pixel.astype(np.int32), mesh.labels[face[owner]], near[owner],
+        height, width, (foot_x - left, foot_y - top), pixel.astype(np.int32), mesh.labels[seen[face]], near[owner],
         at[:3] * facing, at[3], at[4], at[5],
     )  # fmt: skip
 
@@ -120,26 +124,24 @@ def _inside(
     area: np.ndarray,
     canvas: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels of the boxes whose middle lies in their face: index, face, and the weights of its second and third corner."""
-    x, y = (
-        fx[faces] - x0[:, None].astype(np.float32) - np.float32(0.5),
-        fy[faces] - y0[:, None].astype(np.float32) - np.float32(0.5),
-    )
-    inverse = 1 / area[faces]
-    offsets = np.arange(side, dtype=np.float32)
-    # weight of a corner = edge opposite to it, a linear function of the pixel's place
+    """Pixels of the boxes whose middle lies in their face: index, face, and the weights of its second and third corner.
+
+    All arrays but `canvas`, its height and width, have an entry a face, last; corners fx and fy (3, T) are in pixels.
+    """
+    x, y = fx - (x0 + np.float32(0.5)).astype(np.float32), fy - (y0 + np.float32(0.5)).astype(np.float32)
+    inverse, offsets = 1 / area, np.arange(side, dtype=np.float32)[:, None]
     weights = []
-    for second, third in ((2, 0), (0, 1)):
-        ex, ey = x[:, third] - x[:, second], y[:, third] - y[:, second]
-        slope_x, slope_y = -ey * inverse, ex * inverse
-        start = (ey * x[:, second] - ex * y[:, second]) * inverse
-        rows = start[:, None] + slope_y[:, None] * offsets
-        weights.append(rows[:, :, None] + (slope_x[:, None] * offsets)[:, None, :])  # (T, rows, columns)
+    for second, third in ((2, 0), (0, 1)):  # the weight of a corner is linear in the pixel's place, 0 on the edge opposite to it
+        ex, ey = (x[third] - x[second]) * inverse, (y[third] - y[second]) * inverse
+        rows = ey * x[second] - ex * y[second] + ex * offsets
+        weights.append(rows[:, None] - (ey * offsets)[None])  # (rows, columns, T)
     one, two = weights
     inside = np.flatnonzero((one >= 0) & (two >= 0) & (one + two <= 1))
-    triangle, rest = inside // (side * side), inside % (side * side)
-    row, column = y0[triangle] + rest // side, x0[triangle] + rest % side
-    fits = (row >= 0) & (row < canvas[0]) & (column >= 0) & (column < canvas[1])
+    place, face = np.divmod(inside, len(faces))
+    row, column = np.divmod(place, side)
+    row, column = row + y0[face], column + x0[face]
+    one, two, faces = one.ravel()[inside], two.ravel()[inside], faces[face]
+    fits = (row < canvas[0]) & (column < canvas[1])  # boxes are larger than their faces; rounding might leave a canvas
     if not fits.all():
-        inside, triangle, row, column = inside[fits], triangle[fits], row[fits], column[fits]
-    return row * canvas[1] + column, faces[triangle], one.ravel()[inside], two.ravel()[inside]
+        row, column, faces, one, two = row[fits], column[fits], faces[fits], one[fits], two[fits]
+    return row * canvas[1] + column, faces, one, two

@@ -18,7 +18,8 @@ COLOURS = MappingProxyType({
 })  # fmt: skip
 CLOTHES = MappingProxyType({
     "black": 6, "charcoal": 3, "grey": 3, "silver": 1, "white": 4, "cream": 2, "beige": 2, "brown": 2, "rust": 1, "navy": 4,
-    "blue": 3, "sky": 2, "teal": 1, "forest": 1, "olive": 2, "green": 1, "yellow": 1, "orange": 1, "red": 2, "wine": 1, "pink": 1, "purple": 1,
+    "blue": 3, "sky": 2, "teal": 1, "forest": 1,
+    "olive": 2, "green": 1, "yellow": 1, "orange": 1, "red": 2, "wine": 1, "pink": 1, "purple": 1,
 })  # fmt: skip
 LOWER_COLOURS = MappingProxyType(
     {
