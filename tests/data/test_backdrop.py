@@ -1,3 +1,5 @@
+"""Places behind the people: any size, the same everywhere and in all modalities, and what each modality makes of its materials."""
+
 import subprocess
 import sys
 
@@ -13,7 +15,7 @@ KINDS, MODALITIES = ("corridor", "hall", "street", "park", "yard"), ("visible", 
 
 
 def at(kind: str, night: bool = False, pitch: float = 8.0) -> Place:
-    return Place(kind, night, pitch, light=(0.6, 0.64, 0.48), ambient=0.5, tint=(1.0, 1.0, 1.0))
+    return Place(kind, night, pitch, light=(0.6, 0.64, 0.48), ambient=0.5, tint=(1.0, 1.0, 1.0), path=0.0)
 
 
 def luminance(image: np.ndarray) -> np.ndarray:
@@ -48,7 +50,7 @@ def test_no_window_is_left_unpainted(kind):
 def test_the_same_bytes_in_another_process():
     code = (
         "import hashlib; from fsclib.data.drawing.scenery.backdrop import backdrop; from fsclib.data.drawing.place import Place;"
-        "seen = backdrop(7, 2, 'visible', 64, 24, Place('street', True, 8.0, (0.6, 0.64, 0.48), 0.5, (1.0, 1.0, 1.0)));"
+        "seen = backdrop(7, 2, 'visible', 64, 24, Place('street', True, 8.0, (0.6, 0.64, 0.48), 0.5, (1.0, 1.0, 1.0), 0.0));"
         "print(seen.base.tobytes().hex() + seen.glow.tobytes().hex())"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

@@ -1,131 +1,145 @@
-"""Drawn people: what an image depends on, what the modalities share, and the integer rasteriser underneath."""
+"""Images of synthetic people: what they depend on, what a difficulty switches on, and masks that say what is where."""
 
 import hashlib
+import importlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fsclib.data.drawing import DRAWING, draw_person
-from fsclib.data.drawing.identity import LOWER_PATTERNS, UPPER_PATTERNS, identity, luminance
-from fsclib.data.drawing.materials import Material, person_palette
-from fsclib.data.drawing.raster import fill_ellipse, fill_polygon
-from fsclib.data.drawing.scene import scene
+from fsclib.data.drawing import DIFFICULTIES, DRAWING, PARTS, draw
+from fsclib.data.drawing.difficulty import Difficulty
+from fsclib.data.drawing.people.identity import identity
+
+module = importlib.import_module("fsclib.data.drawing.draw")  # the package's `draw` is the function
+SIZE = (128, 48)
+PERSON = [PARTS.index(part) for part in PARTS if part not in ("background", "obstacle", "other person")]
+CALM = Difficulty(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)  # nothing but the drawing itself
+
+
+@pytest.fixture
+def calm(monkeypatch):
+    monkeypatch.setattr(module, "DIFFICULTIES", {"calm": CALM})
 
 
 @pytest.mark.parametrize("modality", ["visible", "infrared", "thermal"])
 @pytest.mark.parametrize(("height", "width"), [(48, 16), (97, 61), (64, 128)])
-@pytest.mark.parametrize("hardness", [0.0, 3.0])
-def test_drawing_fits_any_frame(modality, height, width, hardness):
-    image = draw_person(1, 2, 3, modality, 0, height, width, hardness)
-    assert image.dtype == np.uint8
-    assert image.shape == (height, width, 3)
-    assert image.std() > 2
+@pytest.mark.parametrize("difficulty", ["easy", "hard"])
+def test_a_drawing_fits_any_frame(modality, height, width, difficulty):
+    drawn = draw(1, 2, 3, modality, 0, height, width, difficulty)
+    assert drawn.pixels.dtype == drawn.parts.dtype == np.uint8
+    assert drawn.pixels.shape == (height, width, 3)
+    assert drawn.parts.shape == (height, width)
+    assert drawn.pixels.std() > 2
+    assert 0.05 < np.isin(drawn.parts, PERSON).mean() < 0.9
+    assert drawn.parts.max() < len(PARTS)
+    assert 50 <= drawn.quality <= 95
 
 
 def test_every_argument_of_a_drawing_counts():
-    base = (0, 1, 1, "visible", 0)
-    others = [
-        (1, 1, 1, "visible", 0),
-        (0, 2, 1, "visible", 0),
-        (0, 1, 2, "visible", 0),
-        (0, 1, 1, "infrared", 0),
-        (0, 1, 1, "visible", 1),
-    ]
-    drawn = [draw_person(*arguments, 64, 24).tobytes() for arguments in (base, *others)]
+    base = (0, 1, 1, "visible", 0, *SIZE, "standard")
+    changes = {0: 1, 1: 2, 2: 2, 3: "infrared", 4: 1, 7: "hard"}
+    drawn = [draw(*base).pixels.tobytes()]
+    drawn += [draw(*base[:place], value, *base[place + 1 :]).pixels.tobytes() for place, value in changes.items()]
     assert len(set(drawn)) == len(drawn)
-    assert draw_person(*base, 64, 24).tobytes() == drawn[0]
-
-
-def test_colour_is_visible_only_and_reflectance_infrared_only():
-    one, two = identity(0, 1), identity(0, 2)
-    colours = {"ground": two.upper.ground, "mark": two.upper.mark}
-    tones = {"ground_infrared": two.upper.ground_infrared, "mark_infrared": two.upper.mark_infrared}
-    recoloured, treated = (replace(one, upper=replace(one.upper, **change)) for change in (colours, tones))
-
-    def same(a, b, modality):
-        return (person_palette(a, modality) == person_palette(b, modality)).all()
-
-    assert not same(one, recoloured, "visible")
-    assert same(one, recoloured, "infrared")
-    assert same(one, treated, "visible")
-    assert not same(one, treated, "infrared")
-
-
-def test_without_hardness_infrared_is_the_luminance_of_the_colour():
-    person = identity(0, 1)
-    tone = person_palette(person, "infrared", hardness=0)[Material.UPPER - Material.SKIN]
-    assert (tone == luminance(person.upper.ground)).all()
-    assert tone[0] != person.upper.ground_infrared
+    assert draw(*base).pixels.tobytes() == drawn[0]
 
 
 @pytest.mark.parametrize("modality", ["infrared", "thermal"])
-def test_a_pattern_is_lighter_than_its_ground_in_both_modalities_or_in_neither(modality):
-    for number in range(1, 40):
-        person = identity(3, number)
-        visible, other = person_palette(person, "visible"), person_palette(person, modality)
-        for ground, mark in ((Material.UPPER, Material.UPPER_MARK), (Material.LOWER, Material.LOWER_MARK)):
-            a, b = ground - Material.SKIN, mark - Material.SKIN
-            lighter = luminance(visible[b].astype(int)) - luminance(visible[a].astype(int))
-            assert lighter * (int(other[b, 0]) - int(other[a, 0])) > 0
+def test_only_visible_light_has_colour(modality):
+    for number in range(1, 6):
+        grey = draw(0, number, 1, modality, 0, *SIZE).pixels
+        assert np.ptp(grey, axis=2).max() == 0
+        assert np.ptp(draw(0, number, 1, "visible", 0, *SIZE).pixels.astype(int), axis=2).max() > 20
 
 
-def test_attributes_differ_between_people():
-    people = [identity(0, number) for number in range(1, 200)]
-    assert {person.upper.pattern for person in people} == UPPER_PATTERNS.keys()
-    assert {person.lower.pattern for person in people} == LOWER_PATTERNS.keys()
-    cuts = {(p.upper.pattern, p.lower.pattern, p.sleeves, p.hem, p.bottom, p.bottom_length, p.hat, p.bag) for p in people}
-    assert len(cuts) > 190
+def _at_one_spot(rng, frame, cutout, level):
+    """Foot and scale the same whatever a person carries, which makes canvases differ."""
+    scale = 0.36
+    return 24 - cutout.foot[0] * scale, 118 - cutout.foot[1] * scale, (scale, scale)
 
 
-def test_a_background_belongs_to_the_camera():
-    empty = scene(0, 1, 128, 48)
-    assert not empty.flags.writeable
-    assert not np.array_equal(empty, scene(0, 2, 128, 48))
-    assert empty.max() % 64 < Material.SKIN
+@pytest.mark.parametrize("bag", ["backpack", "shoulder bag", "handbag"])
+def test_a_bag_changes_pixels_where_its_mask_says(monkeypatch, calm, bag):
+    """The same person twice, with and without: the images differ inside the bag's mask, and not away from it."""
+    plain = replace(identity(0, 3, False), bag="none")
+    monkeypatch.setattr(module, "_stand", _at_one_spot)
+    seen = 0
+    for camera in range(1, 7):
+        images = {}
+        for what in ("none", bag):
+            monkeypatch.setattr(module, "identity", lambda *_, what=what: replace(plain, bag=what))
+            images[what] = draw(0, 3, camera, "visible", 0, *SIZE, "calm")
+        mask = images[bag].parts == PARTS.index("bag")
+        assert not (images["none"].parts == PARTS.index("bag")).any()
+        if mask.sum() < 20:
+            continue  # hidden behind the body
+        seen += 1
+        change = np.abs(images[bag].pixels.astype(int) - images["none"].pixels).max(2)
+        near = np.zeros_like(mask)
+        for down in range(-4, 5):
+            for across in range(-4, 5):
+                near |= np.roll(mask, (down, across), (0, 1))
+        assert (change[mask] > 8).mean() > 0.6
+        assert (change[~near] > 8).mean() < 0.005
+    assert seen >= 2
 
 
-def test_a_triangle_covers_its_inside_and_little_more():
-    rng = np.random.default_rng(0)
-    x, y = np.meshgrid(np.arange(40), np.arange(30))
-    for _ in range(200):
-        corners = rng.integers(-15, 50, (3, 2)).tolist()
-        canvas = np.zeros((30, 40), np.uint8)
-        fill_polygon(canvas, [tuple(corner) for corner in corners], 7)
-        sides = []
-        for (xa, ya), (xb, yb) in zip(corners, corners[1:] + corners[:1], strict=True):
-            sides.append(((xb - xa) * (y - ya) - (yb - ya) * (x - xa)) / max(1.0, np.hypot(xb - xa, yb - ya)))
-        inside = (np.min(sides, 0) >= 0) | (np.max(sides, 0) <= 0)
-        close = (np.min(sides, 0) > -1) | (np.max(sides, 0) < 1)
-        if abs(np.linalg.det(np.c_[corners, np.ones(3)])) > 1:
-            assert (canvas[inside] == 7).all()
-        assert set(np.unique(canvas[~close])) <= {0}
+def test_masks_lie_on_the_person(calm):
+    """A person's pixels change from one identity to another; the background of the same image does not."""
+    a, b = (draw(0, number, 2, "visible", 0, *SIZE, "calm") for number in (1, 1))
+    np.testing.assert_array_equal(a.pixels, b.pixels)
+    heads = np.argwhere(np.isin(a.parts, [PARTS.index(part) for part in ("hair", "headwear")]))
+    shoes = np.argwhere(a.parts == PARTS.index("shoes"))
+    lower = np.argwhere(a.parts == PARTS.index("lower garment"))
+    upper = np.argwhere(a.parts == PARTS.index("upper garment"))
+    assert heads[:, 0].mean() < upper[:, 0].mean() < lower[:, 0].mean() < shoes[:, 0].mean()
 
 
-def test_a_shape_partly_outside_is_the_shape_cut_off():
-    for fill in (
-        lambda canvas, dx, dy: fill_ellipse(canvas, 5 + dx, 5 + dy, 34 + dx, 24 + dy, 3),
-        lambda canvas, dx, dy: fill_polygon(canvas, [(5 + dx, 9 + dy), (30 + dx, 3 + dy), (20 + dx, 33 + dy)], 3),
-    ):
-        whole, part = np.zeros((40, 40), np.uint8), np.zeros((20, 20), np.uint8)
-        fill(whole, 0, 0)
-        fill(part, -10, -10)
-        assert whole.any()
-        assert np.array_equal(whole[10:30, 10:30], part)
-        gone = np.zeros((20, 20), np.uint8)
-        for away in ((100, 0), (-100, 0), (0, 100), (0, -100)):
-            fill(gone, *away)
-        assert not gone.any()
+def test_difficulties_switch_on_what_they_say():
+    assert list(DIFFICULTIES) == ["easy", "standard", "hard"]
+    hidden = {}
+    for name in DIFFICULTIES:
+        parts = [draw(3, number, 1 + number % 5, "visible", 0, 64, 24, name).parts for number in range(1, 60)]
+        obstacles = [PARTS.index("obstacle"), PARTS.index("other person")]
+        hidden[name] = np.mean([np.isin(image, obstacles).any() for image in parts])
+    assert hidden["easy"] == 0 < hidden["standard"] < hidden["hard"] < 0.6
+    easy, standard, hard = DIFFICULTIES.values()
+    for name in ("night", "obstacles", "jitter", "light", "blur", "noise", "turn"):
+        assert getattr(easy, name) < getattr(standard, name) < getattr(hard, name)
+    assert (easy.twins, standard.twins, hard.twins) == (False, True, True)
 
 
-def test_an_ellipse_fills_its_box():
-    canvas = np.zeros((20, 30), np.uint8)
-    fill_ellipse(canvas, 4, 6, 25, 13, 1)
-    rows, columns = np.nonzero(canvas)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (6, 13, 4, 25)
-    assert np.array_equal(canvas[6:14], canvas[6:14][::-1])
-    assert np.array_equal(canvas[:, 4:26], canvas[:, 4:26][:, ::-1])
-    assert abs(canvas.sum() - np.pi / 4 * 8 * 22) < 12
+def test_a_walk_goes_on_from_image_to_image(monkeypatch, calm):
+    turns, moments = [], []
+    monkeypatch.setattr(module, "figure", lambda who, moment, yaw, *rest, **named: (turns.append(yaw), moments.append(moment))[0])
+    for index in range(10):
+        with pytest.raises(AttributeError):  # the stub draws nothing
+            draw(0, 1, 1, "visible", index, *SIZE, "calm")
+    one, other = np.array(turns[:5]), np.array(turns[5:])
+    assert np.abs(np.diff(one)).max() < 20
+    assert np.abs(np.diff(other)).max() < 20
+    assert len({moment.swing for moment in moments[:5]}) == 1
+    steps = np.diff([moment.phase for moment in moments[:5]])
+    assert steps.min() > 0.1
+
+
+def test_backgrounds_are_drawn_anew_for_each_image(calm, monkeypatch):
+    """Two images of one walk share no window of the background more than images of two people do."""
+    windows = []
+    original = module._window
+
+    def spy(rng, behind, height, width):
+        state = rng.bit_generator.state
+        windows.append((rng.integers(10_000), rng.integers(10_000)))
+        rng.bit_generator.state = state
+        return original(rng, behind, height, width)
+
+    monkeypatch.setattr(module, "_window", spy)
+    for number in (1, 2):
+        for index in range(4):
+            draw(0, number, 1, "visible", index, *SIZE, "calm")
+    assert len(set(windows)) == 8
 
 
 def test_pixels_are_the_same_on_every_machine():
@@ -133,5 +147,5 @@ def test_pixels_are_the_same_on_every_machine():
     digest = hashlib.blake2b(digest_size=16)
     for modality in ("visible", "infrared", "thermal"):
         for who in (1, 2, 3):
-            digest.update(draw_person(7, who, 1, modality, 0, 96, 36).tobytes())
-    assert (DRAWING, digest.hexdigest()) == (1, "bb48c907b4270f5a10bde45f0eadea89")
+            digest.update(draw(7, who, 1, modality, 0, 96, 36).pixels.tobytes())
+    assert (DRAWING, digest.hexdigest()) == (2, "f164b7ed62e495288592ef7e745eb692")

@@ -48,7 +48,7 @@ def test_it_draws_what_plain_loops_draw(seed):
     maps, expected = rasterise(mesh, view), plainly(mesh, view)
     rows, columns = maps.pixel // maps.width, maps.pixel % maps.width
     left, top = (
-        int(round(float(value[0]) - foot))
+        round(float(value[0]) - foot)
         for value, foot in zip(project(np.zeros((1, 3), np.float32), view)[:2], maps.foot, strict=True)
     )
     places = [(int(row) + top, int(column) + left) for row, column in zip(rows, columns, strict=True)]

@@ -1,0 +1,48 @@
+"""Small corpora for the tests of the writer, and a renderer that takes no time."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fsclib.data.drawing import DIFFICULTIES, PARTS, Drawn
+from fsclib.data.synthetic import write_corpus
+
+PEOPLE, SEED = 10, 5
+SMALL = {"images": 2, "height": 64, "width": 24, "workers": 1, "progress": False}
+
+
+def written(folder: Path, layout: str = "llcm", identities: int = PEOPLE, seed: int = SEED, **options) -> Path:
+    write_corpus(folder, layout, identities, seed, **{**SMALL, **options})
+    return folder
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def images(files: dict[str, bytes]) -> set[str]:
+    return {path for path in files if path.endswith((".jpg", ".bmp"))}
+
+
+def masks(files: dict[str, bytes]) -> set[str]:
+    return {path for path in files if path.endswith(".png")}
+
+
+def fake_draw(seed, identity, camera, modality, index, height, width, difficulty):
+    """Stands in for the renderer: quick, and different wherever an argument is."""
+    key = seed, identity, camera, ("visible", "infrared", "thermal").index(modality), index, list(DIFFICULTIES).index(difficulty)
+    rng = np.random.default_rng(key)
+    parts = rng.integers(0, len(PARTS), (height, width), np.uint8)
+    return Drawn(rng.integers(0, 256, (height, width, 3), np.uint8), parts, 20 + 10 * camera)
+
+
+def numbers(text: bytes) -> list[int]:
+    lines = text.decode().splitlines()
+    assert len(lines) == 1
+    return [int(word) for word in lines[0].split(",")]
+
+
+def index(text: bytes) -> dict[str, int]:
+    pairs = [line.split(" ") for line in text.decode().splitlines()]
+    assert len({path for path, _ in pairs}) == len(pairs)
+    return {path: int(label) for path, label in pairs}
