@@ -1,4 +1,4 @@
-"""Writes a corpus of drawn people in the layout of SYSU-MM01, RegDB or LLCM, to try everything without any data set.
+"""Writes a corpus of synthetic people in the layout of SYSU-MM01, RegDB or LLCM, to try everything without any data set.
 
     python -m fsclib.data.synthetic --layout llcm --out data/try --identities 140 --seed 1
 
@@ -138,7 +138,7 @@ def _files(folder: str | Path, prefix: str = "") -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Exits with status 2 and one line where the corpus cannot be written."""
-    parser = argparse.ArgumentParser(prog="python -m fsclib.data.synthetic", description="Write a corpus of drawn people.")
+    parser = argparse.ArgumentParser(prog="python -m fsclib.data.synthetic", description="Write a corpus of synthetic people.")
     parser.add_argument("--layout", required=True, help=f"one of {', '.join(PLANS)}")
     parser.add_argument("--out", required=True, type=Path, help="folder of the corpus")
     parser.add_argument("--identities", type=int, help=f"how many people (default: {IDENTITIES})")

@@ -7,8 +7,8 @@ from fsclib.data.drawing.people import bodies, labels
 from fsclib.data.drawing.people.bodies import ARM, FOOT, HANGING, HEAD, LEG, SWINGING, TORSO, Build, Moment, bank, pose
 from fsclib.data.drawing.people.dress import clothes, shell
 from fsclib.data.drawing.people.headwear import headwear
-from fsclib.data.drawing.people.identity import identity
 from fsclib.data.drawing.people.landmarks import head, trunk
+from fsclib.data.drawing.people.twins import identity
 
 BUILD = Build(0, 0, 0.0, 1.0)
 

@@ -9,7 +9,7 @@ import pytest
 
 from fsclib.data.drawing import DIFFICULTIES, DRAWING, PARTS, draw
 from fsclib.data.drawing.difficulty import Difficulty
-from fsclib.data.drawing.people.identity import identity
+from fsclib.data.drawing.people.twins import identity
 
 module = importlib.import_module("fsclib.data.drawing.draw")  # the package's `draw` is the function
 SIZE = (128, 48)

@@ -7,11 +7,11 @@ from dataclasses import asdict, fields, replace
 import numpy as np
 import pytest
 
-from fsclib.data.drawing.people import identity as identities
 from fsclib.data.drawing.people import labels, looks
-from fsclib.data.drawing.people.identity import TWINS_EVERY, attributes, family, identity
+from fsclib.data.drawing.people import twins as identities
 from fsclib.data.drawing.people.looks import luminance, tones
 from fsclib.data.drawing.people.patterns import marked
+from fsclib.data.drawing.people.twins import EVERY, attributes, family, identity
 from fsclib.data.drawing.people.wardrobe import BAGS, COLOURS, LOWERS, MATERIALS, SHOES, UPPERS
 
 PEOPLE = range(1, 400)
@@ -57,7 +57,7 @@ def test_a_pattern_can_be_seen_in_visible_light():
 
 
 def test_every_sixth_is_a_near_twin():
-    for number in range(TWINS_EVERY, 300, TWINS_EVERY):
+    for number in range(EVERY, 300, EVERY):
         assert family(number) == family(number - 1) == number - 1
         one, twin = identity(9, number - 1), identity(9, number)
         differing = [f.name for f in fields(one) if getattr(one, f.name) != getattr(twin, f.name)]
@@ -68,14 +68,14 @@ def test_every_sixth_is_a_near_twin():
         assert differing == ["upper" if row["differs_in"].startswith(("upper", "sleeves")) else row["differs_in"]]
         if row["differs_in"] in ("upper pattern", "sleeves", "hair", "bag", "glasses"):
             assert len(changed) == 1
-    assert len({attributes(9, number)["differs_in"] for number in range(TWINS_EVERY, 300, TWINS_EVERY)}) >= 7
+    assert len({attributes(9, number)["differs_in"] for number in range(EVERY, 300, EVERY)}) >= 7
 
 
 def test_others_have_no_twin():
-    rows = [attributes(9, number) for number in range(1, 60) if number % TWINS_EVERY]
+    rows = [attributes(9, number) for number in range(1, 60) if number % EVERY]
     assert {row["twin_of"] for row in rows} == {row["differs_in"] for row in rows} == {"none"}
     easy = [identity(9, number, False) for number in PEOPLE]
-    pairs = [(easy[k - 2], easy[k - 1]) for k in range(TWINS_EVERY, 300, TWINS_EVERY)]
+    pairs = [(easy[k - 2], easy[k - 1]) for k in range(EVERY, 300, EVERY)]
     changes = [sum(getattr(a, f.name) != getattr(b, f.name) for f in fields(a)) for a, b in pairs]
     assert min(changes) > 3
 
@@ -169,3 +169,16 @@ def test_a_pattern_marks_some_of_a_cloth(pattern):
 
 def test_modalities_are_the_three():
     assert looks.MODALITIES == ("visible", "infrared", "thermal")
+
+
+def test_what_nobody_can_see_is_none_in_the_table():
+    for number in PEOPLE:
+        person, row = identity(0, number), attributes(0, number)
+        assert (row["cap_colour"] == "none") == (person.hair != "cap")
+        assert (row["hair_colour"] == "none") == (person.hair == "bald")
+        assert (row["bag_cloth_colour"] == "none") == (person.bag == "none")
+        assert (row["inner"] == "none") == (person.upper.front == "closed")
+        assert (row["upper_cloth_mark"] == "none") == (person.upper.kind == "none" or person.upper.cloth.pattern == "plain")
+        assert row["upper_kind"] == person.upper.kind
+        if person.lower.kind == "skirt" and person.upper.kind != "long coat":
+            assert float(row["upper_hem"]) <= 0.47

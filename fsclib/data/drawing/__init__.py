@@ -2,7 +2,7 @@
 
 from fsclib.data.drawing.difficulty import DIFFICULTIES
 from fsclib.data.drawing.draw import DRAWING, Drawn, draw
-from fsclib.data.drawing.people.identity import attributes, family
 from fsclib.data.drawing.people.labels import PARTS
+from fsclib.data.drawing.people.twins import attributes, family
 
 __all__ = ["DIFFICULTIES", "DRAWING", "PARTS", "Drawn", "attributes", "draw", "family"]

@@ -16,9 +16,10 @@ from fsclib.data.drawing.compose import Frame
 from fsclib.data.drawing.difficulty import DIFFICULTIES, Difficulty
 from fsclib.data.drawing.people.bodies import Moment
 from fsclib.data.drawing.people.figure import Cutout, figure
-from fsclib.data.drawing.people.identity import Identity, identity
+from fsclib.data.drawing.people.identity import Identity
 from fsclib.data.drawing.people.labels import OBSTACLE, OTHER_PERSON
 from fsclib.data.drawing.people.looks import MODALITIES
+from fsclib.data.drawing.people.twins import identity
 from fsclib.data.drawing.place import Place, place
 from fsclib.data.drawing.scenery.backdrop import Backdrop, backdrop
 

@@ -6,13 +6,12 @@ import numpy as np
 
 from fsclib.data.drawing.people import labels
 from fsclib.data.drawing.people.bodies import ARM, FOOT, HAND, HEAD, LEG, NECK, TORSO, Posed, bank
-from fsclib.data.drawing.people.identity import FITS, Garment, Identity
+from fsclib.data.drawing.people.identity import OVER_SKIRTS, Garment, Identity
 from fsclib.data.drawing.people.surfaces import ALWAYS, Surface, grid
-from fsclib.data.drawing.people.wardrobe import LOWERS, UPPERS
+from fsclib.data.drawing.people.wardrobe import FITS, LOWERS, UPPERS
 
 WAIST, ANKLE = 0.404, 1.318  # `along` of the first and the last ring of the legs' hull
 SHOE_TOPS = {"sneakers": 1.285, "shoes": 1.305, "boots": 1.12}
-OVER_SKIRTS = 0.47  # `along` of the hem of what is worn over a skirt
 SPOKES = 36  # of a skirt
 NECKLINES = {
     "t-shirt": (0.0, 0.065),

@@ -13,12 +13,12 @@ from fsclib.data.drawing.people.bags import bags
 from fsclib.data.drawing.people.bodies import Moment, pose
 from fsclib.data.drawing.people.dress import clothes
 from fsclib.data.drawing.people.headwear import headwear
-from fsclib.data.drawing.people.identity import FITS, Identity
+from fsclib.data.drawing.people.identity import Identity
 from fsclib.data.drawing.people.labels import PART_OF, PARTS
 from fsclib.data.drawing.people.raster import View, rasterise
 from fsclib.data.drawing.people.shading import lit
 from fsclib.data.drawing.people.surfaces import joined
-from fsclib.data.drawing.people.wardrobe import UPPERS
+from fsclib.data.drawing.people.wardrobe import FITS, UPPERS
 from fsclib.data.drawing.place import Place
 
 STATURE = 1.72  # metres that fill the canvas, about

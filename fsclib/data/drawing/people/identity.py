@@ -3,20 +3,17 @@
 What a modality shows of it is decided elsewhere (looks.py); an identity knows nothing of cameras.
 """
 
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 from numpy.random import Generator
 
-from fsclib.data.drawing.chance import APPEARANCE, IDENTITY, TWIN, between, pick, stream, uniform
+from fsclib.data.drawing.chance import APPEARANCE, IDENTITY, between, pick, stream, uniform
 from fsclib.data.drawing.people.bodies import SHAPES, Build
 from fsclib.data.drawing.people.wardrobe import (
     BAG_PATTERNS,
     BAGS,
     CLOTHES,
     COLOURS,
-    FITS,
-    HAIRS,
     LOWER_COLOURS,
     LOWERS,
     MATERIALS,
@@ -27,7 +24,7 @@ from fsclib.data.drawing.people.wardrobe import (
     Kind,
 )  # fmt: skip
 
-TWINS_EVERY = 6  # every sixth identity is the near twin of the one before
+OVER_SKIRTS = 0.47  # `along` of the lowest hem of what is worn over a skirt
 BLACKS = ("black", "charcoal", "navy", "wine", "brown")  # dyes that in synthetics come with carbon black
 
 
@@ -77,16 +74,8 @@ class Identity:
     cap: Cloth
 
 
-def family(number: int) -> int:
-    """The identity's own number, or that of the one whose near twin it is."""
-    return number - 1 if number % TWINS_EVERY == 0 else number
-
-
-@lru_cache(maxsize=256)
-def identity(seed: int, number: int, twins: bool = True) -> Identity:
-    """Person `number` of the world `seed`; where `twins` is set, every sixth differs from the one before in one attribute."""
-    if twins and family(number) != number:
-        return _twin(identity(seed, family(number), twins), stream(TWIN, number, seed))[0]
+def original(seed: int, number: int) -> Identity:
+    """Person `number` of the world `seed`, nobody's twin (twins.py)."""
     body, look = stream(IDENTITY, number, seed), stream(APPEARANCE, number, seed)
     male = pick(body, {False: 1, True: 1})
     half = SHAPES // 2
@@ -99,6 +88,8 @@ def identity(seed: int, number: int, twins: bool = True) -> Identity:
     )
     lower = _garment(look, lower_kind, LOWERS, LOWER_COLOURS if lower_kind in ("trousers", "shorts") else CLOTHES)
     upper = Garment("none", lower.fit, lower.cloth) if upper_kind == "none" else _garment(look, upper_kind, UPPERS, CLOTHES)
+    if lower_kind in ("skirt", "dress") and upper_kind not in ("none", "long coat"):
+        upper = replace(upper, hem=min(upper.hem, OVER_SKIRTS))
     hood = upper.kind in ("hoodie", "long coat")
     hair = pick(
         look,
@@ -172,70 +163,3 @@ def _infrared(rng: Generator, material: str, colour: str) -> float:
     fabric = MATERIALS[material]
     base = fabric.dark if colour in BLACKS and pick(rng, {True: 3, False: 1}) else fabric.infrared
     return min(max(base + fabric.spread * uniform(rng, -1, 1), 0.06), 0.92)
-
-
-def _twin(person: Identity, rng: Generator) -> tuple[Identity, str]:
-    """The person with one attribute changed, and which."""
-    stranger = lambda: identity(int(rng.integers(2**31)), 1, False)  # noqa: E731
-    choice = pick(
-        rng, {"hair": 3, "bag": 4, "lower": 3, "shoes": 2, "glasses": 1, "upper pattern": 3, "upper material": 2, "sleeves": 2}
-    )
-    while True:
-        other = stranger()
-        upper, cloth = person.upper, person.upper.cloth
-        match choice:
-            case "hair":
-                changed = replace(person, hair=other.hair if other.hair != "hood" else "cap")
-            case "bag":
-                changed = replace(person, bag=other.bag)
-            case "lower":
-                if "dress" in (person.lower.kind, other.lower.kind):
-                    choice = "shoes" if person.lower.kind == "dress" else choice
-                    continue
-                changed = replace(person, lower=other.lower)
-            case "shoes":
-                changed = replace(person, shoes=other.shoes)
-            case "glasses":
-                changed = replace(person, glasses=not person.glasses)
-            case "upper pattern":
-                if upper.kind == "none":
-                    choice = "bag"
-                    continue
-                changed = replace(person, upper=replace(upper, cloth=replace(cloth, pattern=other.upper.cloth.pattern)))
-            case "upper material":
-                if upper.kind == "none":
-                    choice = "bag"
-                    continue
-                new = {
-                    "material": other.upper.cloth.material,
-                    "infrared": other.upper.cloth.infrared,
-                    "mark_infrared": other.upper.cloth.mark_infrared,
-                }
-                changed = replace(person, upper=replace(upper, cloth=replace(cloth, **new)))
-            case "sleeves":
-                if upper.kind not in ("t-shirt", "shirt"):
-                    choice = "bag"
-                    continue
-                changed = replace(person, upper=replace(upper, sleeves=0.12 if upper.sleeves > 0.3 else 0.47))
-        if changed != person:
-            return changed, choice
-
-
-def attributes(seed: int, number: int, twins: bool = True) -> dict[str, str]:
-    """One row of attributes.csv: nested parts are flattened; twin_of and differs_in are "none" but for near twins."""
-    person = identity(seed, number, twins)
-
-    def flat(value: object, name: str) -> dict[str, str]:
-        if isinstance(value, dict):
-            return {k: v for key, entry in value.items() for k, v in flat(entry, f"{name}_{key}" if name else key).items()}
-        return {name: f"{value:.3f}" if isinstance(value, float) else str(value)}
-
-    row = flat(asdict(person), "")
-    twin = twins and family(number) != number
-    row["twin_of"] = str(family(number)) if twin else "none"
-    row["differs_in"] = _twin(identity(seed, family(number), twins), stream(TWIN, number, seed))[1] if twin else "none"
-    return row
-
-
-HAIR_COLOURS = HAIRS
-__all__ = ["FITS", "HAIR_COLOURS", "Cloth", "Garment", "Identity", "attributes", "family", "identity"]

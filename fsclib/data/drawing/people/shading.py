@@ -59,7 +59,8 @@ def lit(
     if modality == "infrared":
         forward = forward + np.float32(0.10) * crease
         light = np.float32(0.34) + np.float32(0.70) * np.clip(forward, 0, 1)
-        gloss = sheen * np.clip(forward, 0, 1) ** 8 * np.float32(70)
+        squared = np.clip(forward, 0, 1) * np.clip(forward, 0, 1)
+        gloss = sheen * (squared * squared) * (squared * squared) * np.float32(70)
         return values * (light * shade)[:, None] + gloss[:, None]
     x, y, z = (np.float32(part) for part in place.light)
     direct = np.clip(right * x + up * y + forward * z + np.float32(0.12) * crease, -0.2, 1.1)
