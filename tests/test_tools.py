@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fsclib.data.drawing.people import bodies, raster
+from fsclib.data.drawing.scenery import perspective
+
 TOOLS = Path(__file__).parent.parent / "tools"
 
 
@@ -103,3 +106,11 @@ def test_the_same_arrays_are_the_same_bytes(bake, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     with np.load(tmp_path / "a", allow_pickle=False) as found:
         assert {name: found[name].tolist() for name in found} == {name: array.tolist() for name, array in arrays.items()}
+
+
+def test_the_generator_reads_the_bank_as_it_was_baked(bake):
+    assert bake.SCALE * bodies.SCALE == 1
+    assert bake.BANK == bodies.BANK
+    assert len(bake.SHAPES) == bodies.SHAPES
+    assert [getattr(bodies, name.upper()) for name in bake.PARTS] == list(range(len(bake.PARTS)))
+    assert raster.DISTANCE == perspective.DISTANCE  # people and places are seen from as far

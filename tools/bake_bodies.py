@@ -4,9 +4,9 @@
     python tools/bake_bodies.py     # two minutes; the same bytes again with the same version of anny and numpy
 
 Anny (Brégier et al., arXiv 2511.03589) shapes a mesh; gait.py makes it walk. The bank holds, of every body in every pose,
-the vertices, the vertices of a cloth that lies on them, the normals, and the hull of both legs at twelve heights, from which
+the vertices, the vertices of a cloth that lies on them, the normals, and the hull of both legs at twenty heights, from which
 skirts and coats hang; and of every corner of a face the part of the body that it belongs to and two coordinates in metres: around
-the limb or trunk, and along it. `drawing/raster.py` turns them into maps at any angle of view.
+the limb or trunk, and along it. `drawing/people/raster.py` turns them into maps at any angle of view.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from gait import ARMS, skin, walk
 BANK = Path(__file__).parent.parent / "fsclib/data/drawing/people/bodies.npz"
 PHASES = 12  # of the gait cycle; one more pose is at rest
 SCALE = 16_000  # units a metre of vertices in the bank
-LEVELS, SPOKES = 12, 24  # heights and directions of the legs' hull
+LEVELS, SPOKES = 20, 24  # heights and directions of the legs' hull
 SMOOTHING = 12  # passes
 TRUNK_AXIS = -0.02  # y of the trunk's axis
 RADII = {"head": 0.09, "neck": 0.07, "torso": 0.15, "arm": 0.045, "hand": 0.04, "leg": 0.075, "foot": 0.05}  # makes angles metres
@@ -149,7 +149,7 @@ def hull(legs: np.ndarray, waist: float) -> np.ndarray:
     apart = np.cos(direction[:, None] - direction[None])
     rings = []
     for z in np.linspace(waist, 0.06, LEVELS):
-        slab = legs[np.abs(legs[:, 2] - z) < 0.07][:, :2]
+        slab = legs[np.abs(legs[:, 2] - z) < 0.06][:, :2]
         centre = (slab.max(0) + slab.min(0)) / 2
         support = ((slab - centre) @ spokes).max(0)
         radius = np.where(apart > 0.15, support[None] / np.maximum(apart, 0.15), np.inf).min(1)
@@ -186,14 +186,20 @@ def bake() -> dict[str, np.ndarray]:
     def stacked(arrays: list[np.ndarray]) -> np.ndarray:
         return np.stack(arrays).reshape(len(SHAPES), len(ARMS), PHASES + 1, *arrays[0].shape)
 
+    def metres(arrays: list[np.ndarray]) -> np.ndarray:
+        units, most = np.rint(stacked(arrays) * SCALE), np.iinfo(np.int16).max
+        if np.abs(units).max() > most:
+            raise ValueError(f"a body reaches {np.abs(units).max() / SCALE:.2f} m, at most {most / SCALE:.2f} fit; lower SCALE")
+        return units.astype(np.int16)
+
     return {
-        "vertices": np.rint(stacked(vertices) * SCALE).astype(np.int16),
-        "cloth": np.rint(stacked(cloth) * SCALE).astype(np.int16),
+        "vertices": metres(vertices),
+        "cloth": metres(cloth),
         "normals": np.rint(stacked(normals) * 127).astype(np.int8),
-        "hulls": np.rint(stacked(hulls) * SCALE).astype(np.int16),
+        "hulls": metres(hulls),
         "faces": faces.astype(np.uint16),
         "part": template.part.astype(np.uint8),
-        "left": (rest[template.faces, 0].mean(1) > 0),
+        "left": template.model.template_vertices.numpy()[template.faces, 0].mean(1) > 0,
         "vertex": vertex.astype(np.uint16),
         "around": coordinates[:, 0].astype(np.float32),
         "along": coordinates[:, 1].astype(np.float32),
@@ -201,7 +207,7 @@ def bake() -> dict[str, np.ndarray]:
 
 
 def save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """np.savez_compressed with a fixed date, so that the same arrays are the same bytes."""
+    """As np.savez_compressed, packed more tightly and with a fixed date, so that the same arrays are the same bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as bank:
         for name, array in arrays.items():
             content = BytesIO()

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 
 from PIL import Image
 
@@ -17,7 +17,8 @@ from fsclib.data.sizes import FULL, REGDB_IMAGES, Size
 ATTRIBUTES, MASKS, PARTS_TABLE = "attributes.csv", "masks", "masks/parts.json"
 IDENTITIES, IMAGES = 100, 4  # unless one asks for others
 CHOICES = {"layout": tuple(PLANS), "difficulty": tuple(DIFFICULTIES), "masks": (False, True), "full": (False, True)}
-LIMITS = {"identities": (4, 9999), "seed": (0, 2**63 - 1), "images": (1, 999), "height": (48, 2048), "width": (16, 2048)}
+# larger images would show no more of a person, and the places behind them would fill the memory of a small machine
+LIMITS = {"identities": (4, 9999), "seed": (0, 2**63 - 1), "images": (1, 999), "height": (48, 768), "width": (16, 384)}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Corpus:
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
+            if getattr(self, name) not in choices or (False in choices and not isinstance(getattr(self, name), bool)):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(map(str, choices))}")
         if self.train_share is not None and self.layout == "regdb":
             raise ValueError(f"train_share is {self.train_share}, but RegDB's trials halve the identities; leave it out")
@@ -59,8 +60,8 @@ class Corpus:
             if not isinstance(value, Integral) or not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}, expected a whole number from {low} to {high}")
             object.__setattr__(self, name, int(value))
-        if not 0 < self.train_share < 1:
-            raise ValueError(f"train_share is {self.train_share}, expected a number between 0 and 1")
+        if not isinstance(self.train_share, Real) or not 0 < self.train_share < 1:
+            raise ValueError(f"train_share is {self.train_share!r}, expected a number between 0 and 1")
         object.__setattr__(self, "train_share", float(self.train_share))
 
     def _defaults(self) -> dict[str, int | float | None]:
@@ -114,7 +115,7 @@ class Corpus:
         return table.getvalue()
 
 
-def _attributes(seed: int, number: int, difficulty: str) -> dict[str, str | int]:
+def _attributes(seed: int, number: int, difficulty: str) -> dict[str, str]:
     return attributes(seed, number, DIFFICULTIES[difficulty].twins)
 
 

@@ -136,7 +136,7 @@ def _llcm_cameras(identity: int, seed: int) -> list[int]:
 
 
 def _llcm_names(identity: int, camera: int, short: str, seed: int, images: int) -> list[str]:
-    """{ID}_c{camera}_s{time of day}_f{frame}_{vis|nir}.jpg; each walk has a later time, and within it frames ascend."""
+    """{ID}_c{camera}_s{time of day}_f{frame}_{vis|nir}.jpg; each walk has a later time (until midnight), with ascending frames."""
     rng = stream(CORPUS, FRAMES, identity, camera, ("vis", "nir").index(short), seed)
     time, names = between(rng, 18 * 3600, 21 * 3600), []
     while len(names) < images:

@@ -3,9 +3,9 @@
     python -m fsclib.data.synthetic --layout llcm --out data/try --identities 140 --seed 1
 
 `plans.py` says which images there are, `drawing/` draws them; attributes.csv beside them says how each identity looks,
-and masks/, if asked for, which pixel shows what. The same parameters give the same bytes on any machine and with any
-number of workers. An interrupted run is taken up where it stopped: corpus.json, which holds the parameters, is written
-last and marks a complete corpus.
+and masks/, if asked for, which pixel shows what. The same parameters give the same pixels on any machine and with any number
+of workers, and the same bytes with the same Pillow. An interrupted run is taken up where it stopped: corpus.json, which
+holds the parameters, is written last and marks a complete corpus.
 """
 
 import argparse

@@ -1,13 +1,20 @@
 """The bank of bodies, and what is blended and worn over it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fsclib.data.drawing.people import bodies, labels
+from fsclib.data.drawing.people.bags import bags
 from fsclib.data.drawing.people.bodies import ARM, FOOT, HANGING, HEAD, LEG, SWINGING, TORSO, Build, Moment, bank, pose
 from fsclib.data.drawing.people.dress import clothes, shell
+from fsclib.data.drawing.people.figure import SKIRT_EFFORT
 from fsclib.data.drawing.people.headwear import headwear
 from fsclib.data.drawing.people.landmarks import head, trunk
+from fsclib.data.drawing.people.raster import View, rasterise
+from fsclib.data.drawing.people.skirts import arms_clear, skirts
+from fsclib.data.drawing.people.surfaces import joined
 from fsclib.data.drawing.people.twins import identity
 
 BUILD = Build(0, 0, 0.0, 1.0)
@@ -104,7 +111,9 @@ def test_seams_do_not_gape():
 @pytest.mark.parametrize("number", range(1, 40))
 def test_what_is_worn_is_finite_and_about_a_person(number):
     posed = pose(identity(3, number).build, Moment(number / 40, 1.0, 1.0))
-    for surface in (*clothes(identity(3, number), posed, 0.3), *headwear(identity(3, number), posed, 0.02)):
+    person = identity(3, number)
+    hanging = skirts(person, posed, 0.3)
+    for surface in (*clothes(person, posed), *hanging, *headwear(person, posed, 0.02), *bags(person, posed, 0.02, hanging)):
         for array in (surface.points, surface.normals, surface.around, surface.along, surface.keep):
             assert np.isfinite(array).all()
             assert len(array) == len(surface.points)
@@ -121,3 +130,24 @@ def test_frames_are_upright_and_right_handed():
         assert frame.axes[2, 2] > 0.9
         assert frame.axes[1, 1] > 0.9
     assert head(posed).origin[2] > trunk(posed).origin[2] + 0.2
+
+
+@pytest.mark.parametrize("fit", ["tight", "regular", "loose"])
+def test_skirts_cover_legs_and_leave_hands_and_bags_out(fit):
+    """From in front and behind, a hand and a bag on its own side can be seen, and no leg above the hem."""
+    base = next(person for person in (identity(0, number, False) for number in range(1, 99)) if person.lower.kind == "skirt")
+    lower = replace(base.lower, fit=fit, hem=1.05)
+    person = replace(base, lower=lower, upper=replace(base.upper, kind="t-shirt", sleeves=0.2), bag="handbag", bag_side=1)
+    for phase in (0.0, 0.25, 0.5, 0.75):
+        posed = pose(person.build, Moment(phase, SKIRT_EFFORT[fit], 0.5))
+        hanging = skirts(person, posed, 0.3)
+        posed = arms_clear(posed, hanging)
+        mesh = joined([*clothes(person, posed), *hanging, *bags(person, posed, 0.01, hanging)])
+        for yaw in (0, 180):
+            maps = rasterise(mesh, View(yaw, 5, 0, 120))
+            skin = (maps.label == labels.SKIN) & (np.abs(maps.pixel % maps.width - maps.foot[0]) > 8)
+            hands = skin & (maps.along > 0.5) & (maps.along < 0.66)
+            assert hands.sum() > 40
+            assert (maps.label == labels.BAG).sum() > 150
+            legs = (maps.label == labels.SKIN) & (maps.along > 0.67) & (maps.along < 0.94)
+            assert legs.sum() < 12

@@ -11,6 +11,8 @@ from fsclib.data.drawing.people import labels, looks
 from fsclib.data.drawing.people import twins as identities
 from fsclib.data.drawing.people.looks import luminance, tones
 from fsclib.data.drawing.people.patterns import marked
+from fsclib.data.drawing.people.raster import View, rasterise
+from fsclib.data.drawing.people.surfaces import joined, solid
 from fsclib.data.drawing.people.twins import EVERY, attributes, family, identity
 from fsclib.data.drawing.people.wardrobe import BAGS, COLOURS, LOWERS, MATERIALS, SHOES, UPPERS
 
@@ -128,13 +130,21 @@ def test_black_synthetics_stay_dark_and_dyed_cotton_is_light():
     assert np.ptp(means) < 0.12
 
 
-def test_the_thermal_band_shows_no_pattern():
-    for number in PEOPLE:
-        ground, mark = tones(identity(0, number).upper.cloth, "thermal", 0.0)
-        assert ground == mark
-    thin, thick = (tones(replace(identity(0, 1).upper.cloth, material=m), "thermal", 0.0)[0][0] for m in ("linen", "down"))
-    assert thin > thick + 20
-    cloth = identity(0, 1).upper.cloth
+def test_the_thermal_band_shows_warmth_and_no_pattern():
+    """A ball of checked cloth: two tones in visible light, one in the thermal band; thick cloth is cooler than thin."""
+    person = identity(0, 1)
+    ball = solid(labels.SLEEVE, np.array([0, 0, 0.85]), np.eye(3), (0.3, 0.3, 0.3), power=1.0, rings=16, spokes=24)
+    maps = rasterise(joined([ball]), View(yaw=0, pitch=0, roll=0, unit=100))
+
+    def tones_of(material: str, modality: str) -> np.ndarray:
+        cloth = replace(person.upper.cloth, material=material, pattern="checks", colour="black", mark="white")
+        worn = replace(person, upper=replace(person.upper, kind="shirt", cloth=cloth), sweat=False)
+        return looks.brightness(worn, maps, modality, 0.0)[0][:, 0]
+
+    assert np.ptp(tones_of("linen", "visible")) > 100
+    assert np.ptp(tones_of("linen", "thermal")) < 1e-3
+    assert tones_of("linen", "thermal").mean() > tones_of("down", "thermal").mean() + 20
+    cloth = person.upper.cloth
     assert tones(cloth, "thermal", 0.0, layers=2)[0] < tones(cloth, "thermal", 0.0)[0]
 
 
@@ -167,17 +177,13 @@ def test_a_pattern_marks_some_of_a_cloth(pattern):
         assert np.mean(np.abs(wide - share.ravel())) < 0.01
 
 
-def test_modalities_are_the_three():
-    assert looks.MODALITIES == ("visible", "infrared", "thermal")
-
-
 def test_what_nobody_can_see_is_none_in_the_table():
     for number in PEOPLE:
         person, row = identity(0, number), attributes(0, number)
         assert (row["cap_colour"] == "none") == (person.hair != "cap")
         assert (row["hair_colour"] == "none") == (person.hair == "bald")
         assert (row["bag_cloth_colour"] == "none") == (person.bag == "none")
-        assert (row["inner"] == "none") == (person.upper.front == "closed")
+        assert (row["inner"] == "none") == (person.upper.front == "closed" or person.lower.kind == "dress")
         assert (row["upper_cloth_mark"] == "none") == (person.upper.kind == "none" or person.upper.cloth.pattern == "plain")
         assert row["upper_kind"] == person.upper.kind
         if person.lower.kind == "skirt" and person.upper.kind != "long coat":

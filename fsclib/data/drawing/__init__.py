@@ -1,4 +1,4 @@
-"""Draws synthetic people. The rest of the library needs these names only."""
+"""Draws synthetic people. The rest of the library needs these names, and `chance`."""
 
 from fsclib.data.drawing.difficulty import DIFFICULTIES
 from fsclib.data.drawing.draw import DRAWING, Drawn, draw

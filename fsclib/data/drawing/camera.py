@@ -22,7 +22,7 @@ class Camera:
     gain: tuple[float, float, float]  # exposure and colour balance
     lift: float  # grey levels that the air and the lens add
     falloff: float  # light lost in the corners
-    centre: tuple[float, float]  # where the light is best, in shares of width and height from the middle
+    centre: tuple[float, float]  # where the light is best, in half widths and half heights from the middle
     blur: float
     noise: float
     fixed: float  # of a thermal sensor: noise that stays from image to image
@@ -63,14 +63,13 @@ def _grain(rng: Generator, height: int, width: int, coloured: bool) -> np.ndarra
     return tile[top : top + height, left : left + width]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=18)  # the nine cameras of LLCM in both modalities
 def _field(view: Camera, height: int, width: int) -> np.ndarray:
-    """Light over the image, float32 (height, width, 3)."""
+    """Light over the image, float32 (height, width, 1)."""
     down = (np.arange(height, dtype=np.float32) + 0.5) / height * 2 - 1 - np.float32(view.centre[1])
     across = (np.arange(width, dtype=np.float32) + 0.5) / width * 2 - 1 - np.float32(view.centre[0])
     distance = (down * down)[:, None] * np.float32(0.7) + (across * across)[None] * np.float32(0.5)
-    light = np.maximum(1 - np.float32(view.falloff) * distance, np.float32(0.25))
-    return light[..., None] * np.array(view.gain, np.float32)
+    return np.maximum(1 - np.float32(view.falloff) * distance, np.float32(0.25))[..., None].astype(np.float32)
 
 
 def develop(
@@ -80,7 +79,8 @@ def develop(
     height, width, _ = pixels.shape
     channels = 3 if modality == "visible" else 1  # of a grey sensor all three are the same
     exposure = 1 + difficulty.light * uniform(rng, -0.14, 0.14)
-    image = pixels[..., :channels] * (_field(view, height, width)[..., :channels] * np.float32(exposure))
+    gain = np.array(view.gain[:channels], np.float32) * np.float32(exposure)
+    image = pixels[..., :channels] * (_field(view, height, width) * gain)
     image += np.float32(view.lift)
     if glow is not None:
         image += glow[..., :channels]

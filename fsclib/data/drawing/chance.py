@@ -9,8 +9,10 @@ TRACK_LENGTH = 5  # images of one walk past a camera: image i belongs to walk i 
 
 
 def stream(purpose: int, *key: int) -> Generator:
-    """Random numbers that depend on nothing but (purpose, *key), non-negative integers."""
-    return Generator(PCG64(SeedSequence((purpose, *key))))
+    """Random numbers that depend on nothing but (purpose, *key), non-negative integers below 2**64."""
+    # of a fixed form, since SeedSequence takes (4, 3, 1) and (4, 3, 1, 0) for the same
+    words = [word for part in key for word in (part & 0xFFFFFFFF, part >> 32)]
+    return Generator(PCG64(SeedSequence((purpose, len(key), *words))))
 
 
 def pick(rng: Generator, weights: Mapping):

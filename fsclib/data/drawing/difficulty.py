@@ -9,7 +9,7 @@ class Difficulty:
     """Shares are of images or cameras, 0 … 1; factors multiply what a camera of the standard corpus does."""
 
     night: float  # share of outdoor cameras that see after dark
-    obstacles: float  # share of images in which a pole, a parapet or a passer-by hides something
+    obstacles: float  # share of images in which a pole, a parapet or a passer-by stands in front
     jitter: float  # factor: how far crops miss the person
     light: float  # factor: how far exposure and colour of light differ between cameras and images
     blur: float  # factor
@@ -24,6 +24,6 @@ DIFFICULTIES = MappingProxyType({
     "easy": Difficulty(0.0, 0.0, 0.4, 0.35, 0.4, 0.5, 15.0, 0.7, False),
     # street: some cameras at night, one image in eight occluded, detector jitter, near twins; infrared knows no colour
     "standard": Difficulty(0.35, 0.12, 1.0, 1.0, 1.0, 1.0, 25.0, 0.0, True),
-    # bad luck: half the street at night, a third occluded, loose crops, stronger blur, noise and light, any direction
+    # bad luck: half the street at night, a third occluded, loose crops, stronger blur, noise and light, straying walkers
     "hard": Difficulty(0.6, 0.33, 1.8, 1.6, 1.8, 1.8, 55.0, 0.0, True),
 })  # fmt: skip

@@ -1,4 +1,4 @@
-"""One image of one person, drawn from (seed, identity, camera, modality, index) alone: the same bytes in any order, anywhere.
+"""One image of one person, drawn from (seed, identity, camera, modality, index) alone: the same pixels in any order, anywhere.
 
 who (identity.py) and how they walk (bodies.py) → dressed surfaces (dress.py, headwear.py, bags.py)
 → maps of what each pixel shows (raster.py) → how bright that is in one spectrum (looks.py, shading.py)
@@ -40,11 +40,17 @@ class Drawn:
 def draw(
     seed: int, number: int, camera_number: int, modality: str, index: int, height: int, width: int, difficulty: str = "standard"
 ) -> Drawn:
-    """Image `index` of identity `number` at a camera. modality: one of MODALITIES; infrared and thermal have equal channels.
+    """Image `index` of identity `number` at a camera, of `height` × `width` pixels.
+
+    modality: one of MODALITIES; infrared and thermal have equal channels. difficulty: a name in DIFFICULTIES. Numbers are
+    whole and not negative, identities below STRANGERS. ValueError for an unknown modality or difficulty.
 
     Five images in a row are one walk past the camera: direction and gait go on, place and light are drawn anew, so that the
     background tells nothing of the walk.
     """
+    for name, given, known in (("difficulty", difficulty, DIFFICULTIES), ("modality", modality, MODALITIES)):
+        if given not in known:
+            raise ValueError(f"{name} is {given!r}, expected one of {', '.join(known)}")
     level = DIFFICULTIES[difficulty]
     key = (number, camera_number, MODALITIES.index(modality))
     walk, rng = stream(TRACK, *key, index // TRACK_LENGTH, seed), stream(IMAGE, *key, index, seed)
@@ -61,7 +67,7 @@ def draw(
     x, y, scale = _stand(rng, frame, cutout, level)
     hidden = rng.random() < level.obstacles
     way = pick(rng, {"pole": 1, "parapet": 1, "passer-by": 1})
-    if modality != "thermal":
+    if modality == "visible":  # near infrared comes from the camera, and warmth from everywhere
         frame.shadow(x + cutout.foot[0] * scale[0], y + cutout.foot[1] * scale[1], height * 0.16, 0.55)
     frame.paste(cutout, x, y, scale)
     if hidden:
@@ -84,10 +90,11 @@ def _walker(
     """The person at one step of a walk."""
     yaw = where.path + pick(walk, {0: 1, 180: 1}) + level.turn * uniform(walk, -1, 1)
     start, swing, standing = uniform(walk, 0, 1), pick(walk, {0.0: 2, 0.5: 1, 1.0: 3}), pick(walk, {False: 9, True: 1})
+    bend = uniform(walk, -4, 4)  # degrees from image to image: the camera is passed
     phase = start + step * 0.31 + uniform(rng, -0.06, 0.06)
     moment = Moment(phase, 0.0 if standing else who.stride * uniform(rng, 0.85, 1.0), swing)
-    turn = yaw + step * uniform(rng, 1, 4) + uniform(rng, -5, 5)
-    return figure(who, moment, turn, where, modality, level, size, rng, roll=level.jitter * uniform(rng, -0.02, 0.02) * 57)
+    turn = yaw + step * bend + uniform(rng, -4, 4)
+    return figure(who, moment, turn, where, modality, level, size, rng, roll=level.jitter * uniform(rng, -1.2, 1.2))
 
 
 def _stand(rng: Generator, frame: Frame, cutout: Cutout, level: Difficulty) -> tuple[float, float, tuple[float, float]]:

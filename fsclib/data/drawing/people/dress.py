@@ -7,12 +7,11 @@ import numpy as np
 from fsclib.data.drawing.people import labels
 from fsclib.data.drawing.people.bodies import ARM, FOOT, HAND, HEAD, LEG, NECK, TORSO, Posed, bank
 from fsclib.data.drawing.people.identity import OVER_SKIRTS, Garment, Identity
-from fsclib.data.drawing.people.surfaces import ALWAYS, Surface, grid
+from fsclib.data.drawing.people.skirts import WAIST
+from fsclib.data.drawing.people.surfaces import ALWAYS, Surface
 from fsclib.data.drawing.people.wardrobe import FITS, LOWERS, UPPERS
 
-WAIST, ANKLE = 0.404, 1.318  # `along` of the first and the last ring of the legs' hull
 SHOE_TOPS = {"sneakers": 1.285, "shoes": 1.305, "boots": 1.12}
-SPOKES = 36  # of a skirt
 NECKLINES = {
     "t-shirt": (0.0, 0.065),
     "shirt": (-0.045, 0.03),
@@ -23,25 +22,17 @@ NECKLINES = {
 }
 
 
-def clothes(person: Identity, posed: Posed, folds: float) -> list[Surface]:
-    """All surfaces of the body and its garments but for what the head wears. folds: 0 … 1, where the creases of skirts lie."""
+def clothes(person: Identity, posed: Posed) -> list[Surface]:
+    """Surfaces of the body and of its garments, but for what hangs free (skirts.py) and what the head wears."""
     upper, lower = person.upper, person.lower
     surfaces = [*_skin(person, posed), _shoes(person.shoes, posed)]
     if lower.kind in ("trousers", "shorts"):
         surfaces.append(_trousers(lower, posed))
+    if upper.kind == "none":  # only a dress goes without
+        surfaces += _top(lower, posed, labels.DRESS, LOWERS["dress"].stand_off * FITS[lower.fit] * 0.6, 0.45)
     else:
-        top = WAIST if upper.kind in ("none", "long coat") else min(upper.hem, OVER_SKIRTS) - 0.015
-        surfaces.append(_skirt(lower, posed, labels.DRESS if lower.kind == "dress" else labels.SKIRT, 0.0, folds, top))
-    if lower.kind == "dress":
-        surfaces += _top(
-            lower, posed, labels.DRESS, LOWERS["dress"].stand_off * FITS[lower.fit] * 0.6, 0.45, sleeves=upper.kind == "none"
-        )
-    if upper.kind != "none":
-        stand_off = UPPERS[upper.kind].stand_off * FITS[upper.fit]
-        if upper.kind == "long coat":
-            surfaces.append(_skirt(upper, posed, labels.UPPER_SKIRT, stand_off, folds))
-        short = upper.kind == "long coat" or lower.kind in ("skirt", "dress")
-        surfaces += _top(upper, posed, labels.UPPER, stand_off, min(upper.hem, OVER_SKIRTS) if short else upper.hem)
+        hem = min(upper.hem, OVER_SKIRTS) if upper.kind == "long coat" else upper.hem
+        surfaces += _top(upper, posed, labels.UPPER, UPPERS[upper.kind].stand_off * FITS[upper.fit], hem)
     return surfaces
 
 
@@ -99,66 +90,35 @@ def _skin(person: Identity, posed: Posed) -> list[Surface]:
     ]
 
 
-def _top(garment: Garment, posed: Posed, label: int, stand_off: float, hem: float, sleeves: bool = True) -> list[Surface]:
+def _top(garment: Garment, posed: Posed, label: int, stand_off: float, hem: float) -> list[Surface]:
     """From the shoulders to the hem, and sleeves: looser towards hem and cuff."""
     arrays, along = bank(), bank().along
-    arm = arrays.part_of_corner == ARM
+    arm = (arrays.part_of_corner == ARM) | (arrays.part_of_corner == HAND)
     loose = 0.6 + 0.6 * ramp(along, 0.05, 0.45)
-    loose = np.where(arm, 0.7 + 0.5 * ramp(along, 0.05, 0.45) * (garment.sleeves < 0.3) + 0.1, loose)
+    loose = np.where(arm, 0.8 + 0.5 * ramp(along, 0.05, 0.45) * (garment.sleeves < 0.3), loose)
     height = stand_off * loose + 0.007 * ramp(along, 0.3, 0.4) * ~arm  # over what is worn below
     keep = np.where(arm, np.float32(garment.sleeves) - along, np.minimum(np.float32(hem) - along, along - neckline(garment.kind)))
     parts = (NECK, TORSO, LEG) if hem > 0.45 else (NECK, TORSO)
-    found = shell(label, posed, parts, height, keep)
+    trunk = shell(label, posed, parts, height, keep)
     outwards = np.where(arrays.left_corner, np.float32(0.12), np.float32(-0.12))  # from the axis of the trunk to that of a leg
     shift = (outwards * (arrays.part_of_corner == LEG))[arrays.patch(parts)[0]]
-    found = [replace(found, around=found.around + shift)]
-    return [*found, shell(labels.SLEEVE, posed, (ARM,), height, keep)] if sleeves else found
+    return [replace(trunk, around=trunk.around + shift), shell(labels.SLEEVE, posed, (ARM, HAND), height, keep)]
 
 
 def _trousers(garment: Garment, posed: Posed) -> Surface:
-    along = bank().along
+    """`around` grows outwards on both legs, so that a stripe can run down the outer side alone."""
+    arrays, along = bank(), bank().along
     stand_off = LOWERS[garment.kind].stand_off * FITS[garment.fit]
     flare = {"tight": 0.0, "regular": 0.008, "loose": 0.022}[garment.fit]
     height = 0.004 + stand_off * ramp(along, 0.42, 0.7) + flare * ramp(along, 0.75, 1.25)
     keep = np.minimum(along - np.float32(WAIST - 0.02), np.float32(garment.hem) - along)
-    return shell(labels.LOWER, posed, (TORSO, LEG, FOOT), height, keep)
+    parts = (TORSO, LEG, FOOT)
+    found, corners = shell(labels.LOWER, posed, parts, height, keep), arrays.patch(parts)[0]
+    mirrored = ~arrays.left_corner[corners] & (arrays.part_of_corner[corners] != TORSO)
+    return replace(found, around=np.where(mirrored, -found.around, found.around))
 
 
 def _shoes(garment: Garment, posed: Posed) -> Surface:
     along = bank().along
-    top = SHOE_TOPS[garment.kind]
     height = np.where(along > 1.30, np.float32(0.013), np.float32(0.012 if garment.kind == "boots" else 0.006))
-    return shell(labels.SHOES, posed, (FOOT, LEG) if garment.kind == "boots" else (FOOT,), height, along - np.float32(top))
-
-
-def _skirt(garment: Garment, posed: Posed, label: int, extra: float, folds: float, top: float = 0.0) -> Surface:
-    """Hangs from the hull of the legs; never narrower than above unless tight; creases deepen downwards.
-
-    top: `along` of its upper end.
-    """
-    hull, turns = posed.hull, np.linspace(-np.pi, np.pi, SPOKES + 1)  # the seam is behind
-    turn = turns[:-1]
-    spokes = 2 * np.pi * np.arange(hull.shape[1] - 3) / (hull.shape[1] - 3)
-    along = np.linspace(WAIST, ANKLE, len(hull))
-    flare = {"tight": 0.0, "regular": 0.10, "loose": 0.24}[garment.fit]
-    radii = []
-    for ring, step in zip(hull, np.diff(along, prepend=along[0]), strict=True):
-        depth = min(len(radii) / 3, 1.0)
-        radius = (
-            np.interp(turn, spokes, ring[3:], period=2 * np.pi) + extra + depth * (0.035 if label == labels.UPPER_SKIRT else 0.012)
-        )
-        radii.append(
-            radius if not radii else np.maximum(radius, radii[-1] * (0.97 if garment.fit == "tight" else 1.0) + flare * step)
-        )
-    deep = np.clip((along - WAIST) / 0.5, 0, 1)[:, None]
-    creases = {"tight": 0.004, "regular": 0.014, "loose": 0.026}[garment.fit] * (0.5 if label == labels.UPPER_SKIRT else 1.0)
-    wave = 1.6 + np.sin(7 * turn + 6.3 * folds) + 0.6 * np.sin(11 * turn + 17 * folds)  # outwards only: inside are legs
-    radius = np.array(radii) + creases * deep * wave
-    points = np.stack(
-        [hull[:, :1] + radius * np.sin(turn), hull[:, 1:2] - radius * np.cos(turn), np.broadcast_to(hull[:, 2:3], radius.shape)], -1
-    )
-    around = turns * 0.17
-    keep = np.broadcast_to(np.minimum(garment.hem - along, along - top)[:, None], (len(along), SPOKES + 1))
-    if garment.front == "open":
-        keep = np.minimum(keep, np.abs(around)[None] - 0.03 - 0.08 * (along - WAIST)[:, None])
-    return grid(label, points, around, along[:, None], closed=True, keep=keep, two_sided=True)
+    return shell(labels.SHOES, posed, (FOOT, LEG), height, along - np.float32(SHOE_TOPS[garment.kind]))

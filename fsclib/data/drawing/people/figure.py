@@ -17,12 +17,13 @@ from fsclib.data.drawing.people.identity import Identity
 from fsclib.data.drawing.people.labels import PART_OF, PARTS
 from fsclib.data.drawing.people.raster import View, rasterise
 from fsclib.data.drawing.people.shading import lit
+from fsclib.data.drawing.people.skirts import arms_clear, skirts
 from fsclib.data.drawing.people.surfaces import joined
 from fsclib.data.drawing.people.wardrobe import FITS, UPPERS
 from fsclib.data.drawing.place import Place
 
 STATURE = 1.72  # metres that fill the canvas, about
-SKIRT_EFFORT = 0.72  # of a stride that a skirt or long coat leaves
+SKIRT_EFFORT = {"tight": 0.38, "regular": 0.72, "loose": 0.8}  # of a stride that a skirt or long coat leaves
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +56,14 @@ def figure(
     roll: float,
 ) -> Cutout:
     """The person about `size` pixels tall. rng decides how cloth falls."""
-    if person.lower.kind in ("skirt", "dress") or person.upper.kind == "long coat":
-        moment = Moment(moment.phase, moment.effort * SKIRT_EFFORT, moment.swing)
+    skirted = [g for g, kinds in ((person.lower, ("skirt", "dress")), (person.upper, ("long coat",))) if g.kind in kinds]
+    effort = moment.effort * min((SKIRT_EFFORT[garment.fit] for garment in skirted), default=1.0)
+    moment = Moment(moment.phase, effort, moment.swing)
     posed = pose(person.build, moment)
     over = UPPERS[person.upper.kind].stand_off * FITS[person.upper.fit] if person.upper.kind != "none" else 0.01
-    mesh = joined([*clothes(person, posed, uniform(rng, 0, 1)), *headwear(person, posed, over), *bags(person, posed, over)])
+    hanging = skirts(person, posed, uniform(rng, 0, 1))
+    posed = arms_clear(posed, hanging)
+    mesh = joined([*clothes(person, posed), *hanging, *headwear(person, posed, over), *bags(person, posed, over, hanging)])
     maps = looks.detailed(person, rasterise(mesh, View(yaw, place.pitch, roll, size / STATURE)))
     values, folds, sheen = looks.brightness(person, maps, modality, difficulty.colour_in_infrared)
     shift = between(rng, 0, 255), between(rng, 0, 255)

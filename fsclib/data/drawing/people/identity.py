@@ -90,6 +90,8 @@ def original(seed: int, number: int) -> Identity:
     upper = Garment("none", lower.fit, lower.cloth) if upper_kind == "none" else _garment(look, upper_kind, UPPERS, CLOTHES)
     if lower_kind in ("skirt", "dress") and upper_kind not in ("none", "long coat"):
         upper = replace(upper, hem=min(upper.hem, OVER_SKIRTS))
+    if upper_kind == "long coat" and upper.front != "open":  # something of what is below shows
+        upper = replace(upper, hem=min(upper.hem, lower.hem - 0.08))
     hood = upper.kind in ("hoodie", "long coat")
     hair = pick(
         look,
@@ -124,7 +126,7 @@ def original(seed: int, number: int) -> Identity:
         shoes=Garment(shoes, "regular", _cloth(look, SHOES[shoes], {"plain": 1}, SHOE_COLOURS)),
         bag=bag,
         bag_side=pick(look, {-1: 1, 1: 1}),
-        bag_cloth=_cloth(look, BAGS[bag] or BAGS["backpack"], BAG_PATTERNS, CLOTHES),
+        bag_cloth=_cloth(look, BAGS[bag] or BAGS["backpack"], BAG_PATTERNS if bag == "backpack" else {"plain": 1}, CLOTHES),
         cap=_cloth(look, {"cotton": 2, "polyester": 1, "wool": 1}, {"plain": 1}, CLOTHES),
     )
 

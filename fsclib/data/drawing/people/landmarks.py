@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fsclib.data.drawing.people.bodies import HAND, HEAD, TORSO, Posed, bank
+from fsclib.data.drawing.people.bodies import HAND, HEAD, NECK, TORSO, Posed, bank
 from fsclib.data.drawing.people.surfaces import cross, unit
 
 
@@ -43,14 +43,18 @@ def _groups() -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def group(posed: Posed, name: str) -> np.ndarray:
-    """A group of vertices, (N, 3)."""
-    return posed.body[_groups()[name]]
+@lru_cache(maxsize=1)
+def behind() -> np.ndarray:
+    """Vertices (N,) of the back of head, neck and trunk."""
+    arrays = bank()
+    backs = ((HEAD, 0.09), (NECK, 0.07), (TORSO, 0.15))
+    found = [np.flatnonzero((arrays.part_of_corner == part) & (np.abs(arrays.around) > 1.6 * radius)) for part, radius in backs]
+    return np.unique(arrays.vertex[np.concatenate(found)])
 
 
 def middle(posed: Posed, name: str) -> np.ndarray:
-    """Its mean, (3,)."""
-    return group(posed, name).mean(0)
+    """Mean of a group of vertices, (3,)."""
+    return posed.body[_groups()[name]].mean(0)
 
 
 def _frame(posed: Posed, front: str, back: str, low: str, high: str) -> Frame:

@@ -33,15 +33,17 @@ def detailed(person: Identity, maps: Maps) -> Maps:
     trunk = np.flatnonzero((label == labels.UPPER) | (label == labels.DRESS))
     x, y, a = side[trunk], along[trunk], around[trunk]
     if person.upper.front != "closed":
-        gap = np.float32(0.018) + np.float32(0.07) * y if person.upper.front == "open" else np.float32(0.007)
+        gap = np.float32(0.018) + np.float32(0.07) * y if person.upper.front == "open" else np.float32(0.011)
         label[trunk[(x < gap) & (label[trunk] == labels.UPPER)]] = labels.INNER
-    if person.bag == "backpack":
-        strap = (np.abs(x - np.float32(0.105)) < np.float32(0.020)) & (y < np.float32(0.30))
+    below_the_collar = y > np.float32(0.02)
+    if person.bag == "backpack":  # from the shoulders down the chest, then round to the sides
+        centre = np.float32(0.105) + np.clip((y - np.float32(0.14)) / np.float32(0.18), 0, 1) * np.float32(0.14)
+        strap = (np.abs(x - centre) < np.float32(0.020)) & (y < np.float32(0.34)) & below_the_collar
         label[trunk[strap]] = labels.STRAP
     if person.bag == "shoulder bag":
         across = np.where(x > TORSO_SIDE, np.sign(a) * (2 * TORSO_SIDE - x), a) * np.float32(person.bag_side)
         strap = np.abs(across + np.float32(0.10) - np.float32(0.62) * y) < np.float32(0.016)
-        label[trunk[strap & (y < np.float32(0.52))]] = labels.STRAP
+        label[trunk[strap & (y < np.float32(0.52)) & below_the_collar]] = labels.STRAP
     return replace(maps, label=label)
 
 
@@ -52,6 +54,8 @@ def cloth_of(person: Identity, label: int) -> Cloth | None:
         case labels.UPPER | labels.UPPER_SKIRT | labels.SLEEVE | labels.HOOD:
             return upper
         case labels.LOWER | labels.SKIRT | labels.DRESS:
+            return person.lower.cloth
+        case labels.INNER if person.lower.kind == "dress":
             return person.lower.cloth
         case labels.SHOES:
             return person.shoes.cloth
@@ -130,7 +134,7 @@ def tones(cloth: Cloth, modality: str, colour_in_infrared: float, layers: int = 
     if modality == "visible":
         return COLOURS[cloth.colour], COLOURS[cloth.mark]
     if modality == "thermal":
-        heat = 70 + 150 * MATERIALS[cloth.material].warmth / (1 + 0.35 * (layers - 1)) + 20 * (cloth.infrared - 0.5)
+        heat = 70 + 150 * MATERIALS[cloth.material].warmth / (1 + 0.35 * (layers - 1))
         return (heat,) * 3, (heat,) * 3
     own = 1 - colour_in_infrared
     ground, mark = (

@@ -28,7 +28,7 @@ def marked(pattern: str, around: np.ndarray, along: np.ndarray, size: float) -> 
             x, y = around / np.float32(0.062 * size), (along - np.float32(0.20)) / np.float32(0.055 * size)
             return _step(1 - x * x * x * x - y * y * y * y, 0.2)
         case "side stripe":
-            return _step(np.float32(0.014) - np.abs(np.abs(around) - np.float32(0.118)), 0.003) * (along > np.float32(0.62))
+            return _step(np.float32(0.014) - np.abs(around - np.float32(0.118)), 0.003) * (along > np.float32(0.62))
         case _:
             return np.zeros(around.shape, np.float32)
 

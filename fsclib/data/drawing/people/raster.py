@@ -11,7 +11,7 @@ import numpy as np
 
 from fsclib.data.drawing.people.surfaces import Mesh
 
-BOXES = (3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 256)  # sides of the boxes, pixels; larger faces are not drawn
+BOXES = (3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 256)  # sides of the boxes, pixels; of faces
 DISTANCE = 6.0  # of the camera from the person, metres: near enough that perspective shows
 
 
@@ -23,7 +23,6 @@ class View:
     pitch: float  # the camera looks down
     roll: float
     unit: float  # pixels a metre at the person's axis
-    stretch: float = 1.0  # widths relative to heights
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +48,7 @@ def project(points: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray, np.
     scale = np.float32(DISTANCE) / (np.float32(DISTANCE) - near) * np.float32(view.unit)
     lean = np.float32(sin(radians(view.roll)))
     level = up - middle * np.float32(cos(radians(view.pitch)))
-    x = (right + lean * level) * scale * np.float32(view.stretch)
+    x = (right + lean * level) * scale
     return x, -level * scale, near
 
 
@@ -77,6 +76,8 @@ def rasterise(mesh: Mesh, view: View, margin: int = 2) -> Maps:
     fx, fy = fx - np.float32(left), fy - np.float32(top)
     x0, y0 = fx.min(0).astype(np.int32), fy.min(0).astype(np.int32)
     side = np.maximum(fx.max(0).astype(np.int32) - x0, fy.max(0).astype(np.int32) - y0) + 1
+    if side.max() > BOXES[-1]:
+        raise ValueError(f"a face is {side.max()} pixels large, expected at most {BOXES[-1]}; draw a smaller canvas and enlarge it")
     box = np.searchsorted(BOXES, side)
     found = [
         _inside(group, x0[group], y0[group], BOXES[size], fx[:, group], fy[:, group], area[group], (height, width))

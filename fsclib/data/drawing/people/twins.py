@@ -3,16 +3,15 @@
 from dataclasses import asdict, replace
 from functools import lru_cache
 
-from numpy.random import Generator
-
 from fsclib.data.drawing.chance import TWIN, pick, stream
-from fsclib.data.drawing.people.identity import Identity, original
+from fsclib.data.drawing.people.identity import Cloth, Identity, original
+from fsclib.data.drawing.people.wardrobe import COLOURS
 
 EVERY = 6  # identities 6, 12, … are near twins of 5, 11, …
 
 
 def family(number: int) -> int:
-    """The identity's own number, or that of the one whose near twin it is."""
+    """The identity's own number, or that of the one whose near twin it is (in a corpus with near twins)."""
     return number - 1 if number % EVERY == 0 else number
 
 
@@ -20,57 +19,62 @@ def family(number: int) -> int:
 def identity(seed: int, number: int, twins: bool = True) -> Identity:
     """Person `number` of the world `seed`; where `twins` is set, every sixth is the near twin of the one before."""
     if twins and family(number) != number:
-        return _twin(original(seed, family(number)), stream(TWIN, number, seed))[0]
+        return _twin(seed, number)[0]
     return original(seed, number)
 
 
-def _twin(person: Identity, rng: Generator) -> tuple[Identity, str]:
-    """The person with one attribute changed, and which."""
-    stranger = lambda: original(int(rng.integers(2**31)), 1)  # noqa: E731
-    choice = pick(
-        rng, {"hair": 3, "bag": 4, "lower": 3, "shoes": 2, "glasses": 1, "upper pattern": 3, "upper material": 2, "sleeves": 2}
-    )
+@lru_cache(maxsize=256)
+def _twin(seed: int, number: int) -> tuple[Identity, str]:
+    """The near twin `number`: the one before with one attribute changed, and which. Every change shows in some spectrum."""
+    person, rng = original(seed, family(number)), stream(TWIN, number, seed)
+    upper, cloth = person.upper, person.upper.cloth
+    possible = {"hair": 3, "bag": 4, "shoes": 2, "glasses": 1}
+    if person.lower.kind != "dress":
+        possible |= {"lower": 3}
+    if upper.kind != "none":
+        possible |= {"upper pattern": 3, "upper material": 2}
+    if upper.kind in ("t-shirt", "shirt"):
+        possible |= {"sleeves": 2}
+    choice = pick(rng, possible)
     while True:
-        other = stranger()
-        upper, cloth = person.upper, person.upper.cloth
+        other = original(int(rng.integers(2**31)), 1)
         match choice:
             case "hair":
                 changed = replace(person, hair=other.hair if other.hair != "hood" else "cap")
+                shows = changed.hair != person.hair
             case "bag":
                 changed = replace(person, bag=other.bag)
-            case "lower":
-                if person.lower.kind == "dress":
-                    choice = "shoes"
-                    continue
-                if other.lower.kind == "dress" or (other.lower.kind == "skirt") != (person.lower.kind == "skirt"):
-                    continue  # over a skirt the upper garment would be cut shorter, a second difference
+                shows = changed.bag != person.bag
+            case "lower":  # with a skirt for trousers the upper garment would be cut shorter, a second difference
                 changed = replace(person, lower=other.lower)
+                alike = (other.lower.kind == "skirt") == (person.lower.kind == "skirt") and other.lower.kind != "dress"
+                long_enough = upper.kind != "long coat" or other.lower.hem >= upper.hem + 0.08
+                shows = alike and long_enough and _apart(person.lower.cloth, other.lower.cloth)
             case "shoes":
                 changed = replace(person, shoes=other.shoes)
+                shows = _apart(person.shoes.cloth, other.shoes.cloth)
             case "glasses":
-                changed = replace(person, glasses=not person.glasses)
+                changed, shows = replace(person, glasses=not person.glasses), True
             case "upper pattern":
-                if upper.kind == "none":
-                    choice = "bag"
-                    continue
                 changed = replace(person, upper=replace(upper, cloth=replace(cloth, pattern=other.upper.cloth.pattern)))
+                shows = other.upper.kind == upper.kind and other.upper.cloth.pattern != cloth.pattern
             case "upper material":
-                if upper.kind == "none":
-                    choice = "bag"
-                    continue
-                new = {
-                    "material": other.upper.cloth.material,
-                    "infrared": other.upper.cloth.infrared,
-                    "mark_infrared": other.upper.cloth.mark_infrared,
-                }
+                fibre = other.upper.cloth
+                new = {"material": fibre.material, "infrared": fibre.infrared, "mark_infrared": fibre.mark_infrared}
                 changed = replace(person, upper=replace(upper, cloth=replace(cloth, **new)))
-            case "sleeves":
-                if upper.kind not in ("t-shirt", "shirt"):
-                    choice = "bag"
-                    continue
+                alike = other.upper.kind == upper.kind and fibre.material != cloth.material
+                shows = alike and abs(fibre.infrared - cloth.infrared) > 0.12
+            case _:
                 changed = replace(person, upper=replace(upper, sleeves=0.12 if upper.sleeves > 0.3 else 0.47))
-        if changed != person:
+                shows = True
+        if shows:
             return changed, choice
+
+
+def _apart(one: Cloth, other: Cloth) -> bool:
+    """Whether two fabrics can be told apart in visible light and in near infrared."""
+    colours = (COLOURS[cloth.colour] for cloth in (one, other))
+    return sum(abs(a - b) for a, b in zip(*colours, strict=True)) > 120 and abs(one.infrared - other.infrared) > 0.12
 
 
 def attributes(seed: int, number: int, twins: bool = True) -> dict[str, str]:
@@ -91,12 +95,19 @@ def attributes(seed: int, number: int, twins: bool = True) -> dict[str, str]:
         "hair_colour": person.hair == "bald",
         "bag_": person.bag == "none",
         "bag_side": person.bag == "backpack",
-        "inner": person.upper.front == "closed",
+        "inner": person.upper.front == "closed" or person.lower.kind == "dress",
         "upper_": person.upper.kind == "none",
-        "lower_sleeves": person.lower.kind != "dress",
+        "lower_sleeves": person.lower.kind != "dress" or person.upper.kind != "none",
+        "lower_front": True,
+        "cap_pattern": True,
+        "cap_mark": True,
+        "cap_size": True,
         "shoes_sleeves": True,
         "shoes_hem": True,
         "shoes_cloth_mark": True,
+        "shoes_cloth_size": True,
+        "shoes_fit": True,
+        "shoes_front": True,
     }
     row |= {
         name: "none"
@@ -105,12 +116,12 @@ def attributes(seed: int, number: int, twins: bool = True) -> dict[str, str]:
         if hidden and name.startswith(start) and name != "upper_kind"
     }
     row |= {
-        f"{part}_mark{end}": "none"
+        f"{part}_{end}": "none"
         for part in ("upper_cloth", "lower_cloth", "bag_cloth")
         if row[f"{part}_pattern"] == "plain"
-        for end in ("", "_infrared")
+        for end in ("mark", "mark_infrared", "size")
     }
     twin = twins and family(number) != number
     row["twin_of"] = str(family(number)) if twin else "none"
-    row["differs_in"] = _twin(original(seed, family(number)), stream(TWIN, number, seed))[1] if twin else "none"
+    row["differs_in"] = _twin(seed, number)[1] if twin else "none"
     return row

@@ -26,7 +26,7 @@ class Backdrop:
     horizon: int  # row where the ground begins: the foot of the wall across the picture, or the far end of open ground
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=18)  # the nine cameras of LLCM in both modalities
 def backdrop(seed: int, number: int, modality: str, height: int, width: int, place: Place) -> Backdrop:
     """What camera `number` of the world `seed` sees in "visible", "infrared" or "thermal", for images of height × width."""
     rng = stream(SCENE, number, seed)

@@ -14,7 +14,7 @@ PLATE, LAMP, HEATER = Matter((224, 222, 200), 255, 66), Matter((250, 246, 232), 
 DAY, DUSK, FAR = Matter((186, 200, 212), 40, 34), Matter((26, 28, 36), 4, 32), Matter((112, 116, 112), 60, 62)
 
 HUES = ((150, 42, 38), (36, 70, 120), (196, 158, 52), (52, 96, 72), (176, 176, 172), (70, 74, 82), (196, 196, 196), (40, 42, 48))
-WARM, COLD = (255, 206, 140), (214, 228, 255)  # light of bulbs and of tubes
+WARM = (255, 206, 140)  # light of bulbs
 
 
 def paint(rng: Generator, warmth: int = 76) -> Matter:

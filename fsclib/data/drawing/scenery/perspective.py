@@ -183,8 +183,9 @@ class View:
         light.paste(0, (0, 0), hidden)
         for x, z, reach, colour in self.pools:
             (left, top), (right, bottom) = self.project(x - reach, 0, z * 1.12), self.project(x + reach, 0, z / 1.12)
-            box = tuple(round(edge / OVER) for edge in (left, top, right, bottom))
-            light.paste(colour, box, SPOT.resize((max(1, box[2] - box[0]), max(1, box[3] - box[1]))))
+            corner = round(left / OVER), round(top / OVER)
+            spot = SPOT.resize((max(1, round(right / OVER) - corner[0]), max(1, round(bottom / OVER) - corner[1])))
+            light.paste(colour, (*corner, corner[0] + spot.width, corner[1] + spot.height), spot)
         # what is lit shows its own pattern; lamps are all light
         light = ImageChops.multiply(
             light, self.image.reduce(OVER).point([min(255, 50 + value * 3 // 2) for value in range(256)] * 3)

@@ -1,0 +1,94 @@
+"""What hangs free of the legs: skirts, dresses below the waist, the lower part of long coats; and arms that keep clear of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from fsclib.data.drawing.people import labels
+from fsclib.data.drawing.people.bodies import ARM, HAND, Posed, bank
+from fsclib.data.drawing.people.identity import OVER_SKIRTS, Garment, Identity
+from fsclib.data.drawing.people.landmarks import middle
+from fsclib.data.drawing.people.surfaces import Surface, grid
+from fsclib.data.drawing.people.wardrobe import FITS, UPPERS
+
+WAIST, ANKLE = 0.404, 1.318  # `along` of the first and the last ring of the legs' hull, on the mean body
+SPOKES = 36
+FLARE = {"tight": 0.0, "regular": 0.10, "loose": 0.24}  # metres that the radius grows by a metre
+CREASES = {"tight": 0.004, "regular": 0.014, "loose": 0.026}  # metres
+
+
+def skirts(person: Identity, posed: Posed, folds: float) -> list[Surface]:
+    """Their surfaces, none for trousers without a coat. folds: 0 … 1, where the creases lie."""
+    upper, lower, found = person.upper, person.lower, []
+    if lower.kind in ("skirt", "dress"):
+        top = WAIST if upper.kind in ("none", "long coat") else min(upper.hem, OVER_SKIRTS) - 0.015
+        found.append(_skirt(lower, posed, labels.DRESS if lower.kind == "dress" else labels.SKIRT, 0.0, folds, top))
+    if upper.kind == "long coat":
+        found.append(_skirt(upper, posed, labels.UPPER_SKIRT, UPPERS["long coat"].stand_off * FITS[upper.fit], folds, WAIST))
+    return found
+
+
+def width_at(hanging: Sequence[Surface], place: np.ndarray, side: int, reach: float = 0.10) -> float:
+    """How far to one side (1 left, −1 right) things hang within `reach` of a place (3,), metres from the middle; else 0."""
+    widths = [0.0]
+    for surface in hanging:
+        near = (np.abs(surface.points[:, 2] - place[2]) < reach) & (np.abs(surface.points[:, 1] - place[1]) < reach)
+        near &= surface.keep > -0.05
+        if near.any():
+            widths.append(float((surface.points[near, 0] * side).max()))
+    return max(widths)
+
+
+def arms_clear(posed: Posed, hanging: Sequence[Surface]) -> Posed:
+    """The body with its arms so far from its sides that no hand is inside a skirt."""
+    if not hanging:
+        return posed
+    shift = np.zeros(len(posed.body), np.float32)
+    for side, name, share in zip((1, -1), ("left hand", "right hand"), _arms(), strict=True):
+        hand = middle(posed, name)
+        shift += share * np.float32(side * min(max(width_at(hanging, hand, side) + 0.055 - side * float(hand[0]), 0.0), 0.3))
+    sideways = np.stack([shift, np.zeros_like(shift), np.zeros_like(shift)], 1)
+    return replace(posed, body=posed.body + sideways, cloth=posed.cloth + sideways)
+
+
+@lru_cache(maxsize=1)
+def _arms() -> tuple[np.ndarray, np.ndarray]:
+    """How much each vertex follows the left and the right hand sideways, float32 (V,) each: 0 at the shoulder, 1 at the wrist."""
+    arrays, found = bank(), []
+    share = np.clip(arrays.along / np.float32(0.45), 0, 1) * np.isin(arrays.part_of_corner, (ARM, HAND))
+    for left in (True, False):
+        weights = np.zeros(arrays.vertices.shape[3], np.float32)
+        np.maximum.at(weights, arrays.vertex, np.where(arrays.left_corner == left, share, 0).astype(np.float32))
+        found.append(weights)
+    return found[0], found[1]
+
+
+def _skirt(garment: Garment, posed: Posed, label: int, extra: float, folds: float, top: float) -> Surface:
+    """Hangs from the hull of the legs; never narrower than above unless tight; creases deepen downwards.
+
+    extra: how far it stands off, metres; top: `along` of its upper end.
+    """
+    hull, turns = posed.hull, np.linspace(-np.pi, np.pi, SPOKES + 1)  # the seam is behind
+    turn = turns[:-1]
+    spokes = 2 * np.pi * np.arange(hull.shape[1] - 3) / (hull.shape[1] - 3)
+    along = np.linspace(WAIST, ANKLE, len(hull))
+    room = 0.035 if label == labels.UPPER_SKIRT else 0.018  # over trousers, over bare legs
+    shrink = 0.985 if garment.fit == "tight" else 1.0
+    radii: list[np.ndarray] = []
+    for ring, at, step in zip(hull, along, np.diff(along, prepend=along[0]), strict=True):
+        radius = np.interp(turn, spokes, ring[3:], period=2 * np.pi) + extra + room * min((at - WAIST) / 0.25, 1.0)
+        radii.append(radius if not radii else np.maximum(radius, radii[-1] * shrink + FLARE[garment.fit] * step))
+    deep = np.clip((along - WAIST) / 0.5, 0, 1)[:, None]
+    creases = CREASES[garment.fit] * (0.5 if label == labels.UPPER_SKIRT else 1.0)
+    wave = 1.6 + np.sin(7 * turn + 6.3 * folds) + 0.6 * np.sin(11 * turn + 17 * folds)  # outwards only: inside are legs
+    radius = np.array(radii) + creases * deep * wave
+    points = np.stack(
+        [hull[:, :1] + radius * np.sin(turn), hull[:, 1:2] - radius * np.cos(turn), np.broadcast_to(hull[:, 2:3], radius.shape)], -1
+    )
+    around = turns * 0.17
+    keep = np.broadcast_to(np.minimum(garment.hem - along, along - top + 1e-4)[:, None], (len(along), SPOKES + 1))
+    if garment.front == "open":
+        keep = np.minimum(keep, np.abs(around)[None] - 0.03 - 0.08 * (along - WAIST)[:, None])
+    return grid(label, points, around, along[:, None], closed=True, keep=keep, two_sided=True)
