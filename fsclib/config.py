@@ -30,11 +30,11 @@ SCALE_PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {  # minutes on two cores, from random weights: features that mean nothing yet collapse to a point under the
         # published weight of pair mining, and stay there
         "backbone": "resnet18", "pretrained": False, "height": 96, "width": 36, "padding": 4, "cpm_weight": 0.1,
-        "epochs": 8, "lr": 0.05, "body_lr": 0.01, "warmup": 1, "decay": (5, 7), "validate_every": 2,
+        "epochs": 8, "lr": 0.05, "body_lr": 0.02, "warmup": 1, "decay": (5, 7), "validate_every": 2,
     },
 }  # fmt: skip
 DATASET_PRESETS: dict[str, dict[str, Any]] = {
-    "demo": {"scale": "tiny", "stages": 4, "erase_min": 0.02, "erase_max": 0.4, "select_on": "holdout"},
+    "demo": {"scale": "tiny", "stages": 4, "erase_min": 0.02, "erase_max": 0.2, "select_on": "holdout"},
     "sysu": {"scale": "paper", "stages": 4, "erase_min": 0.2, "erase_max": 0.8, "select_on": "last"},
     "regdb": {"scale": "paper", "stages": 3, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
     "llcm": {"scale": "paper", "stages": 4, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},

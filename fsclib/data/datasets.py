@@ -19,7 +19,7 @@ NAMES = tuple(FOLDERS)
 
 # Enough identities for a training curve that means something, few enough that two cores draw and learn them in minutes.
 DEMO = MappingProxyType(
-    {"layout": "llcm", "identities": 140, "seed": 1, "images": 4, "train_share": 0.8, "difficulty": "standard"}
+    {"layout": "llcm", "identities": 180, "seed": 1, "images": 3, "train_share": 0.845, "difficulty": "standard"}
 )
 
 

@@ -148,8 +148,9 @@ def _cloth(rng: Generator, materials: dict[str, int], patterns: dict[str, int], 
     printed = pattern in ("logo", "print", "blocks", "yoke", "band", "side stripe") and pick(rng, {True: 2, False: 1})
     if printed:  # another fabric, or ink with pigments
         reflectance = _infrared(rng, pick(rng, {material: 1, "polyester": 1, "nylon": 1, "cotton": 1}), mark)
-    else:
-        reflectance = ground + uniform(rng, -0.06, 0.06)
+    else:  # yarns of one fibre: what contrast is left is mostly that of light and dark dyes
+        darker = (sum(COLOURS[mark]) < sum(COLOURS[colour])) == pick(rng, {True: 3, False: 1})
+        reflectance = ground + (-1 if darker else 1) * MATERIALS[material].weave * uniform(rng, 0.6, 1.2)
     return Cloth(
         material,
         colour,

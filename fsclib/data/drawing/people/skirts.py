@@ -21,12 +21,15 @@ CREASES = {"tight": 0.004, "regular": 0.014, "loose": 0.026}  # metres
 
 def skirts(person: Identity, posed: Posed, folds: float) -> list[Surface]:
     """Their surfaces, none for trousers without a coat. folds: 0 … 1, where the creases lie."""
-    upper, lower, found = person.upper, person.lower, []
+    upper, lower, found, inner = person.upper, person.lower, [], np.zeros((len(posed.hull), SPOKES))
     if lower.kind in ("skirt", "dress"):
-        top = WAIST if upper.kind in ("none", "long coat") else min(upper.hem, OVER_SKIRTS) - 0.015
-        found.append(_skirt(lower, posed, labels.DRESS if lower.kind == "dress" else labels.SKIRT, 0.0, folds, top))
+        top = {"none": WAIST, "long coat": WAIST + 0.03}.get(upper.kind, min(upper.hem, OVER_SKIRTS) - 0.015)
+        inner = _radii(lower, posed, room=0.018, folds=folds)  # over bare legs
+        found.append(_skirt(lower, posed, labels.DRESS if lower.kind == "dress" else labels.SKIRT, inner, top))
     if upper.kind == "long coat":
-        found.append(_skirt(upper, posed, labels.UPPER_SKIRT, UPPERS["long coat"].stand_off * FITS[upper.fit], folds, WAIST))
+        stand_off = UPPERS["long coat"].stand_off * FITS[upper.fit]
+        outer = np.maximum(stand_off + _radii(upper, posed, room=0.035, folds=folds), inner + 0.012)  # over trousers or a skirt
+        found.append(_skirt(upper, posed, labels.UPPER_SKIRT, outer, WAIST))
     return found
 
 
@@ -65,25 +68,32 @@ def _arms() -> tuple[np.ndarray, np.ndarray]:
     return found[0], found[1]
 
 
-def _skirt(garment: Garment, posed: Posed, label: int, extra: float, folds: float, top: float) -> Surface:
-    """Hangs from the hull of the legs; never narrower than above unless tight; creases deepen downwards.
+def _radii(garment: Garment, posed: Posed, room: float, folds: float) -> np.ndarray:
+    """Distances from the middle of the legs' hull, (rings, SPOKES) metres, from the back to the left and round.
 
-    extra: how far it stands off, metres; top: `along` of its upper end.
+    Never narrower than above unless tight; creases deepen downwards. room: what is left over the legs below the hips, metres.
     """
-    hull, turns = posed.hull, np.linspace(-np.pi, np.pi, SPOKES + 1)  # the seam is behind
-    turn = turns[:-1]
+    hull, turn = posed.hull, np.linspace(-np.pi, np.pi, SPOKES + 1)[:-1]
     spokes = 2 * np.pi * np.arange(hull.shape[1] - 3) / (hull.shape[1] - 3)
-    along = np.linspace(WAIST, ANKLE, len(hull))
-    room = 0.035 if label == labels.UPPER_SKIRT else 0.018  # over trousers, over bare legs
+    along = _along(posed)
     shrink = 0.985 if garment.fit == "tight" else 1.0
     radii: list[np.ndarray] = []
     for ring, at, step in zip(hull, along, np.diff(along, prepend=along[0]), strict=True):
-        radius = np.interp(turn, spokes, ring[3:], period=2 * np.pi) + extra + room * min((at - WAIST) / 0.25, 1.0)
+        radius = np.interp(turn, spokes, ring[3:], period=2 * np.pi) + room * min((at - WAIST) / 0.25, 1.0)
         radii.append(radius if not radii else np.maximum(radius, radii[-1] * shrink + FLARE[garment.fit] * step))
     deep = np.clip((along - WAIST) / 0.5, 0, 1)[:, None]
-    creases = CREASES[garment.fit] * (0.5 if label == labels.UPPER_SKIRT else 1.0)
     wave = 1.6 + np.sin(7 * turn + 6.3 * folds) + 0.6 * np.sin(11 * turn + 17 * folds)  # outwards only: inside are legs
-    radius = np.array(radii) + creases * deep * wave
+    return np.array(radii) + CREASES[garment.fit] * (0.5 if garment.kind == "long coat" else 1.0) * deep * wave
+
+
+def _along(posed: Posed) -> np.ndarray:
+    return np.linspace(WAIST, ANKLE, len(posed.hull))
+
+
+def _skirt(garment: Garment, posed: Posed, label: int, radius: np.ndarray, top: float) -> Surface:
+    """The surface of rings of those radii, down to the garment's hem. top: `along` of its upper end."""
+    hull, turns, along = posed.hull, np.linspace(-np.pi, np.pi, SPOKES + 1), _along(posed)  # the seam is behind
+    turn = turns[:-1]
     points = np.stack(
         [hull[:, :1] + radius * np.sin(turn), hull[:, 1:2] - radius * np.cos(turn), np.broadcast_to(hull[:, 2:3], radius.shape)], -1
     )

@@ -61,19 +61,20 @@ class Material:
     warmth: float
     sheen: float
     folds: float
+    weave: float  # what near infrared leaves of the contrast between yarns of two colours, as reflectance
 
 
 MATERIALS = MappingProxyType({
-    "cotton": Material(0.68, 0.13, 0.52, 0.62, 0.0, 1.0),
-    "linen": Material(0.74, 0.10, 0.60, 0.66, 0.0, 1.3),
-    "denim": Material(0.52, 0.12, 0.42, 0.56, 0.0, 0.8),
-    "wool": Material(0.50, 0.14, 0.34, 0.36, 0.0, 0.7),
-    "fleece": Material(0.60, 0.14, 0.20, 0.40, 0.0, 0.8),
-    "polyester": Material(0.56, 0.18, 0.13, 0.64, 0.15, 1.1),
-    "nylon": Material(0.42, 0.16, 0.12, 0.40, 0.3, 1.2),
-    "down": Material(0.46, 0.15, 0.14, 0.26, 0.25, 1.6),
-    "leather": Material(0.30, 0.12, 0.17, 0.44, 0.4, 0.6),
-    "canvas": Material(0.58, 0.14, 0.40, 0.34, 0.0, 0.3),
+    "cotton": Material(0.68, 0.13, 0.52, 0.62, 0.0, 1.0, 0.05),
+    "linen": Material(0.74, 0.10, 0.60, 0.66, 0.0, 1.3, 0.04),
+    "denim": Material(0.52, 0.12, 0.42, 0.56, 0.0, 0.8, 0.10),
+    "wool": Material(0.50, 0.14, 0.34, 0.36, 0.0, 0.7, 0.20),
+    "fleece": Material(0.60, 0.14, 0.20, 0.40, 0.0, 0.8, 0.16),
+    "polyester": Material(0.56, 0.18, 0.13, 0.64, 0.15, 1.1, 0.24),
+    "nylon": Material(0.42, 0.16, 0.12, 0.40, 0.3, 1.2, 0.22),
+    "down": Material(0.46, 0.15, 0.14, 0.26, 0.25, 1.6, 0.18),
+    "leather": Material(0.30, 0.12, 0.17, 0.44, 0.4, 0.6, 0.15),
+    "canvas": Material(0.58, 0.14, 0.40, 0.34, 0.0, 0.3, 0.08),
 })  # fmt: skip
 
 
