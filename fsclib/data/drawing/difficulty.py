@@ -24,7 +24,7 @@ DIFFICULTIES = MappingProxyType({
     "easy": Difficulty(0.0, 0.0, 0.4, 0.35, 0.4, 0.5, 15.0, 0.7, False),
     # street: some cameras at night, one image in eight occluded, detector jitter, near twins;
     # infrared shows the fibre, and dyes a little
-    "standard": Difficulty(0.35, 0.12, 1.0, 1.0, 1.0, 1.0, 25.0, 0.1, True),
+    "standard": Difficulty(0.35, 0.12, 1.0, 1.0, 1.0, 1.0, 25.0, 0.15, True),
     # bad luck: half the street at night, a third occluded, loose crops, stronger blur, noise and light, straying walkers;
     # infrared shows the fibre alone
     "hard": Difficulty(0.6, 0.33, 1.8, 1.6, 1.8, 1.8, 55.0, 0.0, True),

@@ -38,7 +38,7 @@ class Cloth:
     mark: str  # colour of the mark
     infrared: float
     mark_infrared: float
-    size: float  # of the pattern, about 1
+    size: float  # of the pattern, and of a bag: 0.8 … 2.2
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _cloth(rng: Generator, materials: dict[str, int], patterns: dict[str, int], 
         mark,
         round(ground, 3),
         round(min(max(reflectance, 0.06), 0.95), 3),
-        round(uniform(rng, 0.75, 1.35), 3),
+        round(uniform(rng, 0.8, 2.2), 3),
     )
 
 
