@@ -62,8 +62,11 @@ def deviation(found: torch.Tensor, expected: np.ndarray) -> float:
     return float(np.abs(found.detach().numpy() - expected).max() / np.abs(expected).max())
 
 
-def training_step(net):
-    """Output and losses of the reference's training step, with gradients, without dropout and drop-path."""
+def training_step(net, nudge: float = 0.0):
+    """Output and losses of the reference's training step, with gradients, without dropout and drop-path.
+
+    nudge: relative change of the pixels, up or down at random; 1e-7 is the last bit of float32.
+    """
     net.train()
     for module in net.modules():
         if isinstance(module, nn.Dropout):
@@ -71,7 +74,9 @@ def training_step(net):
         if isinstance(module, DropPath):
             module.rate = 0.0
     dtype = next(net.parameters()).dtype
-    output = net(images(11, 6).to(dtype), images(12, 6).to(dtype))
+    signs = torch.Generator().manual_seed(0)
+    nudged = (x * (1 + nudge * torch.randn(x.shape, generator=signs)) for x in (images(11, 6), images(12, 6)))
+    output = net(*(x.to(dtype) for x in nudged))
     parts = fsc_loss(output, torch.tensor([3, 3, 7, 7, 11, 11]).repeat(2))
     parts.total.backward()
     return output, parts

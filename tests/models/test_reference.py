@@ -40,6 +40,15 @@ def test_a_training_step_agrees_with_the_original(key, published_order):
     own = {name for name, parameter in net.named_parameters() if parameter.requires_grad}
     quarter = net.expansion.dilated[0].out_channels // 2
     assert {place(name, quarter).name for name in norms} == own
+    # A processor whose convolutions round otherwise than the original's agrees no better than the network with itself when its
+    # images change in their last bit: 1e-3 on one, up to 2 % in small biases on another.
+    nudged = network(key)
+    use_published_order(nudged, True)
+    training_step(nudged, nudge=1e-7)
+    again, least = gradient_norms(nudged, key), 1e-8 * max(norms.values())  # zero but for rounding: biases before a BatchNorm
+    telling = [name for name, norm in norms.items() if norm > 10 * least]
+    rounding = max(abs(again[name] - found[name]) / norms[name] for name in telling)
+    assert rounding < 0.05
     for name, norm in norms.items():
-        # a bias before a BatchNorm has the gradient zero, but for rounding
-        assert found[name] == pytest.approx(norm, rel=1e-3, abs=1e-8 * max(norms.values())), name
+        assert found[name] == pytest.approx(norm, rel=max(1e-3, 2 * rounding), abs=least), name
+    assert np.median([abs(found[name] / norms[name] - 1) for name in telling]) < 5e-4
