@@ -13,6 +13,7 @@ from fsclib.data.drawing.chance import CORPUS, stream
 
 SPLIT, CAMERAS, FRAMES, TRIAL, COUNTS = range(5)  # streams of random numbers below CORPUS
 
+MODALITIES = ("visible", "infrared")
 REGDB_IMAGES = 10  # of each track
 WEIGHTS = (400, 1600)  # of the tracks that share a total; whole numbers, for the same counts on any machine
 
@@ -29,32 +30,20 @@ class Size:
         """Images of each of the `tracks` tracks of a split in a modality."""
         if not isinstance(self.images, Mapping):
             return [self.images] * tracks
-        key = ("train", "test").index(split), ("visible", "infrared").index(modality)
+        key = ("train", "test").index(split), MODALITIES.index(modality)
         return spread(self.images[split, modality], tracks, *key, seed)
 
 
+def _totals(train: tuple[int, int], test: tuple[int, int]) -> dict[tuple[str, str], int]:
+    """Images of a split in a modality, from (visible, infrared) of each split."""
+    splits = {"train": train, "test": test}
+    return {(split, modality): splits[split][k] for split in splits for k, modality in enumerate(MODALITIES)}
+
+
 FULL: dict[str, Size] = {
-    "sysu": Size(
-        491,
-        395,
-        {
-            ("train", "visible"): 22_258,
-            ("train", "infrared"): 11_909,
-            ("test", "visible"): 6_775,
-            ("test", "infrared"): 3_803,
-        },
-    ),
+    "sysu": Size(491, 395, _totals(train=(22_258, 11_909), test=(6_775, 3_803))),
     "regdb": Size(412, 206, REGDB_IMAGES),
-    "llcm": Size(
-        1064,
-        713,
-        {
-            ("train", "visible"): 16_946,
-            ("train", "infrared"): 13_975,
-            ("test", "visible"): 8_680,
-            ("test", "infrared"): 7_166,
-        },
-    ),
+    "llcm": Size(1064, 713, _totals(train=(16_946, 13_975), test=(8_680, 7_166))),
 }
 
 

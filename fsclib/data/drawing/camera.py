@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageFilter
 
-from fsclib.data.drawing.chance import CAMERA, between, stream, uniform
+from fsclib.data.drawing.chance import CAMERA, TEXTURE, between, stream, uniform
 from fsclib.data.drawing.difficulty import Difficulty
 from fsclib.data.drawing.people.looks import MODALITIES
 from fsclib.data.drawing.place import Place
@@ -52,7 +52,7 @@ def camera(seed: int, number: int, modality: str, place: Place, difficulty: Diff
 @lru_cache(maxsize=2)
 def _noise(coloured: bool) -> np.ndarray:
     """Standard normal noise, float32 (NOISE_SIDE, NOISE_SIDE, 3 or 1)."""
-    return stream(0, 99, int(coloured)).standard_normal((NOISE_SIDE, NOISE_SIDE, 3 if coloured else 1), np.float32)
+    return stream(TEXTURE, 99, int(coloured)).standard_normal((NOISE_SIDE, NOISE_SIDE, 3 if coloured else 1), np.float32)
 
 
 def _grain(rng: Generator, height: int, width: int, coloured: bool) -> np.ndarray:
@@ -92,7 +92,7 @@ def develop(
     picture = Image.fromarray(sharp if channels == 3 else sharp[..., 0]).filter(ImageFilter.BoxBlur(radius))
     out = np.asarray(picture).reshape(height, width, channels) + _grain(rng, height, width, channels == 3) * np.float32(view.noise)
     if view.fixed:
-        columns = stream(0, 98, int(view.fixed * 1e6)).standard_normal((1, width, 1)).astype(np.float32)
+        columns = stream(TEXTURE, 98, int(view.fixed * 1e6)).standard_normal((1, width, 1)).astype(np.float32)
         out += columns * np.float32(view.fixed)
     np.clip(out, 0, 255, out=out)
     return np.broadcast_to(out.astype(np.uint8), (height, width, 3))

@@ -45,6 +45,11 @@ class Bank:
         return parts
 
     @cached_property
+    def sharing(self) -> np.ndarray:
+        """int (V,): how many corners a vertex has."""
+        return np.bincount(self.vertex)
+
+    @cached_property
     def left_corner(self) -> np.ndarray:
         """bool (C,)"""
         left = np.zeros(len(self.vertex), bool)

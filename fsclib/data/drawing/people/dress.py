@@ -52,7 +52,7 @@ def shell(
     normals = posed.normals[vertex]
     points = vertices[vertex]
     if np.ndim(stand_off):  # corners of one vertex must not part, not even those of other parts, or seams would gape
-        height = np.bincount(arrays.vertex, stand_off) / np.bincount(arrays.vertex)
+        height = np.bincount(arrays.vertex, stand_off) / arrays.sharing
         points = points + normals * height[vertex].astype(np.float32)[:, None]
     elif stand_off:
         points = points + normals * np.float32(stand_off)
@@ -66,7 +66,7 @@ def neckline(kind: str) -> np.ndarray:
     radius = np.where(arrays.part_of_corner == NECK, np.float32(0.07), np.float32(0.15))
     turn = np.abs(arrays.around) / radius
     front = np.clip(1 - np.minimum(turn, np.float32(2 * np.pi) - turn) / np.float32(1.2), 0, 1)
-    back, drop = NECKLINES.get(kind, (-0.02, 0.045))
+    back, drop = NECKLINES[kind]
     return np.float32(back) + np.float32(drop) * front
 
 

@@ -1,4 +1,4 @@
-"""Who a synthetic person is: body, hair, garments, bag, glasses; and near twins, who differ in one of these.
+"""Who a synthetic person is: body, hair, garments, bag, glasses.
 
 What a modality shows of it is decided elsewhere (looks.py); an identity knows nothing of cameras.
 """

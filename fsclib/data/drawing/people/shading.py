@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageFilter
 
-from fsclib.data.drawing.chance import stream
+from fsclib.data.drawing.chance import TEXTURE, stream
 from fsclib.data.drawing.people import labels
 from fsclib.data.drawing.people.raster import Maps
 from fsclib.data.drawing.place import Place
@@ -19,7 +19,7 @@ def noise_tile() -> np.ndarray:
     """Smooth noise that tiles, float32 (TILE, TILE), mean 0, about −1 … 1: sums of three octaves."""
     total = np.zeros((TILE, TILE), np.float32)
     for octave, (cells, weight) in enumerate(((8, 0.6), (19, 0.8), (43, 0.4))):
-        coarse = stream(0, octave).integers(0, 256, (cells, cells)).astype(np.uint8)
+        coarse = stream(TEXTURE, octave).integers(0, 256, (cells, cells)).astype(np.uint8)
         wrapped = np.pad(coarse, 2, mode="wrap")
         smooth = Image.fromarray(wrapped).resize((TILE, TILE), Image.Resampling.BICUBIC, box=(2, 2, cells + 2, cells + 2))
         total += weight * (np.asarray(smooth, np.float32) / 127.5 - 1)
