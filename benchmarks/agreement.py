@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from original import KEYS, NETWORKS, REFERENCE, deviation, gradient_norms, images, network, training_step
+from original import KEYS, NETWORKS, REFERENCE, deviation, gradient_norms, images, network, reference_losses, training_step
 
 from fsclib import losses, metrics
 from fsclib.models.official import use_published_order
@@ -27,8 +27,7 @@ def of_network(key: str, published_order: bool) -> dict[str, float]:
             view_major = F.normalize(parts, dim=2).transpose(0, 1).flatten(0, 1)
             embeddings.append(deviation(view_major, expected[f"eval_{name}_modal{code}"]))
     output, parts = training_step(net)
-    names = {"total": "total", "identity": "id", "triplet": "tri", "cpm": "cpm", "orthogonality": "ort"}
-    reference = {part: float(expected[f"train_loss_{name}"]) for part, name in names.items()}
+    reference = reference_losses(expected)
     norms, found = NETWORKS[key]["grad_norm"], gradient_norms(net, key)
     nonzero = [name for name, norm in norms.items() if norm > 1e-7 * max(norms.values())]  # the others are rounding alone
     return {

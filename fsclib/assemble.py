@@ -2,7 +2,7 @@
 
 from fsclib.config import Config
 from fsclib.data.images import Images, open_images
-from fsclib.models.networks import FSCNet, build_model
+from fsclib.models.networks import Network, build_model
 
 
 def images_of(config: Config) -> Images:
@@ -17,13 +17,14 @@ def images_of(config: Config) -> Images:
     )
 
 
-def network_of(config: Config, num_classes: int, pretrained: bool) -> FSCNet:
+def network_of(config: Config, num_classes: int, pretrained: bool) -> Network:
     """The network of a configuration; `pretrained`: with ImageNet weights, which a network that goes on or is tested needs not."""
     return build_model(
         config.network,
         num_classes,
         stages=config.stages,
         modules=config.modules,
+        branches=config.branches,
         backbone=config.backbone,
         pretrained=pretrained,
     )

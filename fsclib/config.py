@@ -1,63 +1,29 @@
 """Config: every number of a run in one frozen, strict record.
 
-A notebook's parameters become `Config(**parameters)`. What is not given, or given as "auto", comes from the preset of the scale
-(paper, small, tiny) and of the data set. Unknown names, wrong types and impossible values are refused together, before any work.
+A notebook's parameters become `Config(**parameters)`. What is not given, or given as "auto", comes from the presets of the data
+set, the scale (paper, small, tiny) and the network. Unknown names, wrong types and impossible values are refused together, before
+any work.
 """
 
 import dataclasses
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-from fsclib.strict import AUTO, admissible, checked, nearest, option, shown
-
-DATASETS = ("demo", "sysu", "regdb", "llcm")
-MODULES = ("frequency", "channel", "spatial")
-SCALES = ("paper", "small", "tiny")
-
-SCALE_PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {  # METHOD, section 1, Training
-        "backbone": "resnet50", "pretrained": True, "height": 384, "width": 144, "padding": 10, "cpm_weight": 0.8,
-        "epochs": 150, "lr": 0.1, "body_lr": 0.01, "warmup": 10, "decay": (20, 80), "validate_every": 5,
-    },
-    "small": {  # a day's work on one modest GPU
-        "backbone": "resnet18", "pretrained": True, "height": 256, "width": 96, "padding": 7, "cpm_weight": 0.8,
-        "epochs": 60, "lr": 0.1, "body_lr": 0.01, "warmup": 5, "decay": (20, 40), "validate_every": 5,
-    },
-    "tiny": {  # minutes on two cores, from random weights: features that mean nothing yet collapse to a point under the
-        # published weight of pair mining, and stay there
-        "backbone": "resnet18", "pretrained": False, "height": 96, "width": 36, "padding": 4, "cpm_weight": 0.1,
-        "epochs": 8, "lr": 0.05, "body_lr": 0.02, "warmup": 1, "decay": (5, 7), "validate_every": 2,
-    },
-}  # fmt: skip
-DATASET_PRESETS: dict[str, dict[str, Any]] = {
-    "demo": {"scale": "tiny", "stages": 4, "erase_min": 0.02, "erase_max": 0.2, "select_on": "holdout"},
-    "sysu": {"scale": "paper", "stages": 4, "erase_min": 0.2, "erase_max": 0.8, "select_on": "last"},
-    "regdb": {"scale": "paper", "stages": 3, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
-    "llcm": {"scale": "paper", "stages": 4, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
-}
-
-
-class ConfigError(ValueError):
-    """Parameters that cannot be meant: the message lists each with what was found, what was expected and what to do."""
-
-    def __init__(self, problems: Iterable[str]):
-        self.problems = tuple(problems)
-        super().__init__(self.problems)  # so that it survives the way back from another process
-
-    def __str__(self) -> str:
-        return "\n".join(["the parameters cannot be used:", *(f"  {problem}" for problem in self.problems)])
+from fsclib import extensions, presets
+from fsclib.losses import LOSSES
+from fsclib.models.fsc import MODULES
+from fsclib.models.networks import NETWORKS, FSCNet
+from fsclib.presets import DATASETS, SCALES
+from fsclib.strict import AUTO, ConfigError, Strict, option, shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """What a run is. Construct with keyword arguments; "auto" stands for the preset's value.
-
-    Errors: ConfigError that names every unknown field (with the nearest valid one), wrong type and impossible value.
-    """
+class Config(Strict):
+    """What a run is. Construct with keyword arguments; "auto" stands for the preset's value. Errors: ConfigError, as in Strict."""
 
     dataset: str = option("demo", "which data set", choices=DATASETS)
     data_root: str = option("", "its folder; empty: the usual place below data/", recipe=False)
@@ -66,16 +32,18 @@ class Config:
     scale: str = option(AUTO, "which preset fills what is auto", choices=SCALES)
     name: str = option(AUTO, "name of the run's folder below results/<dataset>/", recipe=False)
 
-    network: str = option("fsc", "which network", choices=("fsc", "deen"))
+    network: str = option("fsc", "which network", choices=NETWORKS)
     modules: tuple[str, ...] = option(AUTO, "FSC-Net's modules that are on, in their order; auto: all", choices=MODULES)
+    branches: int = option(AUTO, "views that the expansion of FSC-Net and DEEN adds", low=1, high=2)
+    loss: str = option(AUTO, "what is minimised", choices=LOSSES)
     backbone: str = option(AUTO, "which ResNet", choices=("resnet18", "resnet50"))
     stages: int = option(AUTO, "layers of the trunk", low=3, high=4)
     pretrained: bool = option(AUTO, "start from ImageNet weights")
     height: int = option(AUTO, "image height in pixels, a multiple of 32", low=64, high=1024)
     width: int = option(AUTO, "image width in pixels", low=16, high=1024)
 
-    identities: int = option(6, "P, identities a step", low=2, high=1000)
-    images: int = option(4, "K, images of an identity and modality a step", low=1, high=1000)
+    identities: int = option(AUTO, "P, identities a step", low=2, high=1000)
+    images: int = option(AUTO, "K, images of an identity and modality a step", low=1, high=1000)
     epochs: int = option(AUTO, "training epochs", low=1, high=10_000)
     lr: float = option(AUTO, "learning rate of neck and classifier", low=0)
     body_lr: float = option(AUTO, "learning rate of everything else", low=0)
@@ -90,6 +58,8 @@ class Config:
     cpm_weight: float = option(AUTO, "weight of centre-guided pair mining", low=0)
     orthogonality_weight: float = option(0.01, "weight of the orthogonality loss (the DEEN paper reports its best at 0.1)", low=0)
     padding: int = option(AUTO, "black pixels around an image before it is cropped at random", low=0, high=100)
+    grayscale: float = option(AUTO, "probability that an image loses its colours", low=0, high=1)
+    erase: float = option(AUTO, "probability that a rectangle of an image is erased", low=0, high=1)
     erase_min: float = option(AUTO, "smallest share of an image that random erasing covers", low=0, high=1)
     erase_max: float = option(AUTO, "largest share of an image that random erasing covers", low=0, high=1)
     seed: int = option(0, "seed of everything random", low=0, high=2**31 - 1)
@@ -103,32 +73,10 @@ class Config:
     workers: int = option(0, "processes that decode images; 0: one a core", low=0, high=1024, recipe=False)
     resume: bool = option(True, "go on with an unfinished run of this name; False: move it aside and begin anew", recipe=False)
 
-    def __new__(cls, **values: Any):
-        known = [f.name for f in dataclasses.fields(cls)]
-        unknown = [name for name in values if name not in known]
-        if unknown:
-            problems = [f"{name}: no such parameter{nearest(name, known)}" for name in unknown]
-            try:
-                cls(**{name: value for name, value in values.items() if name in known})
-            except ConfigError as error:
-                problems += error.problems
-            raise ConfigError([*problems, f"valid parameters are {', '.join(known)}"])
-        return super().__new__(cls)
-
     def __post_init__(self):
-        types = get_type_hints(type(self))
-        problems = {}
-        for f in dataclasses.fields(self):
-            value, problem = checked(f, types[f.name], getattr(self, f.name))
-            if problem:
-                problems[f.name] = problem
-                value = f.default  # in its place, so that what else is wrong is found as well
-            object.__setattr__(self, f.name, value)
-        presets = dict(DATASET_PRESETS[self.dataset])
-        if self.scale != AUTO:
-            presets["scale"] = self.scale
-        presets |= SCALE_PRESETS[presets["scale"]] | {"modules": MODULES if self.network == "fsc" else ()}
-        for name, value in presets.items():
+        extensions.load()  # networks, modules and losses of installed packages are choices too
+        problems = self._check_fields()
+        for name, value in presets.preset(self.dataset, self.network, self.scale).items():
             if getattr(self, name) == AUTO:
                 object.__setattr__(self, name, value)
         contradictions = [problem for names, problem in _contradictions(self) if not problems.keys() & names]
@@ -149,10 +97,11 @@ class Config:
         values = self.to_dict()
         return {f.name: values[f.name] for f in dataclasses.fields(self) if f.metadata["recipe"]}
 
-    @classmethod
-    def help(cls) -> str:
-        """One line a parameter: name, default, meaning, admissible values."""
-        return "\n".join(f"{f.name} = {f.default!r}: {f.metadata['help']}{admissible(f)}" for f in dataclasses.fields(cls))
+    def departures(self) -> dict[str, Any]:
+        """The fields of the recipe that are not what the presets of its data set, scale and network say."""
+        chosen = {name: getattr(self, name) for name in ("dataset", "scale", "network", "trial", "seed")}
+        usual = Config(**chosen).recipe()
+        return {name: value for name, value in self.recipe().items() if value != usual[name]}
 
 
 def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -175,9 +124,13 @@ def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:
         yield {"height"}, f"height: found {config.height}, expected a multiple of 32, {why}"
     if len(set(config.modules)) != len(config.modules):
         yield {"modules"}, f"modules: found {config.modules}, expected each at most once"
-    if config.network == "deen" and config.modules:
+    network = NETWORKS[config.network]
+    if config.modules and (config.network == "deen" or not issubclass(network, FSCNet)):
         mend = "leave them out or use network 'fsc'"
-        yield {"modules", "network"}, f"modules: found {config.modules} with network 'deen', which has none; {mend}"
+        yield {"modules", "network"}, f"modules: found {config.modules} with network {config.network!r}, which has none; {mend}"
+    if config.branches != 2 and not issubclass(network, FSCNet):
+        mend = "leave them out or use network 'fsc' or 'deen'"
+        yield {"branches", "network"}, f"branches: found {config.branches} with network {config.network!r}, which has none; {mend}"
     if list(config.decay) != sorted(set(config.decay)):
         yield {"decay"}, f"decay: found {config.decay}, expected rising epochs"
     if config.erase_min > config.erase_max:

@@ -20,7 +20,7 @@ from fsclib.data.images import Images
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.files import replacing
 from fsclib.machine import autocast
-from fsclib.models.networks import FSCNet
+from fsclib.models.networks import Network
 from fsclib.progress import progress
 
 WEIGHTINGS = {"equal": (1.0, 1.0), "neck": (0.1, 0.9)}  # of pooled and of neck features; the published programs report both
@@ -51,7 +51,7 @@ class Features:
 
 @torch.inference_mode()
 def embed(
-    net: FSCNet,
+    net: Network,
     images: Images,
     rows: np.ndarray,
     device: torch.device,

@@ -126,13 +126,17 @@ def fsc_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED) -
     return Parts(total, classified, triplet, cpm, orthogonal)
 
 
-def agw_loss(output: Output, labels: Tensor, normalised: bool = False) -> Parts:
-    """The training loss of AGW and the two-stream network; the published programs do not normalise. Shapes as in `fsc_loss`."""
+def agw_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED, normalised: bool = False) -> Parts:
+    """The training loss of AGW and the two-stream network; the published programs do not normalise. Shapes as in `fsc_loss`;
+    `weights` has no part in it."""
     features = output.features
     classified = identity(output.logits, labels)
     triplet = weighted_regularised_triplet(features.flatten(0, 1), labels.repeat(len(features)), normalised)
     none = torch.zeros_like(triplet)
     return Parts(classified + triplet, classified, triplet, none, none)
+
+
+LOSSES = {"fsc": fsc_loss, "agw": agw_loss}  # name → function of (output, labels, weights)
 
 
 def _center_pair_mining(views: Tensor, labels: Tensor, margin: float) -> Tensor:

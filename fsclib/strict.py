@@ -1,18 +1,73 @@
 """Strict fields: a value is what its field's type, choices and bounds allow, or a sentence that says what is wrong with it."""
 
+import dataclasses
 import difflib
 import re
-from collections.abc import Iterable
-from dataclasses import Field, field
-from typing import Any, get_args
+from collections.abc import Collection, Iterable
+from dataclasses import Field, dataclass, field
+from typing import Any, get_args, get_type_hints
 
 AUTO = "auto"
 
 
+class ConfigError(ValueError):
+    """Parameters that cannot be meant: the message lists each with what was found, what was expected and what to do."""
+
+    def __init__(self, problems: Iterable[str]):
+        self.problems = tuple(problems)
+        super().__init__(self.problems)  # so that it survives the way back from another process
+
+    def __str__(self) -> str:
+        return "\n".join(["the parameters cannot be used:", *(f"  {problem}" for problem in self.problems)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strict:
+    """A record whose fields are options; to be inherited by frozen, keyword-only dataclasses.
+
+    Errors: ConfigError that names every unknown field (with the nearest valid one), wrong type and impossible value.
+    """
+
+    def __new__(cls, **values: Any):
+        known = [f.name for f in dataclasses.fields(cls)]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            problems = [f"{name}: no such parameter{nearest(name, known)}" for name in unknown]
+            try:
+                cls(**{name: value for name, value in values.items() if name in known})
+            except ConfigError as error:
+                problems += error.problems
+            raise ConfigError([*problems, f"valid parameters are {', '.join(known)}"])
+        return super().__new__(cls)
+
+    def __post_init__(self):
+        if problems := self._check_fields():
+            raise ConfigError(problems.values())
+
+    def _check_fields(self) -> dict[str, str]:
+        """Brings each value to its field's type; the problems, by field, whose defaults stand in for what was given."""
+        types, problems = get_type_hints(type(self)), {}
+        for f in dataclasses.fields(self):
+            value, problem = checked(f, types[f.name], getattr(self, f.name))
+            if problem:
+                problems[f.name] = problem
+                value = f.default  # in its place, so that what else is wrong is found as well
+            object.__setattr__(self, f.name, value)
+        return problems
+
+    @classmethod
+    def help(cls) -> str:
+        """One line a parameter: name, default, meaning, admissible values."""
+        return "\n".join(f"{f.name} = {f.default!r}: {f.metadata['help']}{admissible(f)}" for f in dataclasses.fields(cls))
+
+
 def option(
-    default: Any, help: str, *, choices: tuple = (), low: float | None = None, high: float | None = None, recipe: bool = True
+    default: Any, help: str, *, choices: Collection = (), low: float | None = None, high: float | None = None, recipe: bool = True
 ) -> Any:
-    """A field with its meaning, its admissible values, and whether it belongs to the recipe or only says how to run it."""
+    """A field with its meaning, its admissible values, and whether it belongs to the recipe or only says how to run it.
+
+    `choices` are looked up at each check: a dict that grows admits what was added.
+    """
     return field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high, "recipe": recipe})
 
 

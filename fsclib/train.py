@@ -30,7 +30,7 @@ from fsclib.data.records import DatasetError, hold_out, training_labels
 from fsclib.data.sampler import IdentitySampler
 from fsclib.machine import autocast, device_of, environment, precision_of
 from fsclib.models.backbone import imagenet_weights
-from fsclib.models.networks import FSCNet
+from fsclib.models.networks import Network
 from fsclib.progress import progress
 from fsclib.runs import Run, RunError
 
@@ -158,7 +158,7 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, config: Config, epoch: 
 
 
 def training_steps(
-    net: FSCNet,
+    net: Network,
     optimizer: torch.optim.Optimizer,
     config: Config,
     pixels: np.ndarray,
@@ -174,7 +174,12 @@ def training_steps(
     augmentation, dropout = (int(seed.generate_state(1, np.uint64)[0] >> 1) for seed in seeds)
     torch.manual_seed(dropout)
     generator = torch.Generator().manual_seed(augmentation)
-    settings = Augmentation(padding=config.padding, erase_area=(config.erase_min, config.erase_max))
+    settings = Augmentation(
+        padding=config.padding,
+        grayscale=config.grayscale,
+        erase=config.erase,
+        erase_area=(config.erase_min, config.erase_max),
+    )
     weights = losses.LossWeights(
         cpm=config.cpm_weight,
         orthogonality=config.orthogonality_weight,
@@ -186,7 +191,7 @@ def training_steps(
     for visible, infrared, label in batches(pixels, rows[visible_rows], rows[infrared_rows], labels, device, generator, settings):
         with autocast(device, precision):
             output = net(visible, infrared)
-        parts = losses.fsc_loss(output, label.repeat(2), weights)
+        parts = losses.LOSSES[config.loss](output, label.repeat(2), weights)
         optimizer.zero_grad(set_to_none=True)
         parts.total.backward()
         optimizer.step()

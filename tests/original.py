@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from fsclib.losses import fsc_loss
+from fsclib.losses import agw_loss, fsc_loss
 from fsclib.models.fsc import DropPath
-from fsclib.models.networks import build_model
-from fsclib.models.official import load_official, place
+from fsclib.models.networks import FSCNet, build_model
+from fsclib.models.official import branch_channels, load_official, place
 
 REFERENCE = Path(__file__).parent / "reference"
 NETWORKS = json.loads((REFERENCE / "networks.json").read_text())
-KEYS = ("fsc_llcm", "fsc_regdb", "deen_llcm", "deen_regdb")
+KEYS = ("fsc_llcm", "fsc_regdb", "deen_llcm", "deen_regdb", "agw", "twostream")
 
 
 def original_entry(name: str, shape: list[int]) -> torch.Tensor:
@@ -51,7 +51,7 @@ def state_of(key: str) -> dict[str, torch.Tensor]:
 
 
 def network(key: str):
-    name, dataset = key.split("_")
+    name, _, dataset = key.partition("_")
     net = build_model(name, NETWORKS[key]["num_classes"], stages=3 if dataset == "regdb" else 4)
     load_official(net, state_of(key))
     return net
@@ -77,14 +77,23 @@ def training_step(net, nudge: float = 0.0):
     signs = torch.Generator().manual_seed(0)
     nudged = (x * (1 + nudge * torch.randn(x.shape, generator=signs)) for x in (images(11, 6), images(12, 6)))
     output = net(*(x.to(dtype) for x in nudged))
-    parts = fsc_loss(output, torch.tensor([3, 3, 7, 7, 11, 11]).repeat(2))
+    loss = fsc_loss if isinstance(net, FSCNet) else agw_loss
+    parts = loss(output, torch.tensor([3, 3, 7, 7, 11, 11]).repeat(2))
     parts.total.backward()
     return output, parts
 
 
+def reference_losses(file) -> dict[str, float]:
+    """Part of the loss → what the original program computed."""
+    names = {"identity": "id", "triplet": "tri", "cpm": "cpm", "orthogonality": "ort", "total": "total"}
+    if f"train_loss_{names['triplet']}" not in file.files:
+        names = {"identity": "id", "triplet": "wrt", "total": "total"}
+    return {part: float(file[f"train_loss_{name}"]) for part, name in names.items()}
+
+
 def gradient_norms(net, key: str) -> dict[str, float]:
     """Norms of the gradients of `net` under the original names."""
-    own, quarter, norms = dict(net.named_parameters()), net.expansion.dilated[0].out_channels // 2, {}
+    own, quarter, norms = dict(net.named_parameters()), branch_channels(net), {}
     for name in NETWORKS[key]["grad_norm"]:
         there = place(name, quarter)
         gradient = own[there.name].grad

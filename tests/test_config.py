@@ -12,7 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fsclib.config import DATASETS, MODULES, SCALES, Config, ConfigError, difference
+from fsclib.config import Config, ConfigError, difference
+from fsclib.models.fsc import MODULES, PUBLISHED
+from fsclib.models.networks import NETWORKS
+from fsclib.presets import DATASETS, SCALES
 from fsclib.strict import AUTO
 
 FIELDS = {f.name: f for f in dataclasses.fields(Config)}
@@ -76,7 +79,7 @@ def valid(name):
     choices, low, high = (f.metadata[key] for key in ("choices", "low", "high"))
     special = {
         "decay": st.sets(st.integers(1, 150), max_size=3).map(sorted),
-        "modules": st.lists(st.sampled_from(MODULES), unique=True),
+        "modules": st.lists(st.sampled_from(list(MODULES)), unique=True),
         "height": st.integers(2, 32).map(lambda n: 32 * n),
         "erase_min": st.floats(0, 0.02),
         "erase_max": st.floats(0.8, 1),
@@ -89,7 +92,7 @@ def valid(name):
     if name in special:
         return special[name]
     if choices:
-        return st.sampled_from(choices)
+        return st.sampled_from(list(choices))
     numbers = {int: st.integers(low, high), float: st.floats(low or 0, high if high is not None else 1e3), bool: st.booleans()}
     return numbers[TYPES[name]]
 
@@ -162,9 +165,12 @@ def test_an_unknown_name_brings_the_nearest_and_all_valid_ones():
         ({"modules": ["channel", "channel"]}, ["at most once"]),
         ({"decay": "20,x"}, ["'x' (str)", "a whole number"]),
         ({"decay": [80, 20]}, ["(80, 20)", "rising"]),
-        ({"identities": "auto"}, ["'auto'", "a whole number"]),
-        ({"network": "auto"}, ["no preset", "fsc, deen"]),
+        ({"momentum": "auto"}, ["'auto'", "a number"]),
+        ({"network": "auto"}, ["no preset", "fsc, deen, agw, twostream"]),
         ({"modules": ["channel"], "network": "deen"}, ["'deen'", "has none"]),
+        ({"modules": ["channel"], "network": "agw"}, ["'agw'", "has none"]),
+        ({"branches": 1, "network": "twostream"}, ["found 1", "'twostream'", "has none"]),
+        ({"branches": 3}, ["found 3", "at most 2"]),
         ({"erase_min": 0.5, "erase_max": 0.4}, ["0.5", "erase_max, which is 0.4"]),
         ({"trial": 2}, ["found 2", "RegDB"]),
         ({"trial": 11}, ["found 11", "at most 10"]),
@@ -187,7 +193,7 @@ def test_paper_preset_is_the_published_recipe():
     assert (config.lr, config.body_lr, config.warmup, config.decay) == (0.1, 0.01, 10, (20, 80))
     assert (config.height, config.width, config.backbone, config.pretrained) == (384, 144, "resnet50", True)
     assert (config.momentum, config.weight_decay, config.triplet_margin, config.cpm_margin) == (0.9, 5e-4, 0.3, 0.2)
-    assert (config.cpm_weight, config.orthogonality_weight, config.modules) == (0.8, 0.01, MODULES)
+    assert (config.cpm_weight, config.orthogonality_weight, config.modules) == (0.8, 0.01, PUBLISHED)
     for name in ("sysu", "regdb", "llcm"):
         config = Config(dataset=name)
         assert config.scale == "paper"
@@ -198,10 +204,26 @@ def test_paper_preset_is_the_published_recipe():
 
 @pytest.mark.parametrize("dataset", DATASETS)
 @pytest.mark.parametrize("scale", SCALES)
-def test_every_preset_is_complete_and_valid(dataset, scale):
-    config = Config(dataset=dataset, scale=scale)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_preset_is_complete_and_valid(dataset, scale, network):
+    config = Config(dataset=dataset, scale=scale, network=network)
     assert [name for name, value in config.to_dict().items() if value == AUTO] == ["precision", "device"]
     assert Config(**config.to_dict()) == config
+
+
+@pytest.mark.parametrize("network", ["agw", "twostream"])
+@pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
+def test_baselines_have_the_published_recipe_of_agw(dataset, network):
+    config = Config(dataset=dataset, network=network)
+    assert (config.height, config.width, config.identities, config.images) == (288, 144, 8, 4)
+    assert (config.epochs, config.warmup, config.decay, config.padding) == (80, 10, (20, 50), 10)
+    assert (config.loss, config.grayscale, config.erase, config.stages, config.modules) == ("agw", 0, 0, 4, ())
+
+
+def test_departures_are_what_the_presets_do_not_say():
+    assert Config(network="agw", dataset="regdb", trial=3, seed=2, name="x", workers=3).departures() == {}
+    assert Config(epochs=3, modules="none", scale="small").departures() == {"epochs": 3, "modules": []}
+    assert Config(network="deen", cpm_weight=0.1).departures() == {}  # what the preset says, given or not
 
 
 def test_demo_is_small_and_chooses_on_held_out_identities():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from fsclib.models.fsc import MODULES
+from fsclib.models.fsc import MODULES, PUBLISHED
 
 DILATIONS = (1, 2, 3)
 
@@ -33,7 +33,7 @@ class Branch(nn.Module):
 class DiverseEmbeddingExpansion(nn.Module):
     """(B, C, H, W) → (V·B, C, H, W) with V = 1 + branches, view-major: all of view 0 (x itself), then view 1, then view 2."""
 
-    def __init__(self, channels: int, modules: Sequence[str] = tuple(MODULES), branches: int = 2):
+    def __init__(self, channels: int, modules: Sequence[str] = PUBLISHED, branches: int = 2):
         super().__init__()
         unknown = [name for name in modules if name not in MODULES]
         if unknown or len(set(modules)) != len(modules):

@@ -104,4 +104,9 @@ class SpatialTransform(nn.Module):
         return features + torch.tanh(self.norm(self.conv(features)))
 
 
-MODULES = {"frequency": FrequencySemanticAttention, "channel": GatedConvAttention, "spatial": SpatialTransform}
+PUBLISHED = ("frequency", "channel", "spatial")  # FSC-Net: all three, in this order
+MODULES: dict[str, type[nn.Module]] = {  # name → class that takes the number of channels
+    "frequency": FrequencySemanticAttention,
+    "channel": GatedConvAttention,
+    "spatial": SpatialTransform,
+}

@@ -1,10 +1,14 @@
-"""The networks, from their parts: FSC-Net, and DEEN, which is FSC-Net without its three modules.
+"""The networks, from their parts: FSC-Net and DEEN, the two-stream baseline and AGW.
 
-visible → stem ┐                                                           ┌ x  ┐
-               ┼ layer1 → MFA → layer2 → MFA → layer3 → MFA → expansion ───┼ x₁ ┼→ layer4 → average pool → BN neck → classifier
-infrared → stem┘                                                           └ x₂ ┘
+two-stream  visible → stem ┐
+                           ┼ layer1 → layer2 → layer3 → layer4 → average pool → BN neck → classifier
+            infrared → stem┘
+AGW         the same with non-local blocks behind the last blocks of layer2 and layer3, and generalised-mean pooling
+FSC-Net     layer1 → MFA → layer2 → MFA → layer3 → MFA → expansion into views x, x₁, x₂ → layer4 → average pool → …
+DEEN        FSC-Net without its three modules
 
-With three stages the expansion stands before the third layer, and the last MFA and layer4 are absent. METHOD, section 1.
+With three stages FSC-Net's expansion stands before the third layer, and the last MFA and layer4 are absent. METHOD, sections 1
+and 2.
 """
 
 from collections.abc import Sequence
@@ -16,9 +20,11 @@ from torch import Tensor, nn
 from fsclib.models.aggregation import MultistageFeatureAggregation
 from fsclib.models.backbone import STEM_CHANNELS, build_backbone
 from fsclib.models.expansion import DiverseEmbeddingExpansion
-from fsclib.models.fsc import MODULES
+from fsclib.models.fsc import PUBLISHED
+from fsclib.models.nonlocal_block import NonLocal
 
 MODALITIES = ("visible", "infrared")
+NON_LOCALS = (0, 2, 3, 0)  # AGW's blocks in each layer, behind its last residual blocks
 
 
 class Embedding(NamedTuple):
@@ -35,50 +41,41 @@ class Output(NamedTuple):
     logits: Tensor
 
 
-class FSCNet(nn.Module):
-    """Frequency–spatial–channel collaborative network; V = 3 views of D = 2048 (four stages) or 1024 (three) with ResNet-50."""
+class Network(nn.Module):
+    """Two stems, one trunk, a BN neck and a classifier.
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        stages: int = 4,
-        modules: Sequence[str] = tuple(MODULES),
-        backbone: str = "resnet50",
-        pretrained: bool = False,
-        dropout: float = 0.01,
-    ):
-        super().__init__()
+    A subclass calls `add_trunk`, builds parts of its own, calls `add_head`, and says in `pooled` how the output of the stems becomes
+    features of V views.
+    """
+
+    views = 1
+
+    def add_trunk(self, backbone: str, stages: int, pretrained: bool) -> list[int]:
+        """Both stems and the layers; returns the channels that each layer puts out."""
         self.visible_stem, self.infrared_stem, self.layers, channels = build_backbone(backbone, stages, pretrained)
-        lows = [STEM_CHANNELS, *channels]
-        self.aggregations = nn.ModuleList(
-            MultistageFeatureAggregation(channels[i], lows[i], stride=1 if i == 0 else 2) for i in range(stages - 1)
-        )
-        self.expansion = DiverseEmbeddingExpansion(channels[-2], modules)
-        self.dropout = nn.Dropout(dropout)
-        self.neck = nn.BatchNorm1d(channels[-1])
+        return channels
+
+    def add_head(self, size: int, num_classes: int) -> None:
+        """BN neck and classifier for features of this size."""
+        self.neck = nn.BatchNorm1d(size)
         self.neck.bias.requires_grad_(False)  # the neck is centred on the origin (Luo et al., CVPRW 2019)
-        self.classifier = nn.Linear(channels[-1], num_classes, bias=False)
+        self.classifier = nn.Linear(size, num_classes, bias=False)
         nn.init.normal_(self.neck.weight, 1.0, 0.01)
         nn.init.normal_(self.classifier.weight, 0.0, 0.001)
-        self.views = 1 + len(self.expansion.branches)
 
-    def _features(self, low: Tensor) -> Tensor:
-        """Output of the stems (B, 64, h, w) → pooled features (V·B, D) float32, view-major."""
-        for layer, aggregate in zip(self.layers, self.aggregations, strict=False):  # the last layer has no aggregation
-            low = aggregate(layer(low), low)
-        maps = self.layers[-1](self.dropout(self.expansion(low)))  # (V·B, D, h, w)
-        return maps.mean((2, 3), dtype=torch.promote_types(maps.dtype, torch.float32))
+    def pooled(self, low: Tensor) -> Tensor:
+        """Output of the stems (B, 64, h, w) → pooled features (V·B, D), at least float32, view-major."""
+        raise NotImplementedError
 
-    def _neck(self, features: Tensor) -> Tensor:
+    def _necked(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
             return self.neck(features)
 
     def forward(self, visible: Tensor, infrared: Tensor) -> Output:
         """Normalised images (N, 3, H, W) of either modality → Output."""
-        features = self._features(torch.cat([self.visible_stem(visible), self.infrared_stem(infrared)]))
+        features = self.pooled(torch.cat([self.visible_stem(visible), self.infrared_stem(infrared)]))
         with torch.autocast(features.device.type, enabled=False):
-            logits = self.classifier(self._neck(features))
+            logits = self.classifier(self._necked(features))
         shape = (self.views, len(visible) + len(infrared), -1)
         return Output(features.view(shape), logits.view(shape))
 
@@ -86,12 +83,104 @@ class FSCNet(nn.Module):
         """Normalised images (B, 3, H, W) of one modality, "visible" or "infrared" → Embedding."""
         if modality not in MODALITIES:
             raise ValueError(f"modality: found {modality!r}, expected one of {', '.join(MODALITIES)}")
-        pool = self._features((self.visible_stem if modality == "visible" else self.infrared_stem)(images))
-        neck = self._neck(pool)
+        pool = self.pooled((self.visible_stem if modality == "visible" else self.infrared_stem)(images))
+        neck = self._necked(pool)
         return Embedding(*(f.view(self.views, len(images), -1).transpose(0, 1) for f in (pool, neck)))
 
 
-NETWORKS = ("fsc", "deen")
+class TwoStream(Network):
+    """The backbone alone; V = 1 view of D = 2048 with ResNet-50 and four stages."""
+
+    def __init__(self, num_classes: int, *, stages: int = 4, backbone: str = "resnet50", pretrained: bool = False):
+        super().__init__()
+        channels = self.add_trunk(backbone, stages, pretrained)
+        self.add_head(channels[-1], num_classes)
+
+    def pooled(self, low: Tensor) -> Tensor:
+        for layer in self.layers:
+            low = layer(low)
+        return average(low)
+
+
+class AGW(Network):
+    """Two-stream with non-local attention and generalised-mean pooling (Ye et al., TPAMI 2021); V = 1, D as there.
+
+    ResNet-50 has non-local blocks behind the last two blocks of layer2 and the last three of layer3; in a ResNet-18, whose layers
+    have two blocks, behind both of either.
+    """
+
+    def __init__(self, num_classes: int, *, stages: int = 4, backbone: str = "resnet50", pretrained: bool = False):
+        super().__init__()
+        channels = self.add_trunk(backbone, stages, pretrained)
+        self.non_locals = nn.ModuleList(
+            nn.ModuleList(NonLocal(width) for _ in range(min(number, len(layer))))
+            for layer, width, number in zip(self.layers, channels, NON_LOCALS, strict=False)
+        )
+        self.add_head(channels[-1], num_classes)
+
+    def pooled(self, low: Tensor) -> Tensor:
+        for layer, non_locals in zip(self.layers, self.non_locals, strict=True):
+            first = len(layer) - len(non_locals)
+            for number, block in enumerate(layer):
+                low = block(low)
+                if number >= first:
+                    low = non_locals[number - first](low)
+        return generalised_mean(low)
+
+
+class FSCNet(Network):
+    """Frequency–spatial–channel collaborative network; V = 3 views of D = 2048 (four stages) or 1024 (three) with ResNet-50.
+
+    `modules`: those of MODULES that are on, in their order; `branches`: views that the expansion adds, published: 2.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        stages: int = 4,
+        modules: Sequence[str] = PUBLISHED,
+        branches: int = 2,
+        backbone: str = "resnet50",
+        pretrained: bool = False,
+        dropout: float = 0.01,
+    ):
+        super().__init__()
+        channels = self.add_trunk(backbone, stages, pretrained)
+        lows = [STEM_CHANNELS, *channels]
+        self.aggregations = nn.ModuleList(
+            MultistageFeatureAggregation(channels[i], lows[i], stride=1 if i == 0 else 2) for i in range(stages - 1)
+        )
+        self.expansion = DiverseEmbeddingExpansion(channels[-2], modules, branches)
+        self.dropout = nn.Dropout(dropout)
+        self.add_head(channels[-1], num_classes)
+        self.views = 1 + branches
+
+    def pooled(self, low: Tensor) -> Tensor:
+        for layer, aggregate in zip(self.layers, self.aggregations, strict=False):  # the last layer has no aggregation
+            low = aggregate(layer(low), low)
+        return average(self.layers[-1](self.dropout(self.expansion(low))))
+
+
+class DEEN(FSCNet):
+    """Diverse embedding expansion network (Zhang & Wang, CVPR 2023): FSC-Net without its modules, whatever `modules` says."""
+
+    def __init__(self, num_classes: int, **options):
+        super().__init__(num_classes, **options | {"modules": ()})
+
+
+def average(maps: Tensor) -> Tensor:
+    """(B, D, h, w) → (B, D), at least float32."""
+    return maps.mean((2, 3), dtype=torch.promote_types(maps.dtype, torch.float32))
+
+
+def generalised_mean(maps: Tensor) -> Tensor:
+    """(⟨x³⟩ + 1e-12)^⅓ over positions, (B, D, h, w) not negative → (B, D), at least float32."""
+    full = maps.to(torch.promote_types(maps.dtype, torch.float32))
+    return (full.pow(3).mean((2, 3)) + 1e-12).pow(1 / 3)
+
+
+NETWORKS: dict[str, type[Network]] = {"fsc": FSCNet, "deen": DEEN, "agw": AGW, "twostream": TwoStream}
 
 
 def build_model(
@@ -99,22 +188,20 @@ def build_model(
     num_classes: int,
     *,
     stages: int = 4,
-    modules: Sequence[str] = tuple(MODULES),
+    modules: Sequence[str] = PUBLISHED,
+    branches: int = 2,
     backbone: str = "resnet50",
     pretrained: bool = False,
-) -> FSCNet:
-    """A network by name: "fsc", or "deen" (no modules, whatever `modules` says).
+) -> Network:
+    """A network by name, one of NETWORKS.
 
-    Args: `num_classes` training identities; `stages` 4 for SYSU-MM01 and LLCM, 3 for RegDB; `modules` those of FSC-Net that are
-    on, in their order; `backbone` "resnet50" or "resnet18"; `pretrained` ImageNet weights.
+    Args: `num_classes` training identities; `stages` 4 for SYSU-MM01 and LLCM, 3 for RegDB (AGW and two-stream: 4 everywhere);
+    `modules` those of FSC-Net that are on, in their order, and `branches` of its expansion: of no account to networks without
+    them; `backbone` "resnet50" or "resnet18"; `pretrained` ImageNet weights.
     Errors: ValueError for an unknown name, FileNotFoundError where weights are wanted and not to be had.
     """
     if name not in NETWORKS:
         raise ValueError(f"network: found {name!r}, expected one of {', '.join(NETWORKS)}")
-    return FSCNet(
-        num_classes,
-        stages=stages,
-        modules=() if name == "deen" else modules,
-        backbone=backbone,
-        pretrained=pretrained,
-    )
+    network = NETWORKS[name]
+    own = {"modules": modules, "branches": branches} if issubclass(network, FSCNet) else {}
+    return network(num_classes, stages=stages, backbone=backbone, pretrained=pretrained, **own)

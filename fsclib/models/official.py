@@ -1,4 +1,4 @@
-"""Reads checkpoints of the published programs (FSC-Net and DEEN) into the networks of this library.
+"""Reads checkpoints of the published programs (FSC-Net, DEEN, AGW and its two-stream baseline) into the networks of this library.
 
 A published checkpoint holds more than the network that was trained: each stem carries a whole unused ResNet, the trunk an unused
 stem and fc, and a three-stage network an unused layer4 (METHOD, sections 1 and 4). Those entries are ignored by name; anything
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fsclib.models.expansion import DILATIONS
-from fsclib.models.networks import FSCNet
+from fsclib.models.networks import FSCNet, Network
 
 DEAD = re.compile(
     r"(visible|thermal)_module\.(visible|thermal)\.(layer\d|fc)\.|base_resnet\.base\.(conv1|bn1|fc)\."
@@ -35,6 +35,9 @@ PREFIXES = [  # published prefix → prefix here; k is 1 or 2 of a branch
     (r"DEE\.gate([12])\.fc2\.", lambda m: f"expansion.branches.{int(m[1]) - 1}.steps.channel.shrink."),
     (r"DEE\.gate([12])\.", lambda m: f"expansion.branches.{int(m[1]) - 1}.steps.channel."),
     (r"DEE\.spitial([12])\.", lambda m: f"expansion.branches.{int(m[1]) - 1}.steps.spatial."),
+    (r"NL_(\d)\.(\d+)\.g\.0\.", lambda m: f"non_locals.{int(m[1]) - 1}.{m[2]}.g."),
+    (r"NL_(\d)\.(\d+)\.W\.", lambda m: f"non_locals.{int(m[1]) - 1}.{m[2]}.project."),
+    (r"NL_(\d)\.(\d+)\.", lambda m: f"non_locals.{int(m[1]) - 1}.{m[2]}."),
     (r"bottleneck\.", "neck."),
     (r"classifier\.", "classifier."),
 ]
@@ -48,7 +51,7 @@ class Place(NamedTuple):
 
 
 def place(published: str, channels: int) -> Place | None:
-    """The place of a published entry, or None for a name that is not known. `channels`: C/4 of the expansion."""
+    """The place of a published entry, or None for a name that is not known. `channels`: C/4 of the expansion, if there is one."""
     if match := re.fullmatch(r"DEE\.FC([12])([123])\.weight", published):
         branch, dilation = int(match[1]) - 1, int(match[2])
         # both branches of a dilation are one convolution here
@@ -59,13 +62,18 @@ def place(published: str, channels: int) -> Place | None:
     return None
 
 
-def load_official(net: FSCNet, state_dict: Mapping[str, Tensor]) -> None:
+def branch_channels(net: Network) -> int:
+    """C/4 of the expansion, 0 for a network without one."""
+    return net.expansion.dilated[0].out_channels // len(net.expansion.branches) if isinstance(net, FSCNet) else 0
+
+
+def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
     """Copies the entries of a published checkpoint into `net`, in place, all or nothing.
 
     Errors: ValueError that lists unknown entries, entries of another shape and entries of `net` that the checkpoint lacks.
     """
     own = net.state_dict()
-    channels = net.expansion.dilated[0].out_channels // len(net.expansion.branches)
+    channels = branch_channels(net)
     filled = dict.fromkeys(own, 0)
     moves, problems = [], []
     for published, value in state_dict.items():
@@ -95,7 +103,7 @@ def load_official(net: FSCNet, state_dict: Mapping[str, Tensor]) -> None:
             entry.copy_(value)
 
 
-def use_published_order(net: FSCNet, on: bool = True) -> None:
+def use_published_order(net: Network, on: bool = True) -> None:
     """Makes `net` multiply in the order of the published programs: the same function, slower, with their rounding.
 
     It matters to nothing but comparisons in float32: gradients of these networks amplify rounding, and in either order they lie up

@@ -8,6 +8,8 @@ from torch import nn
 from fsclib.models.aggregation import ChannelNonLocal, MultistageFeatureAggregation, PositionNonLocal
 from fsclib.models.expansion import DiverseEmbeddingExpansion
 from fsclib.models.fsc import DropPath, FrequencySemanticAttention, GatedConvAttention, SpatialTransform, mirrored
+from fsclib.models.networks import generalised_mean
+from fsclib.models.nonlocal_block import NonLocal
 
 SIZES = [(6, 4), (5, 4), (6, 3), (5, 3), (1, 2)]
 
@@ -177,3 +179,43 @@ def test_expansion_refuses_unknown_and_repeated_modules():
     for modules in (("frequency", "colour"), ("spatial", "spatial")):
         with pytest.raises(ValueError, match="expected each at most once of frequency, channel, spatial"):
             DiverseEmbeddingExpansion(64, modules)
+
+
+def test_agws_non_local_is_its_formula_in_either_order():
+    block, features = randomised(NonLocal(6)), maps(6, 4, 3)
+    found = block(features)
+    block.published_order = True
+    torch.testing.assert_close(block(features), found)
+    for sample in range(2):
+        theta, phi, g = (flat(one_by_one(conv, features[sample]))[0] for conv in (block.theta, block.phi, block.g))
+        mixed = torch.tensor(
+            [sum(theta[i] * phi[j] / len(g) * g[j] for j in range(len(g))) for i in range(len(g))], dtype=torch.float64
+        )
+        expected = block.project(mixed.view(1, 1, 4, 3))[0] + features[sample]
+        torch.testing.assert_close(found[sample], expected)
+
+
+def test_gradients_of_agws_non_local_do_not_depend_on_the_order():
+    gradients = []
+    for order in (False, True):
+        block, features = randomised(NonLocal(6)), maps(6, 4, 3).requires_grad_()
+        block.published_order = order
+        block(features).square().sum().backward()
+        gradients.append([features.grad, *(p.grad for p in block.parameters())])
+    for fast, published in zip(*gradients, strict=True):
+        torch.testing.assert_close(fast, published)
+
+
+def test_an_untrained_non_local_is_the_identity():
+    features = maps(6, 4, 3).float()
+    torch.testing.assert_close(NonLocal(6)(features), features)
+
+
+def test_generalised_mean_is_the_third_root_of_the_mean_cube():
+    features = maps(3, 4, 3).abs()
+    expected = [[(sum(x**3 for x in row.flatten().tolist()) / 12 + 1e-12) ** (1 / 3) for row in image] for image in features]
+    torch.testing.assert_close(generalised_mean(features), torch.tensor(expected, dtype=torch.float64))
+    assert generalised_mean(features.bfloat16()).dtype == torch.float32
+    silent = torch.zeros(1, 1, 2, 2, requires_grad=True)  # a channel that is off everywhere must not send nan back
+    generalised_mean(silent).sum().backward()
+    assert silent.grad.isfinite().all()

@@ -2,12 +2,15 @@
 
 import itertools
 import pickle
+import re
 from urllib.error import URLError
 
 import pytest
 import torch
+from original import NETWORKS, state_of
 from torch import nn
 
+from fsclib import losses
 from fsclib.models import backbone
 from fsclib.models.networks import build_model
 from fsclib.models.official import DEAD, load_official, place, read_official
@@ -36,6 +39,63 @@ def test_shapes(name, stages, size):
 def test_embedding_sizes_of_resnet50(stages, size):
     net = build_model("fsc", 7, stages=stages).eval()
     assert net.embed(torch.randn(1, 3, 64, 32), "visible").pool.shape == (1, 3, size)
+
+
+@pytest.mark.parametrize("name", ["agw", "twostream"])
+@pytest.mark.parametrize(("backbone", "size"), [("resnet18", 512), ("resnet50", 2048)])
+def test_baselines_have_one_view(name, backbone, size):
+    net = build_model(name, 7, backbone=backbone)
+    output = net.train()(torch.randn(2, 3, 64, 32), torch.randn(2, 3, 64, 32))
+    assert output.features.shape == (1, 4, size)
+    assert output.logits.shape == (1, 4, 7)
+    assert net.eval().embed(torch.randn(3, 3, 64, 32), "infrared").neck.shape == (3, 1, size)
+
+
+def test_agw_has_its_non_local_blocks_behind_the_last_residual_blocks():
+    assert [len(blocks) for blocks in build_model("agw", 7).non_locals] == [0, 2, 3, 0]
+    net = build_model("agw", 7, backbone="resnet18")
+    assert [len(blocks) for blocks in net.non_locals] == [0, 2, 2, 0]
+    seen = []
+    for name, module in net.named_modules():
+        if re.fullmatch(r"layers\.[12]\.\d|non_locals\.\d\.\d", name):
+            module.register_forward_hook(lambda *_, name=name: seen.append(name))
+    net.eval().embed(torch.randn(1, 3, 64, 32), "visible")
+    expected = [f"{part}.{layer}.{block}" for layer in (1, 2) for block in (0, 1) for part in ("layers", "non_locals")]
+    assert seen == expected
+
+
+def test_an_untrained_agw_is_two_streams_but_for_its_pooling():
+    torch.manual_seed(0)
+    agw, two = build_model("agw", 7, backbone="resnet18").eval(), build_model("twostream", 7, backbone="resnet18").eval()
+    two.load_state_dict({name: value for name, value in agw.state_dict().items() if not name.startswith("non_locals")})
+    images = torch.randn(2, 3, 64, 32)
+    maps = {}
+    for name, net in (("agw", agw), ("two", two)):
+        net.layers[-1].register_forward_hook(lambda module, inputs, output, name=name: maps.update({name: output}))
+        net.embed(images, "visible")
+    # AGW's layers are walked block by block, so the hook on its last layer stays silent
+    assert "agw" not in maps
+    expected = (maps["two"].pow(3).mean((2, 3)) + 1e-12).pow(1 / 3)
+    torch.testing.assert_close(agw.embed(images, "visible").pool[:, 0], expected)
+
+
+@pytest.mark.parametrize("name", ["fsc", "deen"])
+def test_one_branch_gives_two_views(name):
+    net = build_model(name, 7, branches=1, backbone="resnet18")
+    output = net.train()(torch.randn(4, 3, 64, 32), torch.randn(4, 3, 64, 32))
+    assert output.features.shape == (2, 8, 512)
+    parts = losses.fsc_loss(output, torch.tensor([0, 0, 1, 1]).repeat(2))
+    assert parts.orthogonality == 0
+    assert parts.cpm > 0
+
+
+def test_the_order_of_the_modules_is_the_order_in_which_they_stand():
+    torch.manual_seed(0)
+    net = build_model("fsc", 7, modules=("spatial", "frequency"), backbone="resnet18").eval()
+    branch, features = net.expansion.branches[0], torch.randn(1, 64, 6, 4)
+    assert list(branch.steps) == ["spatial", "frequency"]
+    expected = branch.restore(torch.relu(branch.steps["frequency"](branch.steps["spatial"](features))))
+    torch.testing.assert_close(branch(features), expected)
 
 
 def test_every_combination_of_modules_builds_and_none_is_deen():
@@ -176,6 +236,16 @@ def test_a_published_checkpoint_fills_every_entry_and_dead_parts_are_ignored(net
     load_official(other, {f"module.{name}": value for name, value in state.items()})
     for name, value in net.state_dict().items():
         assert torch.equal(other.state_dict()[name], value), name
+
+
+def test_a_published_checkpoint_of_agw_may_hold_dead_parts_too():
+    dead = ["visible_module.visible.layer4.2.bn3.weight", "thermal_module.thermal.fc.weight", "base_resnet.base.bn1.bias"]
+    net = build_model("agw", NETWORKS["agw"]["num_classes"])
+    load_official(net, state_of("agw") | {name: torch.zeros(3) for name in dead})
+    assert torch.equal(net.non_locals[2][1].theta.weight, state_of("agw")["NL_3.1.theta.weight"])
+    assert torch.equal(net.infrared_stem.norm.bias, state_of("agw")["thermal_module.thermal.bn1.bias"])
+    with pytest.raises(ValueError, match=r"NL_3\.1\.theta\.weight: unknown"):
+        load_official(build_model("twostream", NETWORKS["agw"]["num_classes"]), state_of("agw"))
 
 
 def test_layer4_is_dead_with_three_stages_only(net):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from original import KEYS, NETWORKS, REFERENCE, deviation, gradient_norms, images, network, training_step
+from original import KEYS, NETWORKS, REFERENCE, deviation, gradient_norms, images, network, reference_losses, training_step
 
-from fsclib.models.official import place, use_published_order
+from fsclib.models.official import branch_channels, place, use_published_order
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -30,25 +30,28 @@ def test_a_training_step_agrees_with_the_original(key, published_order):
     output, parts = training_step(net)
     assert deviation(output.features.flatten(0, 1), expected["train_pool"]) < 1e-4
     assert deviation(output.logits.flatten(0, 1), expected["train_logits"]) < 1e-4
-    names = {"total": "total", "identity": "id", "triplet": "tri", "cpm": "cpm", "orthogonality": "ort"}
-    for part, name in names.items():
-        assert getattr(parts, part).item() == pytest.approx(float(expected[f"train_loss_{name}"]), rel=1e-5), part
+    # AGW's triplet is of features as they are: a row's distance to itself is the root of a rounding error, some 0.01, and has a
+    # weight; on its own features the reference lies 3.3e-5 from float64
+    bound = {"triplet": 1e-5 if key.startswith(("fsc", "deen")) else 3e-5}
+    for part, value in reference_losses(expected).items():
+        assert getattr(parts, part).item() == pytest.approx(value, rel=bound.get(part, 1e-5)), part
     if not published_order:
         return  # this order rounds otherwise, and the network amplifies it; test_modules.py has the gradients
 
     norms, found = NETWORKS[key]["grad_norm"], gradient_norms(net, key)
     own = {name for name, parameter in net.named_parameters() if parameter.requires_grad}
-    quarter = net.expansion.dilated[0].out_channels // 2
-    assert {place(name, quarter).name for name in norms} == own
+    assert {place(name, branch_channels(net)).name for name in norms} == own
     # A processor whose convolutions round otherwise than the original's agrees no better than the network with itself when its
-    # images change in their last bit: 1e-3 on one, up to 2 % in small biases on another.
+    # images change in their last bit: 1e-3 on one, up to 2 % in small biases on another. AGW's attention of rank one amplifies
+    # more: biases of a ten-thousandth of the largest norm and less move by up to 40 %.
     nudged = network(key)
     use_published_order(nudged, True)
     training_step(nudged, nudge=1e-7)
-    again, least = gradient_norms(nudged, key), 1e-8 * max(norms.values())  # zero but for rounding: biases before a BatchNorm
+    share = 1e-5 if key == "agw" else 1e-8  # zero but for rounding: biases before a BatchNorm
+    again, least = gradient_norms(nudged, key), share * max(norms.values())
     telling = [name for name, norm in norms.items() if norm > 10 * least]
     rounding = max(abs(again[name] - found[name]) / norms[name] for name in telling)
-    assert rounding < 0.05
+    assert rounding < 0.1
     for name, norm in norms.items():
         assert found[name] == pytest.approx(norm, rel=max(1e-3, 2 * rounding), abs=least), name
     assert np.median([abs(found[name] / norms[name] - 1) for name in telling]) < 5e-4

@@ -1,0 +1,56 @@
+"""What fills a configuration's fields that are "auto": first by data set, then by scale, then by network; later ones win.
+
+The scale `paper` is what METHOD reports of the published programs (section 1, Training; section 2 for AGW and two-stream).
+"""
+
+from typing import Any
+
+from fsclib.models.fsc import PUBLISHED
+
+DATASETS: dict[str, dict[str, Any]] = {
+    "demo": {"scale": "tiny", "stages": 4, "erase_min": 0.02, "erase_max": 0.2, "select_on": "holdout"},
+    "sysu": {"scale": "paper", "stages": 4, "erase_min": 0.2, "erase_max": 0.8, "select_on": "last"},
+    "regdb": {"scale": "paper", "stages": 3, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
+    "llcm": {"scale": "paper", "stages": 4, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
+}
+EVERY: dict[str, Any] = {  # FSC-Net's and DEEN's, at any scale
+    "loss": "fsc", "branches": 2, "identities": 6, "images": 4, "grayscale": 0.5, "erase": 0.5,
+}  # fmt: skip
+SCALES: dict[str, dict[str, Any]] = {
+    "paper": {
+        "backbone": "resnet50", "pretrained": True, "height": 384, "width": 144, "padding": 10, "cpm_weight": 0.8,
+        "epochs": 150, "lr": 0.1, "body_lr": 0.01, "warmup": 10, "decay": (20, 80), "validate_every": 5,
+    },
+    "small": {  # a day's work on one modest GPU
+        "backbone": "resnet18", "pretrained": True, "height": 256, "width": 96, "padding": 7, "cpm_weight": 0.8,
+        "epochs": 60, "lr": 0.1, "body_lr": 0.01, "warmup": 5, "decay": (20, 40), "validate_every": 5,
+    },
+    "tiny": {  # minutes on two cores, from random weights: features that mean nothing yet collapse to a point under the
+        # published weight of pair mining, and stay there
+        "backbone": "resnet18", "pretrained": False, "height": 96, "width": 36, "padding": 4, "cpm_weight": 0.1,
+        "epochs": 8, "lr": 0.05, "body_lr": 0.02, "warmup": 1, "decay": (5, 7), "validate_every": 2,
+    },
+}  # fmt: skip
+# AGW crops and mirrors, no more; its four stages hold on RegDB as well
+BASELINE: dict[str, Any] = {"loss": "agw", "grayscale": 0.0, "erase": 0.0, "stages": 4, "modules": ()}
+NETWORKS: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {  # network → at every scale, at each scale
+    "fsc": ({"modules": PUBLISHED}, {}),
+    "deen": ({"modules": ()}, {}),
+    "agw": (
+        BASELINE,
+        {
+            "paper": {"height": 288, "identities": 8, "epochs": 80, "decay": (20, 50)},
+            "small": {"height": 192, "identities": 8, "decay": (15, 38)},  # in the proportions of the paper's
+        },  # at tiny the images, which are small already, and the steps are those of the others
+    ),
+}
+NETWORKS["twostream"] = NETWORKS["agw"]
+
+
+def preset(dataset: str, network: str, scale: str) -> dict[str, Any]:
+    """Fields and their values; `scale` may be "auto", for the data set's own. A network without presets has DEEN's."""
+    found = EVERY | DATASETS[dataset]
+    if scale != "auto":
+        found["scale"] = scale
+    always, at_scale = NETWORKS.get(network, NETWORKS["deen"])
+    return found | SCALES[found["scale"]] | always | at_scale.get(found["scale"], {})
