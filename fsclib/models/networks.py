@@ -44,7 +44,7 @@ class Output(NamedTuple):
 class Network(nn.Module):
     """Two stems, one trunk, a BN neck and a classifier.
 
-    A subclass calls `add_trunk`, builds parts of its own, calls `add_head`, and says in `pooled` how the output of the stems becomes
+    A subclass calls `add_trunk`, builds parts of its own, calls `add_head`, and says in `pooled` how the stems' output becomes
     features of V views.
     """
 
