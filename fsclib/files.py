@@ -46,6 +46,21 @@ def locked(file: Path, message: str | None) -> Iterator[None]:
         yield
 
 
+def held(file: Path) -> bool:
+    """Whether somebody holds the lock that `file` stands for.
+
+    To look is to hold it, shared, for an instant: whoever tries without waiting may find it taken, and should try again.
+    """
+    try:
+        with file.open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def reserve(file: Path, size: int) -> None:
     """Bring a file to `size` bytes, the new ones zero, and make the disk set them aside.
 

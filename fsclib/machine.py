@@ -47,13 +47,19 @@ def environment(device: torch.device, precision: torch.dtype, images: Images) ->
         "revision": revision(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
+        "device": name_of(device),
         "threads": torch.get_num_threads(),
         "precision": str(precision).removeprefix("torch."),
         "packages": {name: _version(name) for name in PACKAGES} | {"torch": torch.__version__},  # tells +cpu from +cu
         "data_hash": images.data_hash,
         "pixels_hash": images.pixels_hash,
+        "synthetic": images.synthetic,
     }
+
+
+def name_of(device: torch.device) -> str:
+    """What the maker calls the GPU, or the kind of processor."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
 
 
 def revision() -> str:

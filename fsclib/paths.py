@@ -8,8 +8,13 @@ def home() -> Path:
     """The folder that holds data/ and results/: $FSCLIB_HOME, else the checkout of this package, else the working directory."""
     if os.environ.get("FSCLIB_HOME"):
         return Path(os.environ["FSCLIB_HOME"]).expanduser().resolve()
-    checkout = Path(__file__).resolve().parent.parent
-    return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
+    return checkout()
+
+
+def checkout() -> Path:
+    """The folder that holds notebooks/ and sweeps/: the checkout of this package, else the working directory."""
+    folder = Path(__file__).resolve().parent.parent
+    return folder if (folder / "pyproject.toml").exists() else Path.cwd()
 
 
 def data_dir() -> Path:

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
+from typing import Any
 
 SECONDS_BETWEEN_LINES = 60  # a log that is read afterwards needs to show where a long job stood, not each step
 
@@ -19,10 +20,15 @@ def watched() -> bool:
         return headless == "0"
     if os.environ.get("CI", "").lower() in ("1", "true"):
         return False
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if hasattr(shell, "kernel"):
-        return bool(getattr(shell.kernel, "_allow_stdin", False))
+    if kernel := notebook_kernel():
+        return bool(getattr(kernel, "_allow_stdin", False))
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+def notebook_kernel() -> Any:
+    """The kernel that this code runs in, None outside notebooks."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return getattr(shell, "kernel", None)
 
 
 def progress(work: Iterable | int, description: str, *, shown: bool = True, passing: bool = False):

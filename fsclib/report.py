@@ -24,13 +24,17 @@ class Report:
                 figure.savefig(part, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
         return file
 
-    def save_table(self, table: pd.DataFrame, name: str) -> Path:
-        """Writes a table as CSV and LaTeX; returns the CSV's path."""
+    def save_table(self, table: pd.DataFrame, name: str, latex: str = "") -> Path:
+        """Writes a table as CSV and LaTeX, by default all of it in plain form; returns the CSV's path."""
         file = self.folder / "tables" / f"{name}.csv"
         file.parent.mkdir(exist_ok=True)
         with replacing(file) as part:
             table.to_csv(part, index=False)
         with replacing(file.with_suffix(".tex")) as part:
-            style = table.reset_index(drop=True).style.hide(axis="index").format(escape="latex", precision=2)
-            part.write_text(style.format_index(escape="latex", axis="columns").to_latex(hrules=True))
+            part.write_text(latex or _plain(table))
         return file
+
+
+def _plain(table: pd.DataFrame) -> str:
+    style = table.reset_index(drop=True).style.hide(axis="index").format(escape="latex", precision=2)
+    return style.format_index(escape="latex", axis="columns").to_latex(hrules=True)

@@ -3,14 +3,15 @@
 Each distinct image is embedded once, however many trials show it, and compared once with each image of the other modality.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from fsclib import checkpoint, metrics, runs
+from fsclib import checkpoint, metrics, runs, statistics
 from fsclib.assemble import images_of, network_of
 from fsclib.data import protocols
 from fsclib.data.images import Images
@@ -18,51 +19,85 @@ from fsclib.data.protocols import Protocol
 from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
 from fsclib.features import WEIGHTINGS, Features, embed, read_features, similarity, write_features
 from fsclib.machine import device_of
-from fsclib.models.networks import FSCNet
+from fsclib.models.networks import Network
 from fsclib.runs import Run, RunError
 
 RANKS = tuple(range(1, metrics.RANKS + 1))
 SHOWN = ["rank1", "rank5", "rank10", "rank20", "map", "minp"]
 
 
-def score(similarities: np.ndarray, records: pd.DataFrame, query: np.ndarray, gallery: np.ndarray, scoring: str) -> metrics.Metrics:
-    """Metrics of a (Q, G) similarity between records under one scoring."""
+@dataclass(frozen=True, eq=False)
+class Search:
+    """One trial: every query of a protocol searched for in one gallery. identity: (Q,) int64, whom the queries show."""
+
+    mode: str
+    direction: str
+    trial: int
+    weighting: str
+    mirror: bool
+    identity: np.ndarray
+    found: metrics.PerQuery
+
+
+def score(
+    similarities: np.ndarray, records: pd.DataFrame, query: np.ndarray, gallery: np.ndarray, scoring: str
+) -> metrics.PerQuery:
+    """What each query of a (Q, G) similarity between records finds under one scoring."""
     identity, camera = records["identity"].to_numpy(), records["camera"].to_numpy()
-    return metrics.evaluate(similarities, identity[query], identity[gallery], camera[query], camera[gallery], scoring)
+    return metrics.per_query(similarities, identity[query], identity[gallery], camera[query], camera[gallery], scoring)
 
 
-def evaluate(
+def search(
     features: Features,
     records: pd.DataFrame,
     chosen: Sequence[Protocol],
     *,
     mirrors: Sequence[bool] = (True, False),
     weightings: Sequence[str] = tuple(WEIGHTINGS),
-) -> pd.DataFrame:
-    """Every trial of the chosen protocols: one row a (protocol, trial, weighting, mirror), all figures in per cent.
-
-    Columns: mode, direction, trial (from 0), weighting, mirror, queries, rank1 … rank20, map, minp.
-    """
+) -> Iterator[Search]:
+    """Every trial of the chosen protocols, one a (mirror, weighting, protocol, trial)."""
     visible, infrared = (select(records, "test", modality) for modality in (VISIBLE, INFRARED))
+    identity = records["identity"].to_numpy()
     place = np.full(len(records), -1)
     place[visible], place[infrared] = np.arange(len(visible)), np.arange(len(infrared))
     is_visible = (records["modality"] == VISIBLE).to_numpy()
     trials = [(p, trial, *protocols.query_and_gallery(records, p, trial)) for p in chosen for trial in range(p.trials)]
-    rows = []
     for mirror in mirrors:
         sides = features.of(visible, mirror), features.of(infrared, mirror)
         for weighting in weightings:
             across = similarity(*sides, weighting)  # visible × infrared: every protocol and trial looks up its part
-            for protocol, trial, query, gallery in trials:
+            for p, trial, query, gallery in trials:
                 flip = not is_visible[query[0]]
                 part = across[np.ix_(place[gallery], place[query])].T if flip else across[np.ix_(place[query], place[gallery])]
-                found = score(part, records, query, gallery, protocol.scoring)
-                rows.append(
-                    {"mode": protocol.mode, "direction": protocol.direction, "trial": trial}
-                    | {"weighting": weighting, "mirror": mirror}
-                    | as_row(found)
-                )
-    return pd.DataFrame(rows)
+                found = score(part, records, query, gallery, p.scoring)
+                yield Search(p.mode, p.direction, trial, weighting, mirror, identity[query], found)
+
+
+def evaluate(features: Features, records: pd.DataFrame, chosen: Sequence[Protocol], **options: Any) -> pd.DataFrame:
+    """Every trial of the chosen protocols: one row a (protocol, trial, weighting, mirror), all figures in per cent.
+
+    Columns: mode, direction, trial (from 0), weighting, mirror, queries, rank1 … rank20, map, minp. options: those of `search`.
+    """
+    return tabulate(search(features, records, chosen, **options))
+
+
+def tabulate(searches: Iterable[Search]) -> pd.DataFrame:
+    """The table of `evaluate`, from searches that were made."""
+    keys = ("mode", "direction", "trial", "weighting", "mirror")
+    return pd.DataFrame([{key: getattr(s, key) for key in keys} | as_row(metrics.average(s.found)) for s in searches])
+
+
+def by_identity(searches: Iterable[Search]) -> pd.DataFrame:
+    """What the headline (equal weighting, with mirror images) is made of: a row a protocol and query identity, in per cent.
+
+    Columns: mode, direction, identity, share, rank1, map, minp, as statistics.by_identity has them.
+    """
+    trials: dict[tuple[str, str], list[tuple[np.ndarray, metrics.PerQuery]]] = {}
+    for s in searches:
+        if s.weighting == "equal" and s.mirror:
+            trials.setdefault((s.mode, s.direction), []).append((s.identity, s.found))
+    parts = [statistics.by_identity(found).assign(mode=mode, direction=direction) for (mode, direction), found in trials.items()]
+    return pd.concat(parts, ignore_index=True)[["mode", "direction", "identity", "share", *statistics.FIGURES]]
 
 
 def as_row(found: metrics.Metrics) -> dict[str, float]:
@@ -93,7 +128,7 @@ def cmc_by_protocol(table: pd.DataFrame) -> dict[str, np.ndarray]:
     return {" ".join(part for part in name if part): group[ranks].to_numpy() for name, group in groups}
 
 
-def validate(net: FSCNet, images: Images, device: torch.device, precision: torch.dtype, on: str) -> dict[str, float]:
+def validate(net: Network, images: Images, device: torch.device, precision: torch.dtype, on: str) -> dict[str, float]:
     """rank-1, mAP and mINP in per cent, infrared→visible, without mirror images.
 
     on="holdout": among the held-out training identities; on="test": under the first protocol of the layout, trial 0.
@@ -105,15 +140,17 @@ def validate(net: FSCNet, images: Images, device: torch.device, precision: torch
         query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
         scoring = protocol.scoring
     features = embed(net, images, np.concatenate([query, gallery]), device, precision, mirror=False, show=False)
-    found = score(similarity(features.of(query, False), features.of(gallery, False)), images.records, query, gallery, scoring)
+    across = similarity(features.of(query, False), features.of(gallery, False))
+    found = metrics.average(score(across, images.records, query, gallery, scoring))
     return {"val_rank1": 100 * found.cmc[0], "val_map": 100 * found.map, "val_minp": 100 * found.minp}
 
 
 def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = None) -> pd.DataFrame:
     """Tests the best checkpoint of a run under every protocol of its data set, and completes the run.
 
-    Writes tables/trials, tables/summary, the embeddings and, last, metrics.json. Returns the table of `evaluate`, in which the
-    column `trial` holds RegDB's split. `trial`: the split that the caller means to test; `images`: the run's, if open already.
+    Writes tables/trials, tables/summary, tables/identities, the embeddings and, last, metrics.json. Returns the table of
+    `evaluate`, in which the column `trial` holds RegDB's split. `trial`: the split that the caller means to test; `images`: the
+    run's, if open already.
     Errors: RunError for another trial of RegDB, whose test identities this model was trained on, or for data that have changed
     since; CheckpointError without a checkpoint.
     """
@@ -129,12 +166,14 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
     images = images or run_images(run)
     chosen = protocols.for_layout(images.dataset.layout)
     features = run_features(run, images)
-    table = evaluate(features, images.records, chosen)
+    searches = list(search(features, images.records, chosen))
+    table = tabulate(searches)
     if images.dataset.layout == "regdb":
         table["trial"] = config.trial
     run.save_table(table, "trials")
     summary = summarise(table)
     run.save_table(summary, "summary")
+    run.save_table(by_identity(searches), "identities")
     run.finish(headline(summary) | provenance(run, images))
     return table
 
@@ -142,7 +181,7 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
 def all_trials(run: Run) -> pd.DataFrame:
     """The table of all trials: this run's, and for RegDB also those of finished runs with the same recipe on other trials."""
     same = [run, *runs.siblings(run, "trial")] if run.config.dataset == "regdb" else [run]
-    tables = [pd.read_csv(r.folder / "tables" / "trials.csv", keep_default_na=False) for r in same]
+    tables = [r.read_table("trials") for r in same]
     return pd.concat(tables).sort_values("trial", kind="stable").reset_index(drop=True)
 
 
@@ -162,7 +201,7 @@ def check_images(run: Run, images: Images) -> None:
         )
 
 
-def run_network(run: Run, device: torch.device) -> FSCNet:
+def run_network(run: Run, device: torch.device) -> Network:
     """The network of a run with the weights of its best checkpoint, in evaluation mode."""
     file = run.checkpoint("best")
     net = network_of(run.config, checkpoint.state(file)["num_classes"], pretrained=False)

@@ -74,6 +74,14 @@ class Run(Report):
         file = self.folder / "log.csv"
         return pd.read_csv(file) if file.exists() else pd.DataFrame()
 
+    def read_table(self, name: str) -> pd.DataFrame:
+        """A table that this run saved. RunError if it is not there."""
+        file = self.folder / "tables" / f"{name}.csv"
+        if not file.exists():
+            test = f"papermill 03_evaluate.ipynb out.ipynb -p dataset {self.config.dataset} -p name {self.folder.name}"
+            raise RunError(f"{file} does not exist, perhaps an earlier version tested this run; test it again: {test}")
+        return pd.read_csv(file, keep_default_na=False)
+
     def add_to_log(self, row: Mapping[str, Any]) -> None:
         """Puts the row of an epoch in place of any that stands there for this or a later epoch."""
         file, rows = self.folder / "log.csv", pd.DataFrame([row])
@@ -215,7 +223,8 @@ def _row(run: Run) -> dict[str, Any]:
     environment = run.environment
     row = {"dataset": run.folder.parent.name, "name": run.folder.name, "finished": run.finished, "epochs_done": len(run.log())}
     row |= {key: value for key, value in run.config.recipe().items() if key not in row}
-    row |= {key: environment.get(key) for key in ("precision", "revision", "data_hash")}
+    row |= {key: environment.get(key) for key in ("precision", "revision", "data_hash", "pixels_hash", "synthetic")}
+    row |= {"torch": environment.get("packages", {}).get("torch")}
     if run.finished:
         row |= {f"metrics.{key}": value for key, value in run.metrics.items() if isinstance(value, (int, float, str))}
     return row

@@ -48,6 +48,16 @@ def leak_table():
     return table.assign(low=table["accuracy"] - 1, high=table["accuracy"] + 3, chance=5.0)
 
 
+def effects_table(variants=("none", "channel", "frequency + channel + spatial"), several=True):
+    """Effects as compare returns them: differences 1, 2, … in its order, the last of each panel shown."""
+    settings = ["paper, visible → infrared", "as-coded, visible → infrared"]
+    kinds = [(s, f, v) for s in settings for f in ("rank1", "map", "minp") for v in variants]
+    table = pd.DataFrame(kinds, columns=["setting", "figure", "variant"])
+    table["difference"] = np.where(table["variant"] == variants[0], np.nan, np.arange(len(table)))
+    table = table.assign(low=table["difference"] - 1, high=table["difference"] + 2, shown=table["variant"] == variants[-1])
+    return table.assign(low_seeds=table["low"] - 1 if several else np.nan, high_seeds=table["high"] + 2 if several else np.nan)
+
+
 def examples():
     spectrum = {name: np.random.default_rng(0).random((24, 12)) + 1 for name in ("visible", "infrared")}
     profiles = {name: radial_profile(amplitude) for name, amplitude in spectrum.items()}
@@ -69,6 +79,9 @@ def examples():
         "curves without validation": figures.training_curves(training_log(10)),
         "one epoch": figures.training_curves(training_log(1, 1)),
         "cmc": figures.cmc_curves({"a": np.linspace(40, 90, 20), "b": np.linspace([20, 30], [70, 90], 20).T}),
+        "effects": figures.effects(effects_table()),
+        "one effect": figures.effects(effects_table(["two", "one"], several=False)),
+        "no effect": figures.effects(effects_table().assign(**dict.fromkeys(("low", "high", "low_seeds", "high_seeds"), 0.0))),
         "ranked": figures.ranked_lists([picture()] * 2, [[picture(1)] * 10, [picture(2)] * 3], right, ["identity 1", "b"]),
     }
 
@@ -282,3 +295,33 @@ def test_no_other_module_imports_matplotlib():
     folder = Path(sys.modules["fsclib"].__file__).parent
     users = [f.name for f in folder.rglob("*.py") if "import matplotlib" in f.read_text() or "from matplotlib" in f.read_text()]
     assert users == ["figures.py"]
+
+
+def test_effects_show_every_difference_with_both_intervals():
+    table = effects_table()
+    figure = figures.effects(table)
+    axes = [axis for part in figure.subfigs for axis in part.axes]
+    assert [part.get_suptitle() for part in figure.subfigs] == list(table["setting"].unique())
+    assert [axis.get_title() for axis in axes] == ["rank-1", "mAP", "mINP"] * 2
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["channel", "frequency + channel + spatial"]
+    for axis, (_, part) in zip(axes, table.groupby(["setting", "figure"], sort=False), strict=True):
+        part = part[part["variant"] != "none"]
+        thin, thick, marks = axis.collections
+        for lines, low, high in ((thin, "low_seeds", "high_seeds"), (thick, "low", "high")):
+            assert [line[:, 0].tolist() for line in lines.get_segments()] == part[[low, high]].to_numpy().tolist()
+        assert thin.get_linewidth() < thick.get_linewidth()
+        assert marks.get_offsets()[:, 0].tolist() == part["difference"].tolist()
+        assert [to_hex(colour).upper() for colour in marks.get_facecolors()] == ["#FFFFFF", figures.CYCLE[0]]
+        assert axis.lines[0].get_xdata() == [0, 0]
+        assert axis.get_xlim()[0] < min(0, part["low_seeds"].min())
+        assert axis.get_xlim()[1] > part["high_seeds"].max()
+    assert axes[0].get_xlim() == axes[3].get_xlim()
+    assert axes[4].get_xlabel() == "difference to “none”, percentage points"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "95 %, other people", "95 %, other people and trainings", "interval excludes 0",
+    ]  # fmt: skip
+
+
+def test_effects_of_one_training_have_one_interval():
+    figure = figures.effects(effects_table(["a", "b"], several=False))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["95 %, other people", "interval excludes 0"]

@@ -80,16 +80,17 @@ def test_autocast_multiplies_with_this_precision(precision):
 
 
 def test_environment_is_what_config_json_can_keep():
-    found = environment(CPU, torch.bfloat16, SimpleNamespace(data_hash="d1", pixels_hash="p1"))
+    found = environment(CPU, torch.bfloat16, SimpleNamespace(data_hash="d1", pixels_hash="p1", synthetic=True))
     assert json.loads(json.dumps(found)) == found
     assert (found["precision"], found["packages"]["torch"]) == ("bfloat16", torch.__version__)
-    assert (found["data_hash"], found["pixels_hash"]) == ("d1", "p1")
+    assert (found["data_hash"], found["pixels_hash"], found["synthetic"]) == ("d1", "p1", True)
     assert found["device"]
 
 
 def test_environment_names_the_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device}")
-    assert environment(GPU, torch.float32, SimpleNamespace(data_hash="", pixels_hash=""))["device"] == "GPU cuda"
+    images = SimpleNamespace(data_hash="", pixels_hash="", synthetic=False)
+    assert environment(GPU, torch.float32, images)["device"] == "GPU cuda"
 
 
 @pytest.fixture

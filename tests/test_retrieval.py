@@ -111,6 +111,33 @@ def test_summary_is_mean_and_standard_deviation_over_trials(trained):
     assert row["map_std"] == pytest.approx(part["map"].std(ddof=1))
 
 
+@pytest.mark.parametrize("dataset", list(ROWS))
+def test_people_add_up_to_the_headline_without_a_second_look_at_the_images(trained, dataset, monkeypatch):
+    run, images = trained(dataset)
+    compared, similarity = [], retrieval.similarity
+    monkeypatch.setattr(retrieval, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
+    table = retrieval.evaluate_run(run, images=images)
+    assert len(compared) == 4  # with and without mirror images, two weightings
+    alone = retrieval.evaluate(retrieval.run_features(run, images), images.records, protocols.for_layout(dataset))
+    pd.testing.assert_frame_equal(table.drop(columns="trial"), alone.drop(columns="trial"))
+    people = run.read_table("identities")
+    assert list(people.columns) == ["mode", "direction", "identity", "share", "rank1", "map", "minp"]
+    assert set(zip(people["mode"], people["direction"], strict=True)) == {row[:2] for row in ROWS[dataset]}
+    for (mode, direction), part in people.groupby(["mode", "direction"]):
+        assert part["share"].sum() == pytest.approx(1, abs=1e-12)
+        assert part["identity"].is_unique
+        for figure in ("rank1", "map", "minp"):
+            headline = run.metrics[".".join(p for p in (mode, direction, figure) if p)]
+            assert (part["share"] * part[figure]).sum() == pytest.approx(headline, abs=1e-9)
+
+
+def test_a_table_that_was_not_saved_says_how_to_make_it(trained):
+    run, _ = trained("llcm")
+    (run.folder / "tables/identities.csv").unlink()
+    with pytest.raises(RunError, match=rf"identities\.csv does not exist.*03_evaluate.*-p dataset llcm -p name {run.folder.name}"):
+        run.read_table("identities")
+
+
 def test_trials_of_regdb_are_models_of_their_own(trained):
     (first, images), (second, _) = trained("regdb", trial=1), trained("regdb", trial=2)
     with pytest.raises(RunError, match="was trained on trial 1 and has seen test identities of trial 2"):

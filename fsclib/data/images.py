@@ -43,6 +43,13 @@ class Images:
         """How many things of each kind were left out."""
         return dict(Counter(problem.kind for problem in self.problems))
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether these people were drawn: the program that draws them leaves its mark in the folder of a corpus."""
+        from fsclib.data.synthetic import MARK  # which brings all that draws, and most programs do not ask
+
+        return (self.dataset.root / MARK).exists()
+
     def with_records(self, records: pd.DataFrame) -> "Images":
         """The same images with other columns, such as held-out splits; rows stay what they are."""
         return replace(self, dataset=replace(self.dataset, records=records))

@@ -25,6 +25,14 @@ def test_each_record_has_its_own_pixels(home, layout):
             assert np.array_equal(np.asarray(file.convert("RGB")), pixels)
 
 
+def test_a_corpus_says_that_its_people_were_drawn_and_photographs_do_not(home, tmp_path):
+    root = copy(home, "llcm", tmp_path / "LLCM")
+    images = open_images("llcm", (64, 24), root=root, cache_dir=tmp_path / "cache", workers=1, show=False)
+    assert images.synthetic
+    (root / "corpus.json").unlink()
+    assert not images.synthetic
+
+
 def test_trials_of_regdb_share_one_cache_and_one_hash(home):
     first, second = (open_images("regdb", (64, 24), trial=trial, workers=1, show=False) for trial in (1, 2))
     assert first.pixels_hash == second.pixels_hash

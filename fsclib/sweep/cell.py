@@ -1,0 +1,130 @@
+"""A cell of a sweep: where its traces lie, what state they show, and how it is run.
+
+    results/<dataset>/<name>/                      the run that the notebook leaves; metrics.json marks it done
+    results/<dataset>/<sweep>/<name>.ipynb         the executed notebook
+                              <name>.error.txt     the last lines of the error, if it failed
+                              .<name>.lock         held by the process that runs it, and by nobody once that process is dead
+
+Needs neither torch nor pandas: the process that waits for a notebook should not weigh as much as the notebook.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fsclib.files import held, locked, replacing
+
+DONE, RUNNING, FAILED, WAITING = STATES = ("done", "running", "failed", "waiting")
+LINES = 20  # of an error: the last frames of a traceback and the message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What it takes to run a cell: notebook, its parameters as they were given, name and seed included, and the sweep's folder."""
+
+    notebook: Path
+    parameters: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.parameters["name"]
+
+    @property
+    def run_folder(self) -> Path:
+        return self.folder.parent / self.name
+
+    @property
+    def executed(self) -> Path:
+        return self.folder / f"{self.name}.ipynb"
+
+    @property
+    def error_file(self) -> Path:
+        return self.folder / f"{self.name}.error.txt"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / f".{self.name}.lock"
+
+    @property
+    def error(self) -> str:
+        """The last lines of the error; empty if there is none."""
+        try:
+            return self.error_file.read_text()
+        except FileNotFoundError:
+            return ""
+
+    def to_json(self) -> str:
+        """For `from_json` in another process."""
+        return json.dumps({"notebook": str(self.notebook), "parameters": dict(self.parameters), "folder": str(self.folder)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Job":
+        values = json.loads(text)
+        return Job(notebook=Path(values["notebook"]), parameters=values["parameters"], folder=Path(values["folder"]))
+
+
+def state(job: Job) -> str:
+    """One of STATES."""
+    found = _left(job)
+    return RUNNING if found != DONE and held(job.lock) else found
+
+
+def execute(job: Job) -> None:
+    """papermill on the notebook of a cell. Errors: papermill's, and what its kernel raises."""
+    import papermill  # a second that a cell which turns out to be taken need not spend
+
+    papermill.execute_notebook(
+        job.notebook,
+        job.executed,
+        dict(job.parameters),
+        progress_bar=False,
+        start_timeout=300,  # many kernels that start at once are slow
+        shutdown_kernel="immediate",  # by the time it ends everything is written, and an interruption should not wait for it
+    )
+
+
+def run_cell(job: Job, execute: Callable[[Job], None] = execute) -> str:
+    """Runs a cell that waits, holding its lock; returns its state after that, or as it was if it was not waiting.
+
+    "running" means that another process has it, or that its run is still held: by a person who trains under this name, or by the
+    kernel of a sweep that was killed, which notices within two seconds. Errors: none of the notebook's, they make it "failed".
+    """
+    job.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(job.lock, None):
+            if (found := _left(job)) != WAITING:
+                return found
+            try:
+                execute(job)
+            except Exception as error:
+                fail(job, str(error) if type(error).__name__ == "PapermillExecutionError" else f"{type(error).__name__}: {error}")
+            else:
+                if not _done(job):  # so it is after sys.exit(), and after some deaths of a kernel
+                    fail(job, f"{job.executed.name} ended without an error and without {job.run_folder / 'metrics.json'}")
+            return _left(job)
+    except BlockingIOError:
+        return RUNNING
+
+
+def fail(job: Job, text: str) -> None:
+    """Keeps the last lines of an error."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with replacing(job.error_file) as part:
+        part.write_text("\n".join(lines[-LINES:]) + "\n")
+
+
+def _left(job: Job) -> str:
+    """The state, whoever may hold the cell's own lock."""
+    if _done(job):
+        return DONE
+    if held(job.run_folder.with_name(f".{job.name}.lock")):  # as in runs.alone
+        return RUNNING
+    return FAILED if job.error_file.exists() else WAITING
+
+
+def _done(job: Job) -> bool:
+    return (job.run_folder / "metrics.json").exists()

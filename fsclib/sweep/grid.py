@@ -1,0 +1,121 @@
+"""From a sweep file to the cells of its grid, or to the list of everything that is wrong with it, before the first run.
+
+The sweep is named as its file, a cell <sweep>-<values of its axes>-seed<N>. All rows of the first seed come first, so that a sweep
+that is stopped early leaves whole tables.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import product
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from fsclib import paths
+from fsclib.config import Config, ConfigError
+from fsclib.notebook import assigned
+from fsclib.strict import nearest, shown
+from fsclib.sweep import file as sweepfile
+from fsclib.sweep import refusals
+from fsclib.sweep.cell import Job
+from fsclib.sweep.file import NOTEBOOK, Content, SweepError
+
+OWN = MappingProxyType({  # parameters that a sweep sets itself
+    "name": "a sweep names its runs itself; leave it out, and rename the file for other names",
+    "seed": "is no parameter of a row; give seeds, beside grids",
+    "resume": "a sweep always goes on with what was interrupted; leave it out",
+})  # fmt: skip
+NEEDED = ("dataset", "name", "seed")  # parameters of a notebook that leaves a run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell(Job):
+    """One run of a sweep: a job, and the configuration that its parameters come to."""
+
+    config: Config
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A named grid of cells, in the order in which they are run."""
+
+    name: str
+    notebook: Path
+    cells: tuple[Cell, ...]
+    slurm: Mapping[str, Any]
+
+
+def read(path: str | Path) -> Sweep:
+    """The sweep of a file, given by its path, or by its bare name below sweeps/.
+
+    Also looks whether the runs that exist already fit, and whether the data sets of those that are not done can be trained on;
+    writes the demo corpus if it is missing. Errors: SweepError with every problem.
+    """
+    file = sweepfile.find(path)
+    content = sweepfile.content(file)
+    notebook, known, problems = _notebook(content.notebook)
+    problems += [*content.problems, *_parameters(content, known, notebook.stem)]
+    cells = []
+    for seed, row in product(content.seeds, _rows(content.grids)):
+        name = "-".join([file.stem, *(label(axis, value) for axis, value in row.items()), f"seed{seed}"])
+        given = {axis: value for axis, value in (content.fixed | row).items() if axis in _fields() and axis not in OWN}
+        given |= {"name": name, "seed": seed}
+        try:
+            # a name that Config would refuse is refused once, not once a cell
+            config = Config(**given if refusals.admissible(name) else given | {"name": "auto"})
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        folder = paths.results_dir() / config.dataset / file.stem
+        cells.append(Cell(notebook=notebook, parameters=MappingProxyType(given), folder=folder, config=config))
+    problems += refusals.of(file.stem, cells, refused=bool(problems))
+    if problems:
+        raise SweepError(dict.fromkeys(problems), str(file))  # what is wrong with many cells is one problem
+    return Sweep(file.stem, notebook, tuple(cells), MappingProxyType(content.slurm))
+
+
+def label(axis: str, value: Any) -> str:
+    """A value in the name of a run: a word speaks for itself, "frequency.channel"; a number needs its parameter, "epochs5"."""
+    text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    word = re.sub(r"[^A-Za-z0-9_.-]+", ".", text)
+    return word if word[:1].isalpha() and not isinstance(value, bool) else axis + word
+
+
+def _notebook(name: Any) -> tuple[Path, list[str], list[str]]:
+    """The file of a notebook, its parameters, and the problems with it."""
+    folder = paths.checkout() / "notebooks"
+    file = folder / f"{name}.ipynb"
+    there = [file.stem for file in sorted(folder.glob("*.ipynb"))]
+    if name not in there:
+        return file, [], [f"notebook: found {shown(name)}, expected one of {', '.join(there)}{nearest(str(name), there)}"]
+    tagged = [cell for cell in json.loads(file.read_text())["cells"] if "parameters" in cell["metadata"].get("tags", ())]
+    known = [name for cell in tagged for name in assigned("".join(cell["source"]))[0]]
+    missing = [name for name in NEEDED if name not in known]
+    if missing:
+        mend = f"take one that does, such as {NOTEBOOK}"
+        return file, [], [f"notebook: {name} has no parameter {' and no '.join(missing)}, so it leaves no run; {mend}"]
+    return file, known, []
+
+
+def _parameters(content: Content, known: Sequence[str], notebook: str) -> Iterator[str]:
+    """The problems with the names of parameters; where the notebook is not known, only Config's names count."""
+    axes = [axis for grid in content.grids for axis in grid]
+    for name in dict.fromkeys([*content.fixed, *axes]):
+        if name in OWN:
+            yield f"{name}: {OWN[name]}"
+        elif name not in _fields():
+            yield f"{name}: no such parameter{nearest(name, known or _fields())}"
+        elif known and name not in known:
+            yield f"{name}: not a parameter of {notebook}, it would have no effect"
+        if name in content.fixed and name in axes:
+            yield f"{name}: stands in fixed and in a grid; leave it in one of them"
+
+
+def _rows(grids: Sequence[Mapping[str, list]]) -> list[dict[str, Any]]:
+    return [dict(zip(grid, values, strict=True)) for grid in grids for values in product(*grid.values())]
+
+
+def _fields() -> list[str]:
+    return [f.name for f in fields(Config)]

@@ -1,0 +1,110 @@
+"""What is wrong with the cells of a sweep though each of them is a possible run: with each other, with what results/ already holds,
+with the data sets."""
+
+import json
+import re
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fsclib import runs, train
+from fsclib.config import Config
+from fsclib.data.records import DatasetError
+from fsclib.runs import RunError
+
+if TYPE_CHECKING:
+    from fsclib.sweep.grid import Cell
+
+LONGEST = 100  # characters of a run's name
+
+
+def of(sweep: str, cells: Sequence["Cell"], refused: bool) -> list[str]:
+    """Every problem, once each, however many cells have it. refused: whether the sweep will not run in any case."""
+    found = [*_names(sweep, cells), *_twins(cells), *_existing(sweep, cells)]
+    return [*found, *_data(cells, refused or bool(found))]
+
+
+def admissible(name: str) -> bool:
+    """Whether Config takes the name of a run."""
+    return bool(re.fullmatch(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}", name))
+
+
+def meaning(config: Config) -> dict[str, object]:
+    """The recipe without what has no effect in it: equal for two configurations that train the same network the same way."""
+    recipe = config.recipe()
+    if config.network == "fsc" and not config.modules:
+        recipe["network"] = "deen"  # FSC-Net without its modules
+    idle = {
+        "validate_every": config.select_on == "last",
+        "erase_min": config.erase == 0,
+        "erase_max": config.erase == 0,
+        **dict.fromkeys(("cpm_weight", "cpm_margin", "orthogonality_weight", "triplet_margin"), config.loss == "agw"),
+    }
+    return {name: value for name, value in recipe.items() if not idle.get(name)}
+
+
+def _names(sweep: str, cells: Sequence["Cell"]) -> Iterator[str]:
+    if not admissible(sweep):
+        yield f"the file's name: found {sweep!r}, expected letters, digits, dots, dashes and underscores, no dot or dash first"
+    elif long := [cell.name for cell in cells if not admissible(cell.name)]:
+        example = max(long, key=len)
+        yield (
+            f"names: {len(long)} runs would have more than {LONGEST} characters, {example!r} has {len(example)}; "
+            "give the file a shorter name, or move what does not vary into fixed"
+        )
+
+
+def _twins(cells: Sequence["Cell"]) -> Iterator[str]:
+    """Pairs of rows, which are the same pairs for every seed."""
+    rows = [cell for cell in cells if cell.parameters["seed"] == cells[0].parameters["seed"]]
+    by_name: dict[str, Cell] = {}
+    by_meaning: dict[str, Cell] = {}
+    for row in rows:
+        meant = json.dumps(meaning(row.config), sort_keys=True)
+        twin = by_meaning.setdefault(meant, row)
+        namesake = by_name.setdefault(row.name, row)
+        if twin is not row:
+            yield f"{twin.name} and {row.name} mean the same run; leave one of them out"
+        elif namesake is not row:
+            yield f"{row.name}: two different cells would have this name; choose values that differ in letters and digits"
+
+
+def _existing(sweep: str, cells: Sequence["Cell"]) -> Iterator[str]:
+    for folder in sorted({cell.folder for cell in cells}):
+        if (folder / "config.json").exists():
+            yield f"{folder} is a run, and the sweep would keep its notebooks there; give the file another name than {sweep!r}"
+    conflicts: dict[str, list[str]] = {}
+    for cell in cells:
+        if problem := _conflict(cell):
+            conflicts.setdefault(problem.replace(str(cell.run_folder), "", 1), []).append(str(cell.run_folder))
+    for problem, folders in conflicts.items():
+        others = f" (and so for {len(folders) - 1} other runs of this sweep)" if len(folders) > 1 else ""
+        yield f"{folders[0]}{others}{problem}"
+
+
+def _conflict(cell: "Cell") -> str:
+    """Why the run cannot lie where it would, "" if it can."""
+    try:
+        runs.check(cell.config)
+    except RunError as error:
+        return str(error)
+    return ""
+
+
+def _data(cells: Iterable["Cell"], refused: bool) -> Iterator[str]:
+    """What training would refuse, asked once for all cells between which it sees no difference, and not for those that are done."""
+    asked = {_seen_by_the_check(cell.config): cell for cell in cells if not (cell.run_folder / "metrics.json").exists()}
+    for cell in asked.values():
+        if refused and cell.config.dataset == "demo":  # it would be drawn, for a minute, to no purpose
+            continue
+        config = replace(cell.config, resume=False) if _conflict(cell) else cell.config  # conflicts have been listed
+        try:
+            train.check(config)
+        except (DatasetError, RunError, ValueError, OSError) as error:
+            yield str(error)
+
+
+def _seen_by_the_check(config: Config) -> tuple[Hashable, ...]:
+    chosen_by = (config.select_on, config.seed if config.select_on == "holdout" else None)
+    weights = config.backbone if config.pretrained else None
+    return (config.dataset, config.data_root, config.trial, config.identities, config.images, weights, *chosen_by)

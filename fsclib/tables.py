@@ -1,0 +1,205 @@
+"""Tables as a paper prints them: draws what an analysis returned, never computes.
+
+LaTeX for a plain article with \\usepackage{booktabs}. Text is text: what LaTeX would take for a command or an option is escaped,
+and signs that pdfTeX's fonts lack are written as the commands that draw them.
+"""
+
+import re
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from fsclib.comparison import DECIMALS, Comparison
+from fsclib.statistics import FIGURES
+
+MODULES = {"frequency": "FSA", "channel": "GCA", "spatial": "ST"}  # as the paper abbreviates them; others have their own names
+COSTS = {  # heading, divisor and decimals of what cost.table measures
+    "parameters": ("M par.", 1e6, 1), "multiply_adds": ("G MACs", 1e9, 2), "milliseconds": ("ms", 1, 2), "megabytes": ("MB", 1, 0),
+}  # fmt: skip
+WIDTH, BETWEEN = 345, 6  # points: of an article's text, and between two columns
+SIZES = {"small": 4.9, "footnotesize": 4.5, "scriptsize": 4.2}  # points that a character takes, a little generously
+NOTHING = "–"  # a cell without a value
+SIGNS = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "[": "{[}", "*": "{*}",  # after the end of a row they would be its options
+    "<": "$<$", ">": "$>$", "|": "$|$", '"': "''",  # the oldest font has other signs in their places
+    "\xa0": "~", "–": "--", "—": "---", "−": "$-$", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\ldots{}",
+    "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "≤": r"$\leq$", "≥": r"$\geq$", "≈": r"$\approx$", "≠": r"$\neq$",
+    "→": r"$\rightarrow$", "←": r"$\leftarrow$", "↔": r"$\leftrightarrow$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+    "✓": r"$\surd$", "∞": r"$\infty$", "√": r"$\surd$", "°": r"$^\circ$", "²": "$^2$", "³": "$^3$", "†": r"\dag{}", "‡": r"\ddag{}",
+    "Δ": r"$\Delta$", "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "λ": r"$\lambda$", "µ": r"$\mu$", "μ": r"$\mu$",
+    "σ": r"$\sigma$", "§": r"\S{}",
+}  # fmt: skip
+UNDRAWN = "ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲų"  # letters between À and ž that LaTeX's default font lacks
+ESCAPES = str.maketrans(SIGNS)
+
+
+def latex(
+    frame: pd.DataFrame,
+    *,
+    caption: str,
+    label: str,
+    bold: ArrayLike | None = None,
+    underline: ArrayLike | None = None,
+    precision: int = 2,
+    gaps: Collection[int] = (),
+) -> str:
+    """A table environment (booktabs) of a frame with its columns' names and without its index; numbers stand right, text left.
+
+    caption: text of any length, escaped like all other; label: for \\ref, letters, digits and ":._-".
+    bold, underline: bool, of the frame's shape. precision: decimals of floats; nan and None become a dash. gaps: positions of
+    rows that stand a little apart from those before. What is wide is set in smaller print.
+    Errors: ValueError for a frame without columns, marks of another shape, a label that LaTeX could not take, or signs that
+    pdfTeX could not draw, all of them at once.
+    """
+    marks = [np.zeros(frame.shape, bool) if mark is None else np.asarray(mark) for mark in (bold, underline)]
+    problems = [] if frame.shape[1] else ["the frame has no column, expected at least one"]
+    for name, mark in zip(("bold", "underline"), marks, strict=True):
+        if mark.shape != frame.shape or mark.dtype != bool:
+            problems.append(f"{name} has shape {mark.shape} and dtype {mark.dtype}, expected {frame.shape} and bool, as the frame")
+    if not re.fullmatch(r"[A-Za-z0-9:._-]+", label):
+        problems.append(f"label is {label!r}, expected letters, digits, colons, dots, dashes or underscores")
+    header = [str(name) for name in frame.columns]
+    cells = [[_text(value, precision) for value in row] for row in frame.itertuples(index=False, name=None)]
+    everything = "".join([caption, *header, *(cell for row in cells for cell in row)])
+    if strange := sorted({sign for sign in everything if not (sign in SIGNS or sign.isspace() or _drawn(sign))}):
+        problems.append(f"no LaTeX is known for {' '.join(strange)}; write it otherwise, or add it to SIGNS in fsclib/tables.py")
+    if problems:
+        raise ValueError("the table cannot be written: " + "; ".join(problems))
+
+    head, body = " & ".join(_escaped(name) for name in header), []
+    for number, (row, *marked) in enumerate(zip(cells, *marks, strict=True)):
+        line = " & ".join(_marked(_escaped(cell), *both) for cell, *both in zip(row, *marked, strict=True))
+        body.append(r"\addlinespace " * (number in gaps) + rf"{line} \\")
+    aligned = "".join("r" if pd.api.types.is_numeric_dtype(kind) and kind.kind != "b" else "l" for kind in frame.dtypes)
+    return "\n".join(
+        [
+            r"\begin{table}[tbp]", rf"\centering\{_size([header, *cells])}\setlength{{\tabcolsep}}{{{BETWEEN / 2:g}pt}}",
+            rf"\caption{{{_escaped(caption)}}}", rf"\label{{{label}}}",
+            rf"\begin{{tabular}}{{@{{}}{aligned}@{{}}}}", r"\toprule", rf"{head} \\", r"\midrule", *body, r"\bottomrule",
+            r"\end{tabular}", r"\end{table}", "",
+        ]
+    )  # fmt: skip
+
+
+def ablation(comparison: Comparison, cost: pd.DataFrame | None = None) -> tuple[pd.DataFrame, str]:
+    """What a paper prints of a comparison: its rows, with their cost, as a frame for CSV; and LaTeX, a table a protocol.
+
+    In LaTeX a variant has mean ± standard deviation, best in bold and second best underlined, and below it the difference to the
+    baseline with its interval, over people and trainings where there are several; a star where that excludes 0. The notes are in
+    the caption. cost: a frame of cost.table, whose variants are those of the comparison.
+    Errors: ValueError for a variant without a row of cost, or with more than one.
+    """
+    rows = comparison.rows
+    if cost is not None:
+        if wrong := [name for name in rows["variant"] if (cost["variant"] == name).sum() != 1]:
+            found = f"cost has rows for {', '.join(cost['variant'])}"
+            raise ValueError(f"{found}, expected one for each variant: there is none, or more than one, for {', '.join(wrong)}")
+        rows = rows.merge(cost, on="variant", how="left")
+    return rows, "\n".join(_of_protocol(comparison, effects, cost) for effects in _protocols(comparison))
+
+
+def shown(comparison: Comparison, cost: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The same for a reader of a notebook: the lines of all protocols below each other, as text."""
+    parts = [(effects["setting"].iloc[0], _lines(comparison, effects, cost)[0]) for effects in _protocols(comparison)]
+    found = pd.concat([pd.DataFrame({"setting": setting} | dict(frame)) for setting, frame in parts], ignore_index=True)
+    return found.assign(setting=found["setting"].where(found["setting"] != found["setting"].shift(), ""))
+
+
+def _protocols(comparison: Comparison) -> list[pd.DataFrame]:
+    return [effects for _, effects in comparison.effects.groupby("protocol", sort=False)]
+
+
+def _of_protocol(comparison: Comparison, effects: pd.DataFrame, cost: pd.DataFrame | None) -> str:
+    frame, place, gaps = _lines(comparison, effects, cost)
+    label = f"tab:{comparison.switch}-{effects['protocol'].iloc[0]}"
+    caption = _caption(comparison, effects["setting"].iloc[0], cost)
+    return latex(frame, caption=caption, label=label, bold=place == 1, underline=place == 2, gaps=gaps)
+
+
+def _lines(
+    comparison: Comparison, effects: pd.DataFrame, cost: pd.DataFrame | None
+) -> tuple[pd.DataFrame, np.ndarray, list[int]]:
+    """Two lines a variant, figures and differences; the place of each figure, 0 for any other cell; and where variants begin."""
+    lines, places, gaps = [], [], []
+    beginnings = _switches(comparison.switch, list(effects["variant"].unique()))
+    for (variant, figures), line in zip(effects.groupby("variant", sort=False), beginnings, strict=True):
+        line |= {FIGURES[row.figure]: _mean(row) for row in figures.itertuples()}
+        if cost is not None:
+            measured = cost.set_index("variant").loc[variant]
+            line |= {heading: f"{measured[name] / unit:.{decimals}f}" for name, (heading, unit, decimals) in COSTS.items()}
+        gaps.append(len(lines))
+        lines.append(line)
+        places.append({FIGURES[row.figure]: row.place for row in figures.itertuples()})
+        if variant != comparison.baseline:
+            lines.append({FIGURES[row.figure]: _difference(row) for row in figures.itertuples()})
+            places.append({})
+    frame = pd.DataFrame(lines).fillna("")
+    return frame, pd.DataFrame(places, columns=frame.columns).to_numpy(), gaps[1:]
+
+
+def _caption(comparison: Comparison, setting: str, cost: pd.DataFrame | None) -> str:
+    sentences = [
+        f"Effect of {comparison.switch}; {setting}, in per cent.",
+        f"Mean ± standard deviation over trainings; below it, difference to “{comparison.baseline}” [95 % interval], with * where "
+        "the interval excludes 0. Best in bold, second best underlined.",
+    ]
+    if cost is not None:
+        machines = cost[["device", "precision", "threads"]].drop_duplicates().itertuples()
+        where = " or ".join(f"{machine.device}, {machine.precision}, {machine.threads} threads" for machine in machines)
+        sentences.append(
+            "Millions of parameters without the classifier; thousand millions of multiply-adds, and milliseconds, of embedding an "
+            f"image; megabytes, the peak memory of a training step ({where})."
+        )
+    return " ".join([*sentences, *comparison.notes, *(f"Refused: {row}." for row in comparison.refused)])
+
+
+def _switches(name: str, variants: list[str]) -> list[dict[str, str]]:
+    """How each line begins: a column a module, where the switch is the modules and variants differ in more than their order."""
+    parts = [[] if variant == "none" else variant.split(" + ") for variant in variants]
+    if name != "modules" or len(set(map(frozenset, parts))) < len(parts):
+        return [{name: variant} for variant in variants]
+    occurring = [module for part in parts for module in part]
+    modules = dict.fromkeys([*(module for module in MODULES if module in occurring), *occurring])
+    return [{MODULES.get(module, module): "✓" if module in part else "" for module in modules} for part in parts]
+
+
+def _mean(row) -> str:
+    return f"{row.mean:.{DECIMALS}f}" + ("" if np.isnan(row.std) else f" ± {row.std:.{DECIMALS}f}")
+
+
+def _difference(row) -> str:
+    low, high = (row.low, row.high) if np.isnan(row.low_seeds) else (row.low_seeds, row.high_seeds)
+    text = f"{row.difference:+.{DECIMALS}f} [{low:.{DECIMALS}f}, {high:.{DECIMALS}f}]"
+    return text.replace("-", "−") + "*" * row.shown
+
+
+def _size(rows: list[list[str]]) -> str:
+    """The largest print in which rows of these cells fit the text of an article."""
+    longest = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    fitting = (size for size, digit in SIZES.items() if digit * sum(longest) + BETWEEN * len(longest) <= WIDTH)
+    return next(fitting, list(SIZES)[-1])
+
+
+def _text(value: object, precision: int) -> str:
+    if isinstance(value, (float, np.floating)):
+        return NOTHING if np.isnan(value) else f"{value:.{precision}f}".replace("-", "−")
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return str(value).replace("-", "−")
+    return NOTHING if value is None or value is pd.NA else str(value)
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.split()).translate(ESCAPES)  # an empty line would end the caption
+
+
+def _marked(cell: str, bold: bool, underline: bool) -> str:
+    cell = rf"\textbf{{{cell}}}" if bold else cell
+    return rf"\underline{{{cell}}}" if underline else cell
+
+
+def _drawn(sign: str) -> bool:
+    return " " <= sign <= "~" or ("À" <= sign <= "ž" and sign not in UNDRAWN)

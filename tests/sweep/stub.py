@@ -1,0 +1,28 @@
+"""A worker whose notebooks are stubs: the parameters say how long one takes and how it ends; ledger.txt says what was run."""
+
+import os
+import signal
+import sys
+import time
+
+from fsclib.sweep import worker
+from fsclib.sweep.cell import Job
+
+
+def execute(job: Job) -> None:
+    with (job.folder / "ledger.txt").open("a") as ledger:
+        ledger.write(job.name + "\n")
+    time.sleep(job.parameters.get("seconds", 0))
+    end = job.parameters.get("end")
+    if end == "error":
+        raise RuntimeError("a long story\nand its last line")
+    if end == "death":
+        print("the last words", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if end != "nothing":
+        job.run_folder.mkdir(exist_ok=True)
+        (job.run_folder / "metrics.json").write_text("{}")
+
+
+if __name__ == "__main__":
+    sys.exit(worker.main(sys.argv[1:], execute))

@@ -1,0 +1,102 @@
+"""A sweep as a user runs it, through papermill and real kernels: its runs, its failures, and what is left after a kill."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+from sweeping import FIXED, processes, until, write_sweep
+
+from fsclib import runs, sweep
+from fsclib.data.decoding import usable_cores
+from fsclib.sweep import __main__ as command
+from fsclib.sweep import local
+from fsclib.sweep.cell import state
+
+FAILS = {"modules": "spatial", "device": "cuda:77"}  # a possible parameter, but no such device is there at run time
+
+
+@pytest.fixture
+def write(home):
+    return partial(write_sweep, home)
+
+
+@pytest.fixture
+def beside():
+    with processes() as start:
+        yield start
+
+
+def printed(notebook) -> str:
+    cells = json.loads(notebook.read_text())["cells"]
+    return "".join("".join(output.get("text", "")) for cell in cells for output in cell.get("outputs", ()))
+
+
+def test_a_sweep_from_its_file_to_its_runs(write, home, capsys):
+    file = write(grids=[{"modules": ["none", "frequency,channel"]}, FAILS], seeds=[0])
+    assert command.main([str(file), "--workers", "2"]) == 1
+    out = capsys.readouterr().out
+    results = home / "results" / "llcm"
+    assert out.startswith("0 of 3 done, 3 waiting\n")
+    assert "\n2 of 3 done, 1 failed\n" in out
+    assert f"small-spatial-cuda.77-seed0 failed; its notebook: {results}/small/small-spatial-cuda.77-seed0.ipynb" in out
+    assert "ValueError: device: found 'cuda:77', but torch sees" in out
+    assert "\x1b" not in out
+    for name in ("small-none-seed0", "small-frequency.channel-seed0"):
+        run = runs.load("llcm", name)
+        assert run.finished
+        assert run.environment["threads"] == max(1, usable_cores() // 2)
+        assert str(run.folder) in printed(results / "small" / f"{name}.ipynb")
+        assert "epoch 2/2" in printed(results / "small" / f"{name}.ipynb")
+    assert set(runs.table()["name"]) == {"small-none-seed0", "small-frequency.channel-seed0"}
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()}
+
+    assert command.main([str(file)]) == 1  # nothing is left to run
+    assert "2 of 3 done, 1 failed" in capsys.readouterr().out
+    assert command.main([str(file), "--status"]) == 1
+    assert re.search(r"^small-none-seed0 +done +2/2 ", capsys.readouterr().out, re.MULTILINE)
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()} == before
+
+    error = results / "small" / "small-spatial-cuda.77-seed0.error.txt"
+    board = sweep.run(sweep.read(file), workers=1, retry=True)
+    assert error.stat().st_mtime_ns > before[error]
+    assert board["state"].tolist() == ["done", "done", "failed"]
+    assert all(path.stat().st_mtime_ns == before[path] for path in before if path.name == "metrics.json")
+
+
+def test_a_training_that_was_killed_with_its_sweep_goes_on_from_its_last_epoch(write, beside):
+    """The kernel of the killed sweep outlives it by a second or two and holds the run meanwhile: it is waited for."""
+    found = sweep.read(write(grids=[{"modules": ["none"]}], seeds=[0], fixed=FIXED | {"epochs": 3, "device": "cpu"}))
+    (cell,) = found.cells
+    killed = beside(local.run, found.cells, 2, lambda: None)  # a share of one core of two: threads would wait for each other
+    until(runs.Run(cell.run_folder, cell.config).checkpoint("last").exists, seconds=300)
+    os.kill(killed.pid, signal.SIGKILL)
+    assert state(cell) == "running"
+    board = sweep.run(found, workers=2)
+    assert board["state"].tolist() == ["done"]
+    assert board["epochs"].tolist() == ["3/3"]
+    assert "going on after epoch" in printed(cell.executed)
+
+
+def test_what_is_wrong_is_said_without_a_traceback(write):
+    file = write(grids=[{"modul": ["none"]}])
+    done = subprocess.run([sys.executable, "-m", "fsclib.sweep", str(file)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"{file} cannot be run:\n  modul: no such parameter, did you mean 'modules'?\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"workers": 0}, "workers: found 0, expected at least 1"),
+        ({"workers": 2, "cluster": "local"}, "found both workers and cluster"),
+        ({"cluster": "pbs"}, "cluster: found 'pbs', expected one of slurm, local"),
+    ],
+)
+def test_impossible_arguments_are_refused(write, values, problem):
+    with pytest.raises(ValueError, match=problem):
+        sweep.run(sweep.read(write()), **values)

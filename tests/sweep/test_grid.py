@@ -1,0 +1,231 @@
+"""A sweep file becomes its cells, or a refusal that lists everything at once."""
+
+import json
+from functools import partial
+
+import pytest
+import yaml
+from sweeping import write_sweep
+
+from fsclib import runs
+from fsclib.config import Config
+from fsclib.sweep import grid, read, refusals
+from fsclib.sweep.cell import Job
+from fsclib.sweep.file import SweepError
+
+NOWHERE = {"data_hash": "d", "precision": "float32"}
+
+
+@pytest.fixture
+def write(home):
+    return partial(write_sweep, home)
+
+
+def problems(file) -> str:
+    with pytest.raises(SweepError) as caught:
+        read(file)
+    assert len(set(caught.value.problems)) == len(caught.value.problems)
+    return "\n".join(caught.value.problems)
+
+
+def test_cells_are_named_by_their_values_and_come_seed_by_seed(write, home):
+    sweep = read(write())
+    assert sweep.name == "small"
+    assert [cell.name for cell in sweep.cells] == [
+        f"small-{row}-seed{seed}" for seed in (0, 1) for row in ("none", "frequency.channel", "spatial")
+    ]
+    cell = sweep.cells[4]
+    assert cell.config == Config(**cell.parameters)
+    assert (cell.config.modules, cell.config.seed, cell.config.dataset) == (("frequency", "channel"), 1, "llcm")
+    assert cell.folder == home / "results" / "llcm" / "small"
+    assert cell.run_folder == runs.folder_of(cell.config)
+
+
+def test_the_committed_sweeps_are_what_they_say(monkeypatch, tmp_path):
+    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
+    monkeypatch.setattr(refusals.train, "check", lambda config: True)  # draws no corpus
+    ablation, short = read("ablation"), read("short")
+    assert len(ablation.cells) == 30
+    assert [cell.config.modules for cell in ablation.cells[:8]] == [
+        (), ("frequency",), ("channel",), ("spatial",), ("frequency", "channel"), ("frequency", "spatial"), ("channel", "spatial"),
+        ("frequency", "channel", "spatial"),
+    ]  # fmt: skip
+    assert [cell.config.network for cell in ablation.cells[8:10]] == ["agw", "twostream"]
+    assert [cell.config.seed for cell in ablation.cells] == [0] * 10 + [1] * 10 + [2] * 10
+    assert {cell.config.scale for cell in ablation.cells} == {"tiny"}
+    assert [cell.name for cell in short.cells] == [
+        f"short-{row}-seed0" for row in ("none", "frequency.channel.spatial", "agw", "twostream")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "name"),
+    [
+        ("network", "agw", "agw"),
+        ("modules", ["frequency", "channel"], "frequency.channel"),
+        ("modules", "frequency, channel", "frequency.channel"),
+        ("epochs", 5, "epochs5"),
+        ("lr", 1e-05, "lr1e-05"),
+        ("decay", "20,80", "decay20.80"),
+        ("decay", [20, 80], "decay20.80"),
+        ("pretrained", True, "pretrainedTrue"),
+    ],
+)
+def test_words_speak_for_themselves_in_a_name_and_numbers_do_not(axis, value, name):
+    assert grid.label(axis, value) == name
+    assert refusals.admissible(f"sweep-{name}-seed0")
+
+
+def test_the_data_set_may_be_an_axis(write, home):
+    fixed = yaml.safe_load(write().read_text())["fixed"]
+    del fixed["dataset"]
+    sweep = read(write(fixed=fixed, grids=[{"dataset": ["llcm", "regdb"]}], seeds=[3]))
+    assert [cell.folder for cell in sweep.cells] == [home / "results" / name / "small" for name in ("llcm", "regdb")]
+
+
+def test_everything_wrong_with_the_words_of_a_file_is_said_at_once(write):
+    found = problems(
+        write(
+            fixed={"dataset": "llcm", "scale": "tiny", "epoch": 3, "name": "mine", "identities": 1, "lr": 0.1},
+            grids=[{"modules": []}, {"seed": [1, 2], "lr": ["high", 0.2]}, {}, {"network": ["fsk", "deen"]}],
+            seeds=[0, 1, 1],
+            slrum={"timeout_min": 5},
+        )
+    )
+    for part in (
+        "'slrum': no such key, did you mean 'slurm'?",
+        "epoch: no such parameter, did you mean 'epochs'?",
+        "name: a sweep names its runs itself",
+        "seed: is no parameter of a row; give seeds, beside grids",
+        "grids, number 1: modules has no values",
+        "grids, number 3: has no parameters",
+        "lr: found 'high' (str), expected a number",
+        "lr: stands in fixed and in a grid",
+        "network: found 'fsk'",
+        "identities: found 1, expected",
+        "seeds: 1 stands more than once",
+    ):
+        assert found.count(part) == 1, part
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ({"grids": []}, "grids: found [], expected a list of at least one grid"),
+        ({"grids": {"modules": ["none"]}}, "grids: found {'modules': ['none']}, expected a list"),
+        ({"grids": ["modules"]}, "grids, number 1: found 'modules', expected a table"),
+        ({"fixed": ["dataset"]}, "fixed: found ['dataset'], expected a table"),
+        ({"seeds": []}, "seeds: found [], expected whole numbers"),
+        ({"seeds": ["0"]}, "seeds: found ['0'], expected whole numbers"),
+        ({"seeds": [-1]}, "seed: found -1, expected"),
+        ({"notebook": "02_trian"}, "notebook: found '02_trian', expected one of 01_data, "),
+        ({"notebook": "../notebooks/02_train"}, "notebook: found '../notebooks/02_train', expected one of"),
+        ({"notebook": "01_data"}, "notebook: 01_data has no parameter name and no seed, so it leaves no run; take one that does"),
+    ],
+)
+def test_what_is_no_sweep_is_refused(write, home, content, problem):
+    assert problem in problems(write(**content))
+    assert not (home / "data" / "demo").exists()  # nothing is drawn for a sweep that is refused
+
+
+def test_a_parameter_that_the_notebook_lacks_is_refused(write, monkeypatch, home):
+    notebooks = home / "checkout" / "notebooks"
+    notebooks.mkdir(parents=True)
+    source = ['dataset = "llcm"\n', 'name = "auto"\n', "seed = 0\n", 'modules = "auto"']
+    (notebooks / "10_own.ipynb").write_text(json.dumps({"cells": [{"source": source, "metadata": {"tags": ["parameters"]}}]}))
+    monkeypatch.setattr(grid.paths, "checkout", lambda: home / "checkout")
+    found = problems(write(notebook="10_own", fixed={"dataset": "llcm", "epochs": 3, "moduls": 1}))
+    assert "epochs: not a parameter of 10_own, it would have no effect" in found
+    assert "moduls: no such parameter, did you mean 'modules'?" in found
+
+
+@pytest.mark.parametrize("text", ["- 1", "", "grids: [", "!!python/object/apply:os.system [ls]"])
+def test_what_is_no_table_is_refused(home, text):
+    (home / "odd.yaml").write_text(text)
+    assert problems(home / "odd.yaml")
+
+
+def test_a_key_that_stands_twice_is_refused(home):
+    (home / "odd.yaml").write_text("seeds: [0]\ngrids:\n  - modules: [none]\n    modules: [channel]\n")
+    assert "'modules' stands twice" in problems(home / "odd.yaml")
+
+
+def test_a_file_that_is_not_there_lists_those_that_are(tmp_path):
+    assert "which has ablation, short" in problems(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("grids", "pair"),
+    [
+        ([{"modules": ["none", "channel"]}, {"network": ["deen"]}], "small-none-seed0 and small-deen-seed0"),
+        ([{"modules": ["channel", ["channel"]]}], "small-channel-seed0 and small-channel-seed0"),
+        ([{"epochs": [2, 3]}, {"modules": ["frequency,channel,spatial"], "epochs": 3}], "small-epochs3-seed0 and small-freq"),
+        ([{"device": ["cpu", "auto"]}], "small-cpu-seed0 and small-auto-seed0"),
+        ([{"network": "agw", "cpm_weight": [0.1, 0.2]}], "small-agw-cpm_weight0.1-seed0 and small-agw-cpm_weight0.2-seed0"),
+    ],
+)
+def test_two_values_that_mean_the_same_run_are_refused_once_and_by_name(write, grids, pair):
+    fixed = {"dataset": "llcm", "scale": "tiny", "identities": 2, "images": 2}
+    found = problems(write(fixed=fixed, grids=grids))
+    assert pair in found
+    assert found.count("mean the same run") == 1
+
+
+def test_two_cells_of_one_name_are_refused(write):
+    found = problems(write(grids=[{"network": "agw", "loss": "fsc"}, {"loss": "agw", "network": "fsc"}], seeds=[0]))
+    assert "small-agw-fsc-seed0: two different cells would have this name" in found
+
+
+def test_names_that_are_too_long_are_refused_once(write):
+    found = problems(write("s" * 86))
+    assert found.count("characters") == 1
+    assert "names: 2 runs would have more than 100 characters, 's" in found
+    assert "the file's name: found '-s'" in problems(write("-s"))
+
+
+def test_runs_with_another_recipe_are_refused_together(write):
+    file = write()
+    for cell in read(file).cells[:3]:
+        runs.begin(Config(**dict(cell.parameters) | {"epochs": 9}), NOWHERE)
+    found = problems(file)
+    assert "small-none-seed0 (and so for 2 other runs of this sweep) holds a run with another configuration" in found
+    assert found.count("epochs: 9 there, 2 here") == 1
+
+
+def test_runs_with_the_same_recipe_are_gone_on_with(write):
+    file = write()
+    runs.begin(read(file).cells[0].config, NOWHERE)
+    assert len(read(file).cells) == 6
+
+
+def test_a_sweep_with_the_name_of_a_run_is_refused(write):
+    file = write()
+    runs.begin(Config(**dict(read(file).cells[0].parameters) | {"name": "small"}), NOWHERE)
+    assert "is a run, and the sweep would keep its notebooks there" in problems(file)
+
+
+def test_a_data_set_that_cannot_be_trained_on_is_refused_before_the_first_run(write, home):
+    found = problems(write(grids=[{"identities": [2, 500]}]))
+    assert "500" in found
+    fixed = yaml.safe_load(write().read_text())["fixed"] | {"data_root": str(home / "nowhere")}
+    assert str(home / "nowhere") in problems(write(fixed=fixed))
+    assert not (home / "results").exists()
+
+
+def test_data_are_looked_at_once_for_all_cells_that_need_the_same_and_not_for_those_that_are_done(write, monkeypatch):
+    asked = []
+    monkeypatch.setattr(refusals.train, "check", lambda config: asked.append(config.seed))
+    file = write()
+    sweep = read(file)
+    assert len(asked) == 1  # llcm holds nobody out, so that the seed does not matter
+    for cell in sweep.cells:
+        runs.begin(cell.config, NOWHERE).finish({"select_on": "last"})
+    read(file)
+    assert len(asked) == 1
+
+
+def test_a_cell_survives_the_way_to_another_process(write):
+    cell = read(write()).cells[1]
+    job = Job.from_json(cell.to_json())
+    assert (job.notebook, job.parameters, job.folder) == (cell.notebook, dict(cell.parameters), cell.folder)
+    assert job.executed == cell.executed

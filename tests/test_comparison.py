@@ -1,0 +1,295 @@
+"""Finished runs against a baseline: the figures and intervals of each row, what is refused with its difference, what is noted."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fsclib import runs
+from fsclib.comparison import ComparisonError, compare
+from fsclib.config import Config
+from fsclib.statistics import FIGURES, paired_difference
+
+ENVIRONMENT = {
+    "data_hash": "d1", "pixels_hash": "p1", "precision": "float32", "revision": "r1", "packages": {"torch": "2.10.0+cpu"},
+}  # fmt: skip
+PROTOCOLS = {"demo": ["paper.vis2ir", "paper.ir2vis"], "llcm": ["paper.ir2vis"], "regdb": ["ir2vis"]}
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """finished(better by …, environment changes, **config): a tested run of made-up figures."""
+
+    def _finished(better=0.0, environment=None, *, people=12, **values):
+        config = Config(**{"dataset": "demo", "name": f"run{len(list(tmp_path.glob('*/*')))}"} | values)
+        run = runs.begin(config, ENVIRONMENT | {"synthetic": config.dataset == "demo"} | (environment or {}), tmp_path)
+        rng = np.random.default_rng(0)
+        own = np.random.default_rng([config.seed, config.trial, len(config.modules)])
+        parts, metrics, trials = [], {"select_on": config.select_on}, []
+        for protocol in PROTOCOLS[config.dataset]:
+            mode, _, direction = protocol.rpartition(".")
+            share = rng.dirichlet(np.full(people, 5))
+            part = pd.DataFrame({"mode": mode, "direction": direction, "identity": np.arange(people), "share": share})
+            for figure in FIGURES:
+                part[figure] = 40 + rng.normal(0, 20, people) + better * rng.normal(1, 0.3, people) + own.normal(0, 1, people)
+                metrics[f"{protocol}.{figure}"] = (part["share"] * part[figure]).sum()
+            parts.append(part)
+            trials.append({"mode": mode, "direction": direction, "queries": 1234})
+        run.save_table(pd.concat(parts), "identities")
+        run.save_table(pd.DataFrame(trials), "trials")
+        run.finish(metrics)
+        return run
+
+    return _finished
+
+
+@pytest.fixture
+def compared(tmp_path):
+    """compared(switch, baseline, …) of all runs there are."""
+    return lambda *words, **options: compare(runs.table(tmp_path), *words, results=tmp_path, **options)
+
+
+def ablated(finished, seeds=(0, 1, 2), **values):
+    for modules, better in (("none", 0), ("channel", 5), ("frequency,channel", 9), ("spatial", 0)):
+        for seed in seeds:
+            finished(better, modules=modules, seed=seed, **values)
+
+
+def test_a_row_is_mean_spread_and_difference_of_its_runs(finished, compared, tmp_path):
+    ablated(finished)
+    found = compared("modules", "none")
+    assert list(found.rows["variant"]) == ["none", "channel", "spatial", "frequency + channel"]
+    assert found.rows["runs"].tolist() == found.rows["seeds"].tolist() == [3] * 4
+    assert found.refused == ()
+    assert set(found.effects["protocol"]) == set(PROTOCOLS["demo"])
+    table = runs.table(tmp_path)
+    own = table[table["modules"].map(lambda modules: modules == ["channel"])]
+    row = found.effects.query("protocol == 'paper.ir2vis' and figure == 'map' and variant == 'channel'").iloc[0]
+    figures = own["metrics.paper.ir2vis.map"]
+    assert (row["mean"], row["std"]) == pytest.approx((figures.mean(), figures.std(ddof=1)))
+    assert row["setting"] == "paper, infrared → visible"
+
+    def contributions(modules):
+        names = table.loc[table["modules"].map(lambda found: found == modules), "name"]
+        loaded = [runs.load("demo", name, tmp_path) for name in names]
+        parts = [run.read_table("identities").assign(replicate=run.config.seed) for run in loaded]
+        return pd.concat(parts).query("direction == 'ir2vis'").rename(columns={"map": "figure"})
+
+    expected = paired_difference(contributions(["channel"]), contributions([]))
+    assert row[["difference", "low", "high", "low_seeds", "high_seeds"]].tolist() == pytest.approx(
+        list(dataclasses.astuple(expected))
+    )
+    baseline = table.loc[table["modules"].map(lambda found: found == []), "metrics.paper.ir2vis.map"]
+    assert row["difference"] == pytest.approx(row["mean"] - baseline.mean(), abs=1e-9)
+    assert found.rows.set_index("variant").loc["channel", "paper.ir2vis.map.difference"] == row["difference"]
+
+
+def test_only_an_interval_without_zero_is_shown(finished, compared):
+    ablated(finished)
+    found = compared("modules", "none").effects.set_index(["variant", "figure", "protocol"])["shown"]
+    assert found["channel"].all()
+    assert found["frequency + channel"].all()
+    assert not found["spatial"].any()
+    assert not found["none"].any()
+
+
+def test_best_and_second_best_are_marked_and_ties_share_them(finished, compared):
+    ablated(finished)
+    effects = compared("modules", "none", protocols=["paper.ir2vis"]).effects
+    assert set(effects["protocol"]) == {"paper.ir2vis"}
+    places = effects.pivot(index="variant", columns="figure", values="place")
+    assert (places.loc["frequency + channel"] == 1).all()
+    assert (places.loc["channel"] == 2).all()
+    assert (places.loc[["none", "spatial"]] == 0).all(axis=None)
+    finished(9.0, modules="frequency,spatial", seed=0)
+    only = compared("modules", "frequency,channel", allow=["seed"]).effects
+    assert (only.loc[only["variant"].isin(["frequency + channel", "frequency + spatial"]), "place"] == 1).all()
+
+
+def test_one_seed_has_no_spread_and_says_so(finished, compared):
+    ablated(finished, seeds=[7])
+    found = compared("modules", ())
+    assert found.effects[["std", "low_seeds", "high_seeds"]].isna().all(axis=None)
+    assert found.effects.set_index("variant").loc["channel", "shown"].all()
+    notes = " ".join(found.notes)
+    assert "people alone, since one training a row says nothing about another training" in notes
+    assert "fewer than 3 trainings a row" in notes
+
+
+def test_notes_say_what_was_tested_and_how_far_it_carries(finished, compared):
+    ablated(finished, epochs=4)
+    notes = " ".join(compared("modules", "none").notes)
+    for sentence in (
+        "Test set, paper, infrared → visible: 12 people, 1,234 queries.",
+        "Trained models a row: 3 (seed 0; seed 1; seed 2).",
+        "Synthetic people:",
+        "chosen on identities held out of training",
+        "Recipe: the preset tiny for demo, but for epochs 4.",
+        "paired bootstrap over people and trainings",
+        "12 of 18 differences have an interval that excludes 0; of differences that are none, about one in twenty would.",
+        "fewer than 100 people",
+    ):
+        assert sentence in notes
+    assert "fewer than 3" not in notes
+    assert "Left out" not in notes
+
+
+def test_large_tests_on_real_people_carry_no_warning_but_that_of_the_test_selected(finished, compared):
+    for seed in range(3):
+        finished(dataset="llcm", people=150, seed=seed, select_on="test", environment={"revision": "r1+changes"})
+        finished(3, dataset="llcm", people=150, seed=seed, select_on="test", modules="none", environment={"revision": "r1+changes"})
+    notes = " ".join(compared("modules", "none").notes)
+    assert "Small" not in notes
+    assert "Synthetic" not in notes
+    assert "Test-selected" in notes
+    assert "6 of 6 runs come from code that was not committed" in notes
+
+
+def test_an_unequal_row_is_refused_with_every_difference_and_the_others_stand(finished, compared):
+    ablated(finished)
+    name = finished(modules="frequency", epochs=5, lr=0.2, environment={"precision": "bfloat16"}).folder.name
+    finished(modules="frequency", seed=1)
+    finished(modules="frequency", seed=2, environment={"packages": {"torch": "2.11"}})
+    found = compared("modules", "none")
+    (sentence,) = found.refused
+    assert sentence.startswith("frequency: ")
+    for line in ("epochs: 5 there, 8 here", "lr: 0.2 there, 0.05 here", "precision: 'bfloat16' there, 'float32' here"):
+        assert f"{line} ({name})" in sentence
+    assert "torch: '2.11' there, '2.10.0+cpu' here" in sentence
+    assert list(found.rows["variant"]) == ["none", "channel", "spatial", "frequency + channel"]
+
+
+@pytest.mark.parametrize("fact", ["data_hash", "precision", "revision"])
+def test_other_data_precision_or_code_is_refused_unless_allowed(finished, compared, fact):
+    finished(modules="none")
+    finished(modules="channel", environment={fact: "other"})
+    with pytest.raises(ComparisonError, match=f"channel: {fact}: 'other' there, '.*' here"):
+        compared("modules", "none")
+    found = compared("modules", "none", allow=[fact])
+    difference = f"{fact}: 'other' there, '{ENVIRONMENT[fact]}' here"
+    assert f"channel (there) and none (here) differ in more than the switch: {difference}." in found.notes
+
+
+def test_every_refused_row_is_listed_at_once(finished, compared):
+    finished(modules="none")
+    finished(modules="channel", epochs=5)
+    finished(modules="spatial", lr=0.2)
+    with pytest.raises(ComparisonError) as caught:
+        compared("modules", "none")
+    assert len([problem for problem in caught.value.problems if "there," in problem]) == 2
+    assert "no row is left to compare with none" in str(caught.value)
+
+
+def test_unequal_seeds_are_refused_or_paired_on_the_common_ones(finished, compared):
+    for seed in range(3):
+        finished(modules="none", seed=seed)
+    for seed in (1, 2, 4):
+        finished(5, modules="channel", seed=seed)
+    with pytest.raises(ComparisonError, match=r"channel: seed: \[1, 2, 4\] there, \[0, 1, 2\] here"):
+        compared("modules", "none")
+    found = compared("modules", "none", allow=["seed"])
+    assert found.rows["seeds"].tolist() == [2, 2]
+    assert "Trained models a row: 2 (seed 1; seed 2)." in found.notes
+    assert "Left out: 2 runs of a seed or trial that not every row has." in found.notes
+    finished(modules="spatial", seed=9)
+    assert compared("modules", "none", allow=["seed"]).refused == ("spatial: no seed and trial in common",)
+
+
+def test_two_runs_of_one_seed_are_refused(finished, compared):
+    finished(modules="none")
+    names = [finished(modules="channel").folder.name for _ in range(2)]
+    with pytest.raises(ComparisonError, match=rf"seed 0 more than once, expected one run of it \({', '.join(names)}\)"):
+        compared("modules", "none")
+
+
+def test_a_baseline_whose_own_runs_differ_is_refused(finished, compared):
+    finished(modules="none", seed=0)
+    finished(modules="none", seed=1, epochs=5)
+    finished(modules="channel", seed=0)
+    with pytest.raises(ComparisonError, match=r"baseline none: epochs: 5 there, 8 here.*\n.*pass only those rows"):
+        compared("modules", "none")
+    finished(modules="channel", seed=1)
+    notes = " ".join(compared("modules", "none", allow=["epochs"]).notes)
+    assert "Runs of none among themselves differ in more than the switch: epochs: 5 there, 8 here." in notes
+    assert "channel (there) and none (here) differ in more than the switch: epochs: 8 there, 5 here." in notes
+
+
+def test_trials_of_regdb_are_replicates_with_data_of_their_own(finished, compared):
+    for trial in (1, 2, 3):
+        for modules in ("none", "channel"):
+            finished(5, dataset="regdb", trial=trial, modules=modules, environment={"data_hash": f"split{trial}"})
+    found = compared("modules", "none")
+    assert found.rows["runs"].tolist() == [3, 3]
+    assert found.rows["seeds"].tolist() == [1, 1]
+    assert "Trained models a row: 3 (seed 0, trial 1; seed 0, trial 2; seed 0, trial 3)." in found.notes
+    assert set(found.effects["setting"]) == {"infrared → visible"}
+    finished(dataset="regdb", trial=1, modules="spatial", environment={"data_hash": "split2"})
+    (refused,) = compared("modules", "none").refused
+    assert "data_hash: 'split2' there, 'split1' here" in refused
+    assert "trial: [1] there, [1, 2, 3] here" in refused
+    finished(dataset="regdb", trial=4, modules="none", environment={"data_hash": "split4", "pixels_hash": "p2"})
+    with pytest.raises(ComparisonError, match="baseline none: data_hash: 'p2' there, 'p1' here"):
+        compared("modules", "none")
+
+
+def test_networks_may_differ_by_their_own_presets_and_in_nothing_else(finished, compared):
+    finished(dataset="llcm", network="fsc")
+    finished(2, dataset="llcm", network="agw")
+    found = compared("network", "fsc")
+    assert list(found.rows["variant"]) == ["fsc", "agw"]
+    (note,) = [note for note in found.notes if "differ in more than the switch" in note]
+    assert note.startswith("agw (there) and fsc (here) differ")
+    assert "height: 288 there, 384 here" in note
+    assert "seed" not in note
+    finished(dataset="llcm", network="deen", epochs=100)
+    (refused,) = compared("network", "fsc").refused
+    assert refused.startswith("deen: epochs: 100 there, 150 here (")
+    assert "modules" not in refused
+
+
+def test_a_departure_that_both_networks_share_is_none(finished, compared):
+    for network in ("fsc", "agw"):
+        finished(dataset="llcm", network=network, epochs=20, decay=[5])
+    found = compared("network", "fsc")
+    assert found.refused == ()
+    assert not any("epochs: " in note for note in found.notes)
+    assert any("but for epochs 20, decay [5]." in note for note in found.notes)
+
+
+def test_unfinished_runs_and_those_moved_aside_are_left_out(finished, compared, tmp_path):
+    finished(modules="none")
+    finished(modules="channel")
+    finished(modules="channel", name="other.old-1")
+    (finished(modules="spatial").folder / "metrics.json").unlink()
+    found = compared("modules", "none")
+    assert list(found.rows["variant"]) == ["none", "channel"]
+    assert "Left out: 2 runs that are unfinished or were moved aside." in found.notes
+
+
+def test_a_run_without_its_table_of_people_is_refused(finished, compared):
+    finished(modules="none")
+    finished(modules="spatial")
+    (finished(modules="channel").folder / "tables/identities.csv").unlink()
+    (refused,) = compared("modules", "none").refused
+    assert refused.startswith("channel: no table of identities, which an earlier version did not write")
+
+
+def test_arguments_that_cannot_be_meant_are_refused_at_once(finished, compared, tmp_path):
+    finished()
+    finished(dataset="llcm")
+    with pytest.raises(ComparisonError) as caught:
+        compared("modules", "chanel", allow=["revison", "lr"])
+    for problem in ("did you mean 'channel'", "no such field as 'revison', did you mean 'revision'", "found runs of demo, llcm"):
+        assert problem in str(caught.value)
+    for switch, hint in (("seed", "expected one of"), ("modulse", "did you mean 'modules'"), ("dataset", "expected one of")):
+        with pytest.raises(ComparisonError, match=hint):
+            compared(switch, 1)
+    demo = runs.table(tmp_path).query("dataset == 'demo'")
+    with pytest.raises(ComparisonError, match=r"no finished run has modules spatial.*there are frequency"):
+        compare(demo, "modules", "spatial", results=tmp_path)
+    with pytest.raises(ComparisonError, match="found no run"):
+        compare(pd.DataFrame(), "modules", "spatial", results=tmp_path)
+    finished(modules="none")
+    with pytest.raises(ComparisonError, match=r"'ir2vis' was not tested; there are paper\.vis2ir, paper\.ir2vis"):
+        compare(runs.table(tmp_path).query("dataset == 'demo'"), "modules", "none", protocols=["ir2vis"], results=tmp_path)

@@ -1,0 +1,256 @@
+"""The literature and own runs: what compares stands in one table, and what does not is kept apart or refused."""
+
+import csv
+import math
+import tomllib
+
+import pandas as pd
+import pytest
+
+from fsclib import published, runs
+from fsclib.config import Config
+from fsclib.published import FILE, SINGLE_SHOT, PublishedError, beside, literature, tables_of
+
+ENVIRONMENT = {"data_hash": "d1", "precision": "float32", "revision": "r1", "synthetic": False}
+GOOD = dict.fromkeys(published.COLUMNS, "") | {
+    "method": "A", "dataset": "llcm", "mode": "paper", "direction": "ir2vis", "setting": SINGLE_SHOT, "rank1": "50.5", "source": "S"
+}  # fmt: skip
+NONE = pd.DataFrame()  # no own run
+
+
+@pytest.fixture
+def finish(tmp_path):
+    """finish(rank1, protocol, environment changes…, **config): a finished run with that rank-1, mAP and mINP one and two lower."""
+
+    def _finish(rank1, protocol="paper.ir2vis", environment=None, **values):
+        run = runs.begin(Config(**{"dataset": "llcm"} | values), ENVIRONMENT | (environment or {}), tmp_path / "results")
+        figures = {f"{protocol}.{name}": rank1 - lower for lower, name in enumerate(published.FIGURES)}
+        tested = {"select_on": run.config.select_on, "test_selected": run.config.select_on == "test"}
+        run.finish(figures | tested | {"mirror": True, "weighting": "equal"})
+        return run
+
+    return _finish
+
+
+@pytest.fixture
+def own(tmp_path):
+    return lambda: runs.table(tmp_path / "results")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """write(rows…): a CSV of rows that differ from a good one as given."""
+
+    def _write(*changes):
+        with (tmp_path / "rows.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, published.COLUMNS)
+            writer.writeheader()
+            writer.writerows(GOOD | change for change in changes)
+        return tmp_path / "rows.csv"
+
+    return _write
+
+
+def own_rows(table):
+    return table.frame[table.frame["own"]].to_dict("records")
+
+
+def test_every_published_row_stands_in_exactly_one_table():
+    found = [table.frame.assign(label=table.label) for name in ("sysu", "regdb", "llcm") for table in tables_of(NONE, name)]
+    assert len({frame["label"].iat[0] for frame in found}) == len(found)
+    columns = ["method", "rank1", "source", "note"]
+    shown = pd.concat(found)[columns].sort_values(columns).reset_index(drop=True)
+    pd.testing.assert_frame_equal(shown, literature()[columns].sort_values(columns).reset_index(drop=True))
+    for frame in found:
+        assert frame["protocol"].nunique() == 1
+
+
+def test_what_was_tested_otherwise_is_in_no_table_of_single_shot_results():
+    tables = [beside(NONE, *key) for key in [("sysu", "all", "ir2vis"), ("regdb", "", "vis2ir"), ("llcm", "paper", "vis2ir")]]
+    methods = {method for table in tables for method in table.frame["method"]}
+    assert {"DEEN", "AGW", "BIT"} <= methods
+    assert methods.isdisjoint({"MCJA", "YYDS", "SAAI", "IDKL", "CSDN", "DSFAD"})
+    assert list(beside(NONE, "sysu", "all", "ir2vis", "re-ranked").frame["method"]) == ["BIT", "MCJA"]
+
+
+def test_the_two_ways_of_scoring_llcm_never_share_a_table():
+    tables = {mode: beside(NONE, "llcm", mode, "vis2ir").frame.set_index("method") for mode in ("paper", "as-coded")}
+    assert tables["paper"].loc["DEEN", ["rank1", "map"]].tolist() == [62.5, 65.8]
+    assert tables["as-coded"].loc["DEEN", ["rank1", "map"]].tolist() == [69.21, 55.52]
+
+
+def test_published_rows_are_sorted_by_year_then_rank1():
+    frame = beside(NONE, "sysu", "all", "ir2vis").frame
+    keys = list(zip(frame["year"], frame["rank1"], strict=True))
+    assert keys == sorted(keys)
+
+
+def test_figures_from_another_publication_are_marked():
+    found = literature().set_index(["method", "dataset", "mode", "direction", "setting"])["secondary"]
+    assert found["PartMix", "regdb", "", "vis2ir", SINGLE_SHOT]
+    assert found["DDAG", "llcm", "paper", "vis2ir", SINGLE_SHOT]  # from the paper of DEEN
+    assert found["AGW", "llcm", "as-coded", "vis2ir", SINGLE_SHOT]
+    assert not found["DEEN", "llcm", "paper", "vis2ir", SINGLE_SHOT]
+    assert not found["DDAG", "sysu", "all", "ir2vis", SINGLE_SHOT]
+    table = beside(NONE, "sysu", "all", "ir2vis")
+    assert {"DDAG", "MMN†", "MPANet† [a]"} <= set(table.shown()["method"])
+    assert "[a] RegDB directions are swapped in another secondary source. [b]" in table.caption
+
+
+def test_the_table_comes_with_the_package():
+    project = tomllib.loads((FILE.parent.parent / "pyproject.toml").read_text())
+    assert FILE.name in project["tool"]["setuptools"]["package-data"]["fsclib"]
+
+
+def test_runs_of_several_seeds_make_one_row(finish, own):
+    for seed, rank1 in enumerate((50.0, 53.0, 56.0)):
+        finish(rank1, seed=seed)
+    table = beside(own(), "llcm", "paper", "ir2vis")
+    (row,) = own_rows(table)
+    assert table.frame["own"].tolist()[-1]
+    assert (row["method"], row["rank1"], row["rank1_std"], row["map"]) == ("FSC-Net", 53.0, 3.0, 52.0)
+    assert row["protocol"] == "last epoch, equal weighting, with mirror images, 3 seeds"
+    assert row["source"] == "own runs fsc-paper-seed0, fsc-paper-seed1, fsc-paper-seed2"
+    shown = table.shown().iloc[-1]
+    assert (shown["rank-1"], shown["source"]) == ("53.0 ± 3.0", row["protocol"])
+
+
+def test_trials_of_regdb_make_one_row_though_their_labels_differ(finish, own):
+    for trial in (1, 2, 3):
+        finish(80.0 + trial, "vis2ir", {"data_hash": f"d{trial}"}, dataset="regdb", trial=trial)
+    (row,) = own_rows(beside(own(), "regdb", "", "vis2ir"))
+    assert (row["rank1"], row["rank1_std"]) == (82.0, 1.0)
+    assert "3 of 10 trials, 1 seed" in row["protocol"]
+
+
+@pytest.mark.parametrize(("environment", "values"), [({"data_hash": "d2"}, {}), ({"precision": "bfloat16"}, {}), ({}, {"lr": 0.3})])
+def test_runs_that_differ_in_anything_but_the_seed_are_not_averaged(finish, own, environment, values):
+    finish(50.0)
+    finish(60.0, environment=environment, seed=1, **values)
+    assert [row["rank1"] for row in own_rows(beside(own(), "llcm", "paper", "ir2vis"))] == [50.0, 60.0]
+
+
+def test_a_seed_counts_once_and_the_last_of_equal_runs_does(finish, own):
+    finish(50.0, name="a")
+    finish(51.0, name="b")
+    finish(40.0, name="c.old-1")
+    (row,) = own_rows(beside(own(), "llcm", "paper", "ir2vis"))
+    assert (row["rank1"], row["source"]) == (51.0, "own runs b")
+    assert math.isnan(row["rank1_std"])
+
+
+def test_a_row_says_how_it_was_chosen_and_how_its_recipe_departs(finish, own):
+    finish(50.0, select_on="test", modules=("channel",), epochs=60, network="fsc")
+    (row,) = own_rows(beside(own(), "llcm", "paper", "ir2vis"))
+    assert row["method"] == "FSC-Net (altered)"
+    assert row["protocol"].startswith("modules channel, epochs 60, test-selected, equal weighting")
+
+
+def test_own_rows_stand_only_where_they_were_tested(finish, own):
+    finish(50.0)
+    assert own_rows(beside(own(), "llcm", "paper", "ir2vis"))
+    for elsewhere in (("llcm", "paper", "vis2ir"), ("llcm", "as-coded", "vis2ir"), ("regdb", "", "ir2vis")):
+        assert not own_rows(beside(own(), *elsewhere))
+    assert not own_rows(beside(own(), "llcm", "paper", "ir2vis", "supervised, CLIP pre-training"))
+
+
+def test_unfinished_runs_are_passed_over(finish, own, tmp_path):
+    runs.begin(Config(dataset="llcm", seed=1), ENVIRONMENT, tmp_path / "results")
+    assert not own_rows(beside(own(), "llcm", "paper", "ir2vis"))
+    finish(50.0)
+    assert len(own_rows(beside(own(), "llcm", "paper", "ir2vis"))) == 1
+
+
+def test_synthetic_and_unknown_runs_are_refused_together(finish, own):
+    finish(50.0)
+    finish(90.0, environment={"synthetic": True}, name="drawn")
+    finish(91.0, environment={"synthetic": None}, name="old")
+    with pytest.raises(PublishedError) as caught:
+        beside(own(), "llcm", "paper", "ir2vis")
+    assert "llcm/drawn: made on synthetic people, expected the real data set" in str(caught.value)
+    assert "llcm/old: config.json does not say whether its people are synthetic" in str(caught.value)
+    assert "fsc-paper-seed0" not in str(caught.value)
+    assert "leave their rows out of own_runs" in str(caught.value)
+    table = own()
+    kept = beside(table[table["name"] == "fsc-paper-seed0"], "llcm", "paper", "ir2vis")
+    assert [row["rank1"] for row in own_rows(kept)] == [50.0]
+
+
+def test_the_demo_is_synthetic_even_where_a_run_does_not_say_so(finish, own):
+    run = finish(50.0, dataset="demo")
+    text = (run.folder / "config.json").read_text()
+    (run.folder / "config.json").write_text(text.replace('"synthetic": false', '"other": 0'))
+    with pytest.raises(PublishedError, match="demo/fsc-tiny-seed0: made on synthetic people"):
+        beside(own(), "demo", "paper", "ir2vis")
+    assert tables_of(own(), "demo") == []
+
+
+def test_every_caption_says_that_synthetic_figures_do_not_compare():
+    for table in tables_of(NONE, "sysu"):
+        assert "Own figures on synthetic data do not compare with published ones" in table.caption
+
+
+def test_a_table_that_nobody_published_is_refused_with_those_there_are():
+    with pytest.raises(PublishedError, match="nothing is published under") as caught:
+        beside(NONE, "llcm", "all", "ir2vis")
+    assert "('llcm', 'as-coded', 'vis2ir'" in str(caught.value)
+    assert "sysu" not in str(caught.value)
+
+
+def test_own_rows_are_bold_in_latex_and_sources_are_spelt_out(finish, own):
+    finish(50.25)
+    text = beside(own(), "llcm", "paper", "ir2vis").latex()
+    (line,) = [line for line in text.splitlines() if "FSC-Net" in line]
+    assert line.startswith(r"\textbf{FSC-Net} &")
+    assert r"\textbf{50.25}" in line
+    assert text.count(r"\textbf{DEEN}") == 0
+    assert "DEEN paper, arXiv 2303.14481, resnet50, 384x144" in text
+    assert r"\label{tab:llcm-paper-ir2vis-supervised-single-shot-no-re-ranking}" in text
+
+
+def test_good_rows_are_read_with_their_types(write):
+    found = literature(write({}, {"method": "B", "year": "2024", "map": "60", "source": "X (secondary)"}))
+    assert found["year"].tolist() == [pd.NA, 2024]
+    assert found["rank1"].tolist() == [50.5, 50.5]
+    assert math.isnan(found["map"][0])
+    assert found["map"][1] == 60.0
+    assert found["secondary"].tolist() == [False, True]
+
+
+def test_all_bad_rows_are_listed_at_once(write):
+    bad = [
+        {},
+        {"method": "B", "direction": "sideways"},
+        {"method": "C", "dataset": "sysu", "mode": "all", "direction": "vis2ir"},
+        {"method": "D", "mode": "whole", "year": "21", "source": " "},
+        {"method": "E", "rank1": "", "map": "101", "minp": "nan"},
+        {},
+    ]
+    with pytest.raises(PublishedError) as caught:
+        literature(write(*bad))
+    expected = [
+        "line 3: direction: found 'sideways', expected ir2vis or vis2ir",
+        "line 4: direction: found 'vis2ir', expected ir2vis",
+        "line 5: source is empty",
+        "line 5: found data set 'llcm' with mode 'whole', expected one of: sysu all; sysu indoor; regdb; llcm paper; llcm as-coded",
+        "line 5: year: found '21', expected four digits",
+        "line 6: rank1: found '', expected 0 to 100 per cent",
+        "line 6: map: found '101'",
+        "line 6: minp: found 'nan'",
+        "line 7: A, llcm, paper, ir2vis",
+        "stands in line 2 already",
+    ]
+    assert [part for part in expected if part not in str(caught.value)] == []
+    assert len(caught.value.problems) == 9
+
+
+def test_rows_of_another_length_and_missing_columns_are_named(write):
+    file = write({})
+    file.write_text(file.read_text() + "A,B\n" + ",".join("ABCDEFGHIJKLMNO") + "\n")
+    with pytest.raises(PublishedError, match="line 3: too few fields, expected 14;") as caught:
+        literature(file)
+    assert "line 4: too many fields" in str(caught.value)
+    file.write_text("method,venue\n")
+    with pytest.raises(PublishedError, match="no column year, expected method, venue") as caught:
+        literature(file)
+    assert len(caught.value.problems) == 12
