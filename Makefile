@@ -1,7 +1,7 @@
 # `make demo` and `make test` need Python 3.11 or newer, git and make, and bring everything else themselves.
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
-NOTEBOOKS := 01_data 02_train 03_evaluate
+NOTEBOOKS := 01_data 02_train 03_evaluate 06_ablation
 OUT := results/demo/notebooks
 
 .PHONY: demo test lint clean

@@ -15,6 +15,7 @@ import pandas as pd
 from fsclib import runs
 from fsclib.alike import FACTS, REPLICATE, key, replicate, unlike, unpaired
 from fsclib.config import Config
+from fsclib.data.protocols import DIRECTIONS
 from fsclib.runs import Run
 from fsclib.statistics import FIGURES, paired_difference
 from fsclib.strict import checked, nearest
@@ -22,7 +23,6 @@ from fsclib.strict import checked, nearest
 DECIMALS = 1  # of a printed figure: what is equal to the reader shares its place
 ENOUGH_PEOPLE, ENOUGH_RUNS = 100, 3
 FEW_RUNS = 10  # until then, see the simulations in statistics
-DIRECTIONS = {"ir2vis": "infrared → visible", "vis2ir": "visible → infrared"}
 SELECTED = {
     "last": "Every run is tested as it was after its last epoch.",
     "holdout": "The tested epoch was chosen on identities held out of training.",

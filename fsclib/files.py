@@ -46,6 +46,11 @@ def locked(file: Path, message: str | None) -> Iterator[None]:
         yield
 
 
+def lock_beside(path: Path) -> Path:
+    """The file whose lock stands for a file or folder."""
+    return path.with_name(f".{path.name}.lock")
+
+
 def held(file: Path) -> bool:
     """Whether somebody holds the lock that `file` stands for.
 

@@ -19,7 +19,7 @@ import pandas as pd
 
 from fsclib import tables
 from fsclib.config import Config
-from fsclib.data.protocols import PROTOCOLS
+from fsclib.data.protocols import DIRECTIONS, PROTOCOLS
 from fsclib.runs import ASIDE
 
 FILE = Path(__file__).with_name("published.csv")
@@ -37,7 +37,6 @@ STRANGE = {  # why a run does not compare, by whether its people are synthetic
     True: "made on synthetic people, expected the real data set",
     None: 'config.json does not say whether its people are synthetic; add "synthetic": true or false to its "environment"',
 }
-DIRECTIONS = {"ir2vis": "infrared to visible", "vis2ir": "visible to infrared"}
 TITLES = {
     ("sysu", "all"): "SYSU-MM01, all-search",
     ("sysu", "indoor"): "SYSU-MM01, indoor-search",

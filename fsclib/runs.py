@@ -21,7 +21,7 @@ import pandas as pd
 
 from fsclib import paths
 from fsclib.config import Config, ConfigError, difference
-from fsclib.files import PART, locked, replacing
+from fsclib.files import PART, lock_beside, locked, replacing
 from fsclib.report import Report
 from fsclib.strict import AUTO
 
@@ -132,7 +132,7 @@ def alone(config: Config, results: Path | None = None) -> Iterator[None]:
     folder = folder_of(config, results)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with locked(folder.with_name(f".{folder.name}.lock"), None):
+        with locked(lock_beside(folder), None):
             yield
     except BlockingIOError:
         raise RunError(f"{folder} is being trained by another process; wait for it, or give this run another name") from None

@@ -51,6 +51,8 @@ def test_nothing_loads_foreign_objects():
         assert "pickle" not in imports(file), file
         for call in re.findall(r"torch\.load\([^)]*\)", text):
             assert "weights_only=True" in call, file
+        for call in re.findall(r"yaml\.\w*load\w*\(.*", text):
+            assert re.search(r"safe_load|_Loader\)", call), file  # sweep/file.py derives its loader from the safe one
         for call in re.findall(r"np\.load\([^)]*\)", text):
             assert "allow_pickle=False" in call, file
 

@@ -10,7 +10,7 @@ import pandas as pd
 from fsclib import paths
 from fsclib.data import llcm, regdb, sysu
 from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
-from fsclib.files import locked
+from fsclib.files import lock_beside, locked
 from fsclib.strict import nearest
 
 LAYOUTS = MappingProxyType({"sysu": sysu, "regdb": regdb, "llcm": llcm})
@@ -84,5 +84,5 @@ def _write_demo(folder: Path) -> None:
     from fsclib.data import synthetic  # not needed to read, and it starts worker processes
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder.parent / f".{folder.name}.lock", "another process is drawing the demo corpus; waiting for it to finish"):
+    with locked(lock_beside(folder), "another process is drawing the demo corpus; waiting for it to finish"):
         synthetic.write_corpus(folder, **DEMO)

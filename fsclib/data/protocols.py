@@ -40,6 +40,7 @@ PROTOCOLS = (
     Protocol("llcm", "paper", "ir2vis", "llcm", 10),
     Protocol("llcm", "as-coded", "vis2ir", "llcm", 10),
 )
+DIRECTIONS = {"ir2vis": "infrared → visible", "vis2ir": "visible → infrared"}
 SYSU_GALLERY = {"all": sysu.VISIBLE_CAMERAS, "indoor": (1, 2)}
 
 

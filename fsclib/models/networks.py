@@ -175,9 +175,15 @@ def average(maps: Tensor) -> Tensor:
 
 
 def generalised_mean(maps: Tensor) -> Tensor:
-    """(⟨x³⟩ + 1e-12)^⅓ over positions, (B, D, h, w) not negative → (B, D), at least float32."""
+    """(⟨x³⟩ + 1e-12)^⅓ over positions, (B, D, h, w) not negative → (B, D), at least float32.
+
+    Taken relative to the largest x, which changes nothing but that cubes do not overflow: after the first steps of a training,
+    before running statistics have settled, maps in evaluation mode may be as large as 1e13.
+    """
     full = maps.to(torch.promote_types(maps.dtype, torch.float32))
-    return (full.pow(3).mean((2, 3)) + 1e-12).pow(1 / 3)
+    largest = full.detach().amax((2, 3), keepdim=True).clamp_min(1e-4)  # 1e-4 is the cube root of 1e-12
+    relative = (full / largest).pow(3).mean((2, 3), keepdim=True) + (1e-4 / largest).pow(3)
+    return (largest * relative.pow(1 / 3)).flatten(1)
 
 
 NETWORKS: dict[str, type[Network]] = {"fsc": FSCNet, "deen": DEEN, "agw": AGW, "twostream": TwoStream}

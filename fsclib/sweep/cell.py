@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsclib.files import held, locked, replacing
+from fsclib.files import held, lock_beside, locked, replacing
 
 DONE, RUNNING, FAILED, WAITING = STATES = ("done", "running", "failed", "waiting")
 LINES = 20  # of an error: the last frames of a traceback and the message
@@ -46,7 +46,7 @@ class Job:
 
     @property
     def lock(self) -> Path:
-        return self.folder / f".{self.name}.lock"
+        return lock_beside(self.folder / self.name)
 
     @property
     def error(self) -> str:
@@ -121,7 +121,7 @@ def _left(job: Job) -> str:
     """The state, whoever may hold the cell's own lock."""
     if _done(job):
         return DONE
-    if held(job.run_folder.with_name(f".{job.name}.lock")):  # as in runs.alone
+    if held(lock_beside(job.run_folder)):  # as in runs.alone
         return RUNNING
     return FAILED if job.error_file.exists() else WAITING
 

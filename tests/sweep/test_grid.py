@@ -1,13 +1,14 @@
 """A sweep file becomes its cells, or a refusal that lists everything at once."""
 
 import json
+import re
 from functools import partial
 
 import pytest
 import yaml
 from sweeping import write_sweep
 
-from fsclib import runs
+from fsclib import paths, runs
 from fsclib.config import Config
 from fsclib.sweep import grid, read, refusals
 from fsclib.sweep.cell import Job
@@ -39,6 +40,18 @@ def test_cells_are_named_by_their_values_and_come_seed_by_seed(write, home):
     assert (cell.config.modules, cell.config.seed, cell.config.dataset) == (("frequency", "channel"), 1, "llcm")
     assert cell.folder == home / "results" / "llcm" / "small"
     assert cell.run_folder == runs.folder_of(cell.config)
+
+
+def test_the_example_of_the_readme_is_a_sweep(monkeypatch, tmp_path):
+    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
+    monkeypatch.setattr(refusals.train, "check", lambda config: True)  # needs the data set
+    (text,) = re.findall(r"^```yaml\n(.*?)^```$", (paths.checkout() / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    file = tmp_path / "example.yaml"
+    file.write_text(text)
+    sweep = read(file)
+    assert len(sweep.cells) == 3 * (4 * 2 + 2)
+    assert len({json.dumps(cell.config.recipe()) for cell in sweep.cells}) == 30
+    assert sweep.slurm["gpus_per_node"] == 1
 
 
 def test_the_committed_sweeps_are_what_they_say(monkeypatch, tmp_path):
