@@ -59,11 +59,16 @@ def compare_all(grid: Sweep, options: AblationOptions) -> dict[str, Comparison]:
     return {switch: compare(rows, switch, baseline(options, switch), allow=options.allow) for switch, rows in found.items()}
 
 
-def costs(comparison: Comparison) -> pd.DataFrame:
-    """What each variant of a comparison costs, measured here and now (cost.table)."""
-    first = next(iter(comparison.examples.values()))
-    classes = checkpoint.state(first.checkpoint("best"))["num_classes"]
-    return cost.table({name: run.config for name, run in comparison.examples.items()}, classes)
+def costs(comparisons: Mapping[str, Comparison]) -> dict[str, pd.DataFrame]:
+    """What each variant of the comparisons costs, measured here and now, a run that is in several of them once (cost.table)."""
+    examples = {run.folder.name: run for comparison in comparisons.values() for run in comparison.examples.values()}
+    classes = max(checkpoint.state(run.checkpoint("best"))["num_classes"] for run in examples.values())
+    measured = cost.table({name: run.config for name, run in examples.items()}, classes).set_index("variant")
+    found = {}
+    for switch, comparison in comparisons.items():
+        rows = measured.loc[[run.folder.name for run in comparison.examples.values()]].reset_index(drop=True)
+        found[switch] = rows.assign(variant=list(comparison.examples))
+    return found
 
 
 def save_table(report: Report, comparison: Comparison, cost: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -1,21 +1,16 @@
-"""The pixel cache: right pixels, nothing decoded twice, nothing half-made ever served."""
+"""The pixel cache: right pixels, nothing decoded twice."""
 
 import os
-import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
+from caching import build, expected, files, names, run, write_images
 from PIL import Image
 
 from fsclib.data import cache as cache_module
-from fsclib.data import decoding, pixelfile
+from fsclib.data import decoding
 from fsclib.data.cache import open_cache
-
-SIZE = (24, 10)
 
 
 @pytest.fixture
@@ -32,53 +27,6 @@ def decoded(monkeypatch):
     calls, decode = [], decoding.decode
     monkeypatch.setattr(decoding, "decode", lambda data, *size: calls.append(len(data)) or decode(data, *size))
     return calls
-
-
-def write_images(folder, number, seed=0):
-    source = np.random.default_rng(seed)
-    folder.mkdir(exist_ok=True)
-    for index in range(number):
-        height, width = (24, 10) if index % 3 == 0 else source.integers(6, 40, 2)
-        image = Image.fromarray(source.integers(0, 256, (height, width, 3), dtype=np.uint8))
-        mode, suffix = [("RGB", "png"), ("L", "jpg"), ("P", "png"), ("RGBA", "png"), ("RGB", "bmp")][index % 5]
-        image.convert(mode).save(folder / f"{index:03d}.{suffix}")
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def build(root, paths=None, folder=None, **options):
-    paths = names(root) if paths is None else paths
-    return open_cache(root, paths, SIZE, folder or root.parent / "cache", progress=False, **options)
-
-
-def expected(root, paths):
-    """What the published programs read: Pillow, RGB, Lanczos."""
-    images = [Image.open(root / path).convert("RGB") for path in paths]
-    return np.stack([np.asarray(image.resize(SIZE[::-1], Image.Resampling.LANCZOS)) for image in images])
-
-
-def files(root, *suffixes):
-    found = [path.name for path in (root.parent / "cache").iterdir() if path.suffix != ".lock"]
-    return sorted(name for name in found if not suffixes or name.endswith(suffixes))
-
-
-def run(script, *arguments, expect=0):
-    """Output of a script given on standard input, so that its main module has no file, as in a notebook.
-
-    Returns when the last process that writes to its standard output or error has ended, which may be a child of it.
-    """
-    result = subprocess.run(
-        [sys.executable, "-", *map(str, arguments)],
-        input=textwrap.dedent(script),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert result.returncode == expect, result.stderr
-    return result.stdout
-
 
 # -------------------------------------------------------------------------------------------------------- what is in it
 
@@ -288,140 +236,3 @@ def test_damaged_files_are_made_anew(root, suffix):
     damaged.write_bytes(damaged.read_bytes()[:-7])
     np.testing.assert_array_equal(build(root).pixels, expected(root, names(root)))
     assert len(files(root)) == 2
-
-
-# ----------------------------------------------------------------------------------------- killed, crowded, or too full
-
-KILLED = """
-    import os, signal, sys
-    from pathlib import Path
-    import fsclib.data.cache as cache, fsclib.data.decoding as decoding
-    root, place = Path(sys.argv[1]), sys.argv[2]
-    def die(*arguments, **options):
-        os.kill(os.getpid(), signal.SIGKILL)
-    if place == "decode":
-        decode, calls = decoding.decode, []
-        decoding.decode = lambda *arguments: die() if len(calls) == 3 else calls.append(1) or decode(*arguments)
-    if place == "workers":
-        decoding._answer = die
-    if place == "rename":
-        Path.replace = die
-    if place == "index":
-        cache.json.dumps = die
-    if place == "index rename":
-        replace = Path.replace
-        Path.replace = lambda self, target: die() if ".json" in self.name else replace(self, target)
-    paths = sorted(path.name for path in root.iterdir())
-    cache.open_cache(root, paths, (24, 10), root.parent / "cache", progress=False)
-"""
-
-
-@pytest.mark.parametrize(
-    ("before", "place"),
-    [("nothing", "decode"), ("nothing", "rename"), ("nothing", "index rename"), ("old", "index")],
-)
-def test_a_killed_build_leaves_no_trace_in_the_next(root, tmp_path, before, place):
-    if before == "old":
-        build(root)
-        for path in root.glob("*.png"):
-            Image.new("RGB", (7, 7), (1, 2, 3)).save(path)
-    run(KILLED, root, place, expect=-signal.SIGKILL)
-    assert len(files(root)) > (2 if before == "old" else 0)  # it died in the middle
-    cache = build(root)
-    undisturbed = build(root, folder=tmp_path / "other")
-    np.testing.assert_array_equal(cache.pixels, undisturbed.pixels)
-    np.testing.assert_array_equal(cache.pixels, expected(root, names(root)))
-    assert cache.data_hash == undisturbed.data_hash
-    assert files(root) == sorted([Path(cache.pixels.filename).name, files(root, ".json")[0]])
-
-
-def test_workers_of_a_killed_build_end_by_themselves(tmp_path):
-    root = tmp_path / "corpus"
-    write_images(root, 2 * decoding.FEW)
-    run(KILLED, root, "workers", expect=-signal.SIGKILL)  # returns when they have
-    assert len(files(root, ".part")) == 1
-    np.testing.assert_array_equal(build(root, workers=2).pixels, expected(root, names(root)))
-    assert files(root, ".part") == []
-
-
-def test_of_two_builders_one_builds_and_the_other_waits(root):
-    first = """
-        import sys
-        from pathlib import Path
-        import fsclib.data.cache as cache, fsclib.data.decoding as decoding
-        root, decode = Path(sys.argv[1]), decoding.decode
-        def slow(*arguments):
-            print("building", flush=True)
-            sys.stdin.readline()
-            decoding.decode = decode
-            return decode(*arguments)
-        decoding.decode = slow
-        paths = sorted(path.name for path in root.iterdir())
-        cache.open_cache(root, paths, (24, 10), root.parent / "cache", progress=False)
-    """
-    second = first.replace("sys.stdin.readline()", "raise SystemExit('decoded a second time')")
-
-    def start(script):
-        command = [sys.executable, "-c", textwrap.dedent(script), str(root)]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    builder = start(first)
-    assert builder.stdout.readline() == "building\n"
-    waiter = start(second)
-    assert waiter.stdout.readline() == "another process is decoding corpus; waiting for it to finish\n"
-    assert waiter.poll() is None
-    builder.communicate("go on\n", timeout=60)
-    assert waiter.communicate(timeout=60) == ("", None)
-    assert (builder.returncode, waiter.returncode) == (0, 0)
-    np.testing.assert_array_equal(build(root).pixels, expected(root, names(root)))
-    assert len(files(root)) == 2
-
-
-def test_a_disk_that_is_too_small_is_told_before_anything_is_written(root, monkeypatch):
-    usage = pixelfile.shutil.disk_usage(root)._replace(free=1000)
-    monkeypatch.setattr(pixelfile.shutil, "disk_usage", lambda folder: usage)
-    with pytest.raises(OSError, match=r"8 images of 24×10 need 5.76e-06 GB in .*only 1e-06 GB are free.*FSCLIB_HOME"):
-        build(root)
-    assert files(root) == []
-
-
-@pytest.mark.parametrize(("reserved", "number"), [(True, 8), (False, decoding.FEW + 40)])
-def test_a_disk_that_fills_up_leaves_nothing_half_made(tmp_path, reserved, number):
-    root = tmp_path / "corpus"
-    write_images(root, number)
-    script = """
-        import resource, sys
-        from pathlib import Path
-        import fsclib.data.pixelfile as pixelfile
-        from fsclib.data.cache import open_cache
-        root = Path(sys.argv[1])
-        if sys.argv[2] == "False":
-            pixelfile.reserve = lambda file, size: None
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))  # a file beyond that is refused as on a full disk
-        try:
-            paths = sorted(path.name for path in root.iterdir())
-            open_cache(root, paths, (24, 10), root.parent / "cache", progress=False, workers=2)
-        except OSError as error:
-            print(error)
-    """
-    output = run(script, root, reserved)
-    assert f"{number} images of 24×10 need" in output
-    assert "FSCLIB_HOME" in output
-    assert files(root) == []
-    assert build(root).valid.all()
-
-
-def test_dead_workers_are_told(tmp_path, monkeypatch):
-    root = tmp_path / "corpus"
-    write_images(root, decoding.FEW)
-    monkeypatch.setattr(sys, "executable", "false")
-    with pytest.raises(RuntimeError, match=r"a decoding process died \(exit status 1\) on files .*corpus/0"):
-        build(root)
-    assert files(root) == []
-
-
-def test_impossible_requests_are_refused(root):
-    with pytest.raises(ValueError, match="at least one path"):
-        build(root, [])
-    with pytest.raises(ValueError, match="size is 0×10"):
-        open_cache(root, names(root), (0, 10), root.parent / "cache")
