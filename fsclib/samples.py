@@ -1,4 +1,4 @@
-"""Chooses what notebooks show: sheets of people, draws of images, ranked lists. Returns what figures.py draws."""
+"""Chooses what notebooks show: sheets of people, draws of images, ranked lists. Returns what figures/ draws."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,5 +1,6 @@
 """Every figure shows what it was given, all of it, with nothing cut off or on top of something else."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from fsclib import figures
+from fsclib.figures import curves, sheets, style
 from fsclib.spectrum import radial_profile
 
 
@@ -24,7 +26,7 @@ def training_log(epochs, every=0):
     """A log as training leaves it, with a validation every so many epochs."""
     epoch = np.arange(epochs)
     log = pd.DataFrame({"epoch": epoch, "lr": 0.1 / (epoch + 1), "total": 3.0})
-    for number, part in enumerate(figures.LOSSES):
+    for number, part in enumerate(curves.LOSSES):
         log[part] = (number + 1) / (epoch + 1)
     if every:
         validated = (epoch + 1) % every == 0
@@ -151,8 +153,8 @@ def test_a_name_that_repeats_is_written_once_over_its_columns():
     assert [text.get_text() for text in figure.texts] == ["visible", "infrared"]
     lines = [(line.get_xdata()[0], line.get_xdata()[1], line.get_color()) for line in figure.artists]
     assert lines == [
-        (pytest.approx(first.x0), pytest.approx(third.x1), figures.COLOURS["visible"]),
-        (pytest.approx(last.x0), pytest.approx(last.x1), figures.COLOURS["infrared"]),
+        (pytest.approx(first.x0), pytest.approx(third.x1), style.COLOURS["visible"]),
+        (pytest.approx(last.x0), pytest.approx(last.x1), style.COLOURS["infrared"]),
     ]
 
 
@@ -160,11 +162,11 @@ def test_a_name_that_repeats_is_written_once_over_its_columns():
 def test_sheets_fit_a_page_and_keep_the_shape_of_images(rows, columns):
     figure = figures.sample_sheet([[picture(0, 384, 144)] * columns] * rows, ["a"] * rows, ["x"] * columns)
     width, height = figure.get_size_inches()
-    assert width <= figures.WIDTH + 0.05
+    assert width <= style.WIDTH + 0.05
     for axis in figure.axes:
         box = axis.get_position()
         assert box.height * height / (box.width * width) == pytest.approx(384 / 144)
-        assert box.height * height <= figures.TALL + 1e-6
+        assert box.height * height <= sheets.TALL + 1e-6
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(["a"], ["x", "y"]), (["a", "b"], ["x"])])
@@ -181,7 +183,7 @@ def test_ranked_lists_frame_right_and_wrong():
     assert [axis.get_ylabel() for axis in grid[:, 0]] == ["p", "q"]
     frames = [[[p for p in axis.patches if isinstance(p, Rectangle)] for axis in axes] for axes in grid]
     colours = [[to_hex(frame[0].get_edgecolor()).upper() if frame else None for frame in line] for line in frames]
-    assert colours == [[None, figures.RIGHT, figures.WRONG, figures.RIGHT], [None, figures.WRONG, None, None]]
+    assert colours == [[None, style.RIGHT, style.WRONG, style.RIGHT], [None, style.WRONG, None, None]]
     assert frames[0][1][0].get_linestyle() != frames[0][2][0].get_linestyle()
     for axes, query, line in zip(grid, [picture(8), picture(9)], found, strict=True):
         for axis, expected in zip(axes, [query, *line], strict=False):
@@ -209,7 +211,7 @@ def test_spectra_share_a_scale_and_label_frequencies(size):
     assert legend_texts(curve) == ["visible", "infrared"]
     for line, name in zip(curve.lines, amplitudes, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), radial_profile(amplitudes[name])["amplitude"])
-        assert line.get_color() == figures.COLOURS[name]
+        assert line.get_color() == style.COLOURS[name]
     np.testing.assert_array_equal(ratio.lines[-1].get_ydata(), difference["decibel"])
     band = ratio.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (difference["low"].min(), difference["high"].max())
@@ -234,8 +236,8 @@ def test_leak_shows_every_accuracy_with_its_interval_and_chance():
 def test_training_curves_show_every_part_from_epoch_one():
     log = training_log(12, every=5)
     losses, schedule, validation = figures.training_curves(log).axes
-    assert legend_texts(losses) == list(figures.LOSSES)
-    for line, part in zip(losses.lines, figures.LOSSES, strict=True):
+    assert legend_texts(losses) == list(curves.LOSSES)
+    for line, part in zip(losses.lines, curves.LOSSES, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), log[part])
         assert list(line.get_xdata()) == list(range(1, 13))
     np.testing.assert_array_equal(schedule.lines[0].get_ydata(), log["lr"])
@@ -291,10 +293,10 @@ def test_many_curves_are_all_there_and_differ():
     assert len({(line.get_color(), line.get_linestyle()) for line in axis.lines}) == len(names)
 
 
-def test_no_other_module_imports_matplotlib():
+def test_nothing_else_imports_matplotlib():
     folder = Path(sys.modules["fsclib"].__file__).parent
-    users = [f.name for f in folder.rglob("*.py") if "import matplotlib" in f.read_text() or "from matplotlib" in f.read_text()]
-    assert users == ["figures.py"]
+    users = {f.parent.name for f in folder.rglob("*.py") if re.search("(import|from) matplotlib", f.read_text())}
+    assert users == {"figures"}
 
 
 def test_effects_show_every_difference_with_both_intervals():
@@ -311,7 +313,7 @@ def test_effects_show_every_difference_with_both_intervals():
             assert [line[:, 0].tolist() for line in lines.get_segments()] == part[[low, high]].to_numpy().tolist()
         assert thin.get_linewidth() < thick.get_linewidth()
         assert marks.get_offsets()[:, 0].tolist() == part["difference"].tolist()
-        assert [to_hex(colour).upper() for colour in marks.get_facecolors()] == ["#FFFFFF", figures.CYCLE[0]]
+        assert [to_hex(colour).upper() for colour in marks.get_facecolors()] == ["#FFFFFF", style.CYCLE[0]]
         assert axis.lines[0].get_xdata() == [0, 0]
         assert axis.get_xlim()[0] < min(0, part["low_seeds"].min())
         assert axis.get_xlim()[1] > part["high_seeds"].max()

@@ -1,0 +1,53 @@
+"""Differences to a baseline with their intervals."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from fsclib.figures.style import CYCLE, SMALL, TEXT, WIDTH, Picture, labelled
+from fsclib.statistics import FIGURES
+
+
+def effects(table: pd.DataFrame) -> Figure:
+    """Differences to the baseline with their intervals, as in Comparison.effects: a panel a setting and figure, a row a variant.
+
+    Thick: 95 % over people; thin: over people and trainings, where there are several. A filled mark: the interval excludes zero.
+    """
+    others = table[table["difference"].notna()]
+    (baseline,) = table.loc[table["difference"].isna(), "variant"].unique()
+    settings, names, variants = (others[name].unique() for name in ("setting", "figure", "variant"))
+    rows = np.arange(len(variants))
+    figure = Picture((WIDTH, 0.6 + len(settings) * (0.6 + 0.2 * len(variants))), layout="constrained")
+    parts = figure.subfigures(len(settings), 1, squeeze=False)[:, 0]
+    panels = np.array([part.subplots(1, len(names), sharey=True, squeeze=False)[0] for part in parts])
+    for part, line, setting in zip(parts, panels, settings, strict=True):
+        part.suptitle(setting, fontsize=TEXT, fontweight="bold")
+        for axis, name in zip(line, names, strict=True):
+            found = others[(others["setting"] == setting) & (others["figure"] == name)].set_index("variant").loc[variants]
+            axis.axvline(0, color="black", linewidth=0.8)
+            axis.hlines(rows, found["low_seeds"], found["high_seeds"], color=CYCLE[0], linewidth=1)
+            axis.hlines(rows, found["low"], found["high"], color=CYCLE[5], linewidth=4)
+            fill = np.where(found["shown"], CYCLE[0], "white")
+            axis.scatter(found["difference"], rows, s=20, c=fill, edgecolors=CYCLE[0], zorder=3)
+            axis.set(ylim=(len(variants) - 0.5, -0.5), yticks=rows, yticklabels=variants)
+            axis.tick_params(axis="y", length=0)
+            axis.grid(axis="x", alpha=0.3)
+            labelled(axis, title=FIGURES[name])
+    for column, name in zip(panels.T, names, strict=True):  # one scale a figure, so that settings compare
+        ends = others.loc[others["figure"] == name, ["low", "high", "low_seeds", "high_seeds"]].to_numpy()
+        low, high = min(0, np.nanmin(ends)), max(0, np.nanmax(ends))
+        margin = 0.05 * (high - low) or 1
+        for axis in column:
+            axis.set_xlim(low - margin, high + margin)
+            axis.xaxis.set_major_locator(MaxNLocator(5))
+    labelled(panels[-1, len(names) // 2], xlabel=f"difference to “{baseline}”, percentage points")
+    marks = [
+        Line2D([], [], color=CYCLE[5], linewidth=4, label="95 %, other people"),
+        Line2D([], [], color=CYCLE[0], linewidth=1, label="95 %, other people and trainings"),
+        Line2D([], [], color=CYCLE[0], marker="o", linestyle="", markersize=4.5, label="interval excludes 0"),
+    ]
+    marks = [mark for mark in marks if mark is not marks[1] or others["low_seeds"].notna().any()]
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False, fontsize=SMALL)
+    return figure

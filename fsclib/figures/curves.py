@@ -1,0 +1,66 @@
+"""Curves of a run: training, and cumulative matching."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from fsclib.figures.style import CYCLE, SMALL, STYLES, WIDTH, Picture, labelled
+
+LOSSES = ("identity", "triplet", "cpm", "orthogonality")
+
+
+def training_curves(log: pd.DataFrame) -> Figure:
+    """Losses by part, learning rate and, where there was a validation, rank-1 and mAP, over the epochs of a log."""
+    if log.empty:
+        raise ValueError("log: found no epoch, expected at least one; train the run first")
+    validated = log.dropna(subset=["val_map"]) if "val_map" in log else log.iloc[:0]
+    figure = Picture((WIDTH, 2.4), layout="constrained")
+    axes = figure.subplots(1, 2 + bool(len(validated)))
+    epoch = log["epoch"] + 1
+    for part, colour in zip(LOSSES, CYCLE, strict=False):
+        if (log[part].abs() > 0).any():
+            axes[0].plot(epoch, log[part], color=colour, label=part, marker=".", markersize=3)
+    axes[0].set_yscale("symlog", linthresh=0.01)  # a part may be zero or negative
+    labelled(axes[0], ylabel="loss, mean of the epoch, unweighted")
+    axes[1].plot(epoch, log["lr"], color=CYCLE[0], drawstyle="steps-mid", marker=".", markersize=3)
+    axes[1].set_yscale("log")
+    labelled(axes[1], ylabel="learning rate, neck and classifier")
+    if len(validated):
+        for column, label, colour in (("val_rank1", "rank-1", CYCLE[0]), ("val_map", "mAP", CYCLE[1])):
+            axes[2].plot(
+                validated["epoch"] + 1, validated[column], color=colour, label=label, marker="o", markersize=3, clip_on=False
+            )
+        axes[2].set_ylim(0, 100)
+        labelled(axes[2], ylabel="validation, infrared → visible, %")
+    for axis in axes:
+        labelled(axis, xlabel="epoch")
+        axis.set_xlim(epoch.min() - 0.5, epoch.max() + 0.5)
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+        if axis is not axes[1]:  # above the panel: curves fill the rest
+            place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "borderaxespad": 0.2}
+            axis.legend(frameon=False, fontsize=SMALL, ncols=2, **place)
+    return figure
+
+
+def cmc_curves(curves: Mapping[str, np.ndarray]) -> Figure:
+    """Matching rates (20,) in per cent by rank, a curve a name; with more than one trial pass (trials, 20): mean and range."""
+    figure = Picture((WIDTH * 0.65, 3.2), layout="constrained")
+    axis = figure.subplots()
+    several = False
+    for number, (name, curve) in enumerate(curves.items()):
+        trials = np.atleast_2d(curve)
+        ranks = np.arange(1, trials.shape[1] + 1)
+        several |= len(trials) > 1
+        colour, style = CYCLE[number % len(CYCLE)], STYLES[number // len(CYCLE) % len(STYLES)]
+        axis.plot(ranks, trials.mean(0), color=colour, linestyle=style, label=name, marker=".", markersize=4)
+        axis.fill_between(ranks, trials.min(0), trials.max(0), color=colour, alpha=0.15, linewidth=0)
+    if several:
+        axis.fill_between([], [], [], color="black", alpha=0.15, linewidth=0, label="range over trials")
+    axis.set(xticks=(1, 5, 10, 15, 20), ylim=(None, 100.5))
+    labelled(axis, xlabel="rank", ylabel="queries with a match up to this rank, %")
+    axis.legend(frameon=False, fontsize=SMALL)
+    axis.grid(alpha=0.3)
+    return figure

@@ -1,0 +1,102 @@
+"""Sheets of images with names: samples, and ranked lists."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from fsclib.figures.style import COLOURS, RIGHT, SMALL, WIDTH, WRONG, Picture
+
+CELL, TALL = 1.0, 1.5  # inches: the widest and the tallest that an image of a person is drawn
+EMPTY = "#f0f0f0"  # where a sheet has no image
+
+
+def sample_sheet(
+    pictures: Sequence[Sequence[np.ndarray | None]], rows: Sequence[str], columns: Sequence[str], groups: Sequence[str] = ()
+) -> Figure:
+    """Images (H, W, 3) uint8 in rows and columns with their names; None leaves a place empty, and pale.
+
+    `groups` names what each column belongs to, above its own name; a name that repeats in neighbouring columns is written once.
+    """
+    figure, grid = _sheet(next(p for line in pictures for p in line if p is not None).shape, rows, columns, groups)
+    for line, axes in zip(pictures, grid, strict=True):
+        for picture, axis in zip(line, axes, strict=True):
+            _place(axis, picture)
+            axis.set_facecolor(EMPTY)
+    return figure
+
+
+def ranked_lists(
+    queries: Sequence[np.ndarray], found: Sequence[Sequence[np.ndarray]], right: Sequence[Sequence[bool]], names: Sequence[str]
+) -> Figure:
+    """A row a query: the query, then its first gallery images; right ones framed green, wrong ones red and dashed."""
+    ranks = range(1, 1 + max(len(line) for line in found))
+    figure, grid = _sheet(queries[0].shape, names, ["query", *map(str, ranks)])
+    for query, line, truths, axes in zip(queries, found, right, grid, strict=True):
+        _place(axes[0], query)
+        for axis, picture, true in zip(axes[1:], line, truths, strict=False):
+            _place(axis, picture)
+            style = {"edgecolor": RIGHT if true else WRONG, "linestyle": "-" if true else (0, (3, 1.5))}
+            axis.add_patch(Rectangle((0, 0), 1, 1, transform=axis.transAxes, fill=False, linewidth=2, clip_on=False, **style))
+    return figure
+
+
+def _sheet(
+    shape: tuple[int, ...], rows: Sequence[str], columns: Sequence[str], groups: Sequence[str] = ()
+) -> tuple[Figure, np.ndarray]:
+    """A figure of empty places for images of this shape, and its axes (rows, columns), with names at the top and on the left."""
+    groups = groups or [""] * len(columns)
+    names = list(zip(groups, columns, strict=True))
+    new = [_starts(groups), _starts(names)]
+    gap = 0.04 if any(groups) else 0.08  # inches; frames of ranked lists need room
+    gaps = np.where(new[1], gap, 0.02)  # before each column
+    gaps[new[0]] = 0.14 if any(groups) else gap
+    left, head = 0.12 + 0.13 * max(1 + name.count("\n") for name in rows), 0.18 + 0.19 * any(groups)
+    width = min(CELL, TALL * shape[1] / shape[0], (WIDTH - left - gaps[1:].sum()) / len(columns))
+    height = width * shape[0] / shape[1]
+    starts = left + np.cumsum(gaps) - gaps[0] + width * np.arange(len(columns))
+    page = np.array([starts[-1] + width + 0.02, head + len(rows) * (height + gap)])
+    figure = Picture(page)
+    places = [[(x, page[1] - head - height - row * (height + gap)) for x in starts] for row in range(len(rows))]
+    grid = np.array([[figure.add_axes((*(corner / page), *((width, height) / page))) for corner in line] for line in places])
+    for axis in grid.flat:
+        _place(axis, None)
+    for axis, name in zip(grid[:, 0], rows, strict=True):
+        axis.set_ylabel(name, fontsize=_fitting(rows, height), labelpad=2)
+    runs = [(first, last, starts[last] + width - starts[first]) for first, last in _runs(new[1])]
+    size = min(_fitting([columns[first]], span) for first, _, span in runs)
+    for first, _, span in runs:
+        grid[0, first].set_title(columns[first], fontsize=size, pad=3, x=span / width / 2)
+    for first, last in _runs(new[0]) if any(groups) else ():
+        ends, line = np.array([starts[first], starts[last] + width]) / page[0], 1 - 0.17 / page[1]
+        figure.add_artist(Line2D(ends, [line, line], color=COLOURS.get(groups[first], "black"), linewidth=1.5))
+        size = _fitting([groups[first]], (ends[1] - ends[0]) * page[0])
+        figure.text(ends.mean(), line + 0.03 / page[1], groups[first], fontsize=size, ha="center", va="bottom")
+    return figure, grid
+
+
+def _starts(names: Sequence) -> list[bool]:
+    """Whether each name differs from the one before it."""
+    return [not number or names[number - 1] != name for number, name in enumerate(names)]
+
+
+def _runs(starts: Sequence[bool]) -> list[tuple[int, int]]:
+    """First and last position of each run."""
+    first = np.flatnonzero(starts)
+    return list(zip(first, [*first[1:] - 1, len(starts) - 1], strict=True))
+
+
+def _fitting(texts: Sequence[str], inches: float) -> float:
+    """Size in points at which no line of the texts is longer than this; a letter is about 0.65 as wide as it is high."""
+    longest = max(len(line) for text in texts for line in text.split("\n"))
+    return min(SMALL, inches * 72 / (0.65 * max(1, longest)))
+
+
+def _place(axis: Axes, picture: np.ndarray | None) -> None:
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+    if picture is not None:
+        axis.imshow(picture, interpolation="antialiased")

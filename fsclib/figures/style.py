@@ -1,0 +1,31 @@
+"""What all figures share: colours, sizes, texts, and a Figure that Jupyter shows. Colours are those of Okabe and Ito, which
+colour-blind readers can tell apart."""
+
+import io
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = {"visible": "#0072B2", "infrared": "#D55E00"}
+RIGHT, WRONG = "#009E73", "#D55E00"
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = ("-", "--", ":")  # the first for seven curves, then the next
+WIDTH = 7.0  # inches: a page's text width
+TEXT, SMALL = 8, 7  # points
+
+
+class Picture(Figure):
+    """A Figure that Jupyter can show without pyplot, whose list of open figures would keep each one alive."""
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        self.savefig(content, format="png", dpi=140, bbox_inches="tight")
+        return content.getvalue()
+
+
+def labelled(axis: Axes, **texts: str) -> None:
+    """Title and labels of an axis, in the sizes of a printed page."""
+    axis.set(**texts)
+    for text in (axis.title, axis.xaxis.label, axis.yaxis.label):
+        text.set_fontsize(TEXT)
+    axis.tick_params(labelsize=SMALL)
