@@ -1,27 +1,21 @@
-"""From a sweep to its tables: its switches, each with the runs in which nothing else varies, compared, and what they cost.
-
-A switch is a field of the recipe in which runs depart from their presets differently, or the network. In a grid of modules beside
-other networks, the rows for "modules" are FSC-Net's, and those for "network" have the modules that each network has by itself.
-"""
+"""From a sweep to its tables: its switches, each compared, with what the networks cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from fsclib import checkpoint, cost, runs, tables
 from fsclib import sweep as sweeps
+from fsclib.alike import FACTS, REPLICATE
 from fsclib.comparison import Comparison, ComparisonError, compare
 from fsclib.config import Config
 from fsclib.report import Report
-from fsclib.runs import ASIDE
-from fsclib.strict import AUTO, Strict, option
+from fsclib.strict import AUTO, ConfigError, Strict, nearest, option
 from fsclib.sweep import board
 from fsclib.sweep.grid import Sweep
-
-NETWORK = "network"
-REPEATED = ("seed", "trial")
+from fsclib.switches import NETWORK, Contrast, contrasts, finished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +33,36 @@ class AblationOptions(Strict):
     allow: tuple[str, ...] = option((), "fields in which rows may differ, such as revision; noted in the tables")
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The comparisons of a sweep by title, and sentences on what could not be compared."""
+
+    comparisons: Mapping[str, Comparison]
+    notes: tuple[str, ...]
+
+
+def read(options: AblationOptions) -> Sweep:
+    """The sweep that the options name, checked before it is run if it is to be run.
+
+    Errors: SweepError, as in sweep.read; ConfigError for options that do not fit the sweep.
+    """
+    grid = sweeps.read(options.sweep, check=options.execute)
+    configs = [cell.config for cell in grid.cells if cell.config.dataset == options.dataset]
+    problems = []
+    if not configs:
+        there = ", ".join(dict.fromkeys(cell.config.dataset for cell in grid.cells))
+        problems.append(f"dataset: found {options.dataset!r}, expected one that {grid.name} has: {there}")
+    for name, value in (("modules", options.modules), (NETWORK, options.network)):
+        values = list(dict.fromkeys(_written(getattr(config, name)) for config in configs))
+        if len(values) > 1 and value not in values:
+            problems.append(f"{name}: found {value!r}, expected one that {grid.name} has: {'; '.join(values)}")
+    known = [*Config().recipe(), *FACTS]
+    problems += [f"allow: no such field as {name!r}{nearest(name, known)}" for name in options.allow if name not in known]
+    if problems:
+        raise ConfigError(problems)
+    return grid
+
+
 def run(grid: Sweep, options: AblationOptions) -> pd.DataFrame:
     """Runs what is missing of a sweep, unless the options say otherwise; returns its board."""
     if not options.execute:
@@ -47,67 +71,63 @@ def run(grid: Sweep, options: AblationOptions) -> pd.DataFrame:
     return sweeps.run(grid, workers=workers, cluster=None if options.cluster == "none" else options.cluster, retry=options.retry)
 
 
-def compare_all(grid: Sweep, options: AblationOptions) -> dict[str, Comparison]:
-    """A comparison for each switch of the sweep, on one data set. Errors: ComparisonError."""
-    table = runs.table()
-    names = [cell.name for cell in grid.cells]
-    own = table[table["name"].isin(names) & (table["dataset"] == options.dataset)] if len(table) else table
-    found = switches(own)
+def compare_all(grid: Sweep, options: AblationOptions) -> Found:
+    """A comparison for each switch of the sweep, on one data set; while runs are missing, of the seeds that all rows have.
+
+    Errors: ComparisonError if there is none, with all reasons.
+    """
+    names = {cell.name for cell in grid.cells if cell.config.dataset == options.dataset}
+    own = runs.table(dataset=options.dataset, names=names)
+    missing = len(names) - len(finished(own))
+    allow = [*options.allow, *(REPLICATE if missing else ())]
+    notes = [f"{missing} of {len(names)} runs are not finished."] * bool(missing)
+    found: dict[str, Comparison] = {}
+    for contrast in contrasts(own):
+        try:
+            found[contrast.title] = compare(contrast.rows, contrast.switch, baseline(options, contrast), allow=allow)
+        except ComparisonError as error:
+            notes += [f"{contrast.title}: {problem}" for problem in error.problems]
+    used = {name for comparison in found.values() for name in comparison.names}
+    left = sorted(set(finished(own).get("name", ())) - used)
+    notes += [f"in no comparison: {', '.join(left)}."] * bool(left)
     if not found:
-        finished = int(own["finished"].sum()) if len(own) else 0
-        raise ComparisonError([f"{grid.name} on {options.dataset}: {finished} runs are finished, and no two differ in a switch"])
-    return {switch: compare(rows, switch, baseline(options, switch), allow=options.allow) for switch, rows in found.items()}
+        raise ComparisonError(notes or [f"no two runs of {grid.name} on {options.dataset} differ in a switch"])
+    return Found(found, tuple(notes))
 
 
-def costs(comparisons: Mapping[str, Comparison]) -> dict[str, pd.DataFrame]:
+def baseline(options: AblationOptions, contrast: Contrast) -> Any:
+    """The value of a switch that the others are compared with: the options', or else the preset's, or else the first."""
+    given = {"modules": options.modules, NETWORK: options.network}
+    return given[contrast.switch] if contrast.switch in given else contrast.values()[0]
+
+
+def costs(found: Found) -> dict[str, pd.DataFrame]:
     """What each variant of the comparisons costs, measured here and now, a run that is in several of them once (cost.table)."""
-    examples = {run.folder.name: run for comparison in comparisons.values() for run in comparison.examples.values()}
+    examples = {run.folder.name: run for comparison in found.comparisons.values() for run in comparison.examples.values()}
     classes = max(checkpoint.state(run.checkpoint("best"))["num_classes"] for run in examples.values())
     measured = cost.table({name: run.config for name, run in examples.items()}, classes).set_index("variant")
-    found = {}
-    for switch, comparison in comparisons.items():
+    beside = {}
+    for title, comparison in found.comparisons.items():
         rows = measured.loc[[run.folder.name for run in comparison.examples.values()]].reset_index(drop=True)
-        found[switch] = rows.assign(variant=list(comparison.examples))
-    return found
+        beside[title] = rows.assign(variant=list(comparison.examples))
+    return beside
 
 
-def save_table(report: Report, comparison: Comparison, cost: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Writes a comparison as tables/ablation_<switch>, CSV and LaTeX, and returns it as a reader wants it."""
-    rows, latex = tables.ablation(comparison, cost)
-    report.save_table(rows, f"ablation_{comparison.switch}", latex)
-    return tables.shown(comparison, cost)
+def save_tables(report: Report, found: Found, costs: Mapping[str, pd.DataFrame] | None = None) -> list[pd.DataFrame]:
+    """Writes each comparison as tables/ablation_<title>, CSV and LaTeX; returns them as a reader wants them."""
+    shown = []
+    for title, comparison in found.comparisons.items():
+        cost = (costs or {}).get(title)
+        rows, latex = tables.ablation(comparison, cost)
+        report.save_table(rows, file_name(title), latex)
+        shown.append(tables.shown(comparison, cost))
+    return shown
 
 
-def switches(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Rows of runs.table(), of one data set, by switch; a switch with one value only is none. Unfinished runs are left out."""
-    if table.empty:
-        return {}
-    rows = table[table["finished"].astype(bool) & ~table["name"].str.contains(ASIDE)]
-    configs = [_config(row) for row in rows.to_dict("records")]
-    departures = [{name: value for name, value in config.departures().items() if name not in REPEATED} for config in configs]
-    varied = [name for name in dict.fromkeys(name for found in departures for name in found) if _differs(name, departures)]
-    found = {}
-    for switch in [*varied, NETWORK]:
-        others = [name for name in varied if name != switch]
-        kept = [not any(name in own for name in others) for own in departures]
-        if switch != NETWORK:  # the networks in which it was switched; in others it means nothing
-            switched = {config.network for config, own in zip(configs, departures, strict=True) if switch in own}
-            kept = [keep and config.network in switched for keep, config in zip(kept, configs, strict=True)]
-        chosen = [config for keep, config in zip(kept, configs, strict=True) if keep]
-        if len({getattr(config, switch) for config in chosen}) > 1:
-            found[switch] = rows[kept]
-    return found
+def file_name(title: str) -> str:
+    """The file of a comparison, without its suffix."""
+    return f"ablation_{title.replace(' ', '_')}"
 
 
-def baseline(options: AblationOptions, switch: str) -> Any:
-    """The value of a switch that the others are compared with: the options', or else the preset's."""
-    given = {"modules": options.modules, NETWORK: options.network}
-    return given[switch] if switch in given else getattr(Config(dataset=options.dataset), switch)
-
-
-def _config(row: Mapping[str, Any]) -> Config:
-    return Config(**{f.name: row[f.name] for f in fields(Config) if f.metadata["recipe"]})
-
-
-def _differs(name: str, departures: list[dict[str, Any]]) -> bool:
-    return any(own.get(name) != departures[0].get(name) for own in departures)
+def _written(value: Any) -> str:
+    return (",".join(value) or "none") if isinstance(value, tuple) else str(value)

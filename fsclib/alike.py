@@ -1,17 +1,21 @@
 """When runs may stand in one table: they are alike in everything but the switch that the table is about.
 
-Alike means the same recipe but for the switch, the seed and RegDB's trial, and the same data, precision, torch and revision of the
-code. Networks come with presets of their own: where the switch is the network, a field that both sides have from their presets may
-differ, and is noted; one in which either side departs from its preset (Config.departures) may not.
+Alike means the same recipe but for the switch, the seed and RegDB's trial, and the same data, precision, torch, revision of the
+code and of its extensions, and tested under the same protocols. Another device or another version of a package is noted. Networks
+come with presets of their own: where the switch is the network, a field that both sides have from their presets may differ, and is
+noted; one in which either side departs from its preset (Config.departures) may not.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from fsclib.config import difference
 from fsclib.runs import Run
 
-FACTS = ("data_hash", "precision", "torch", "revision")  # of a run's environment
+FACTS = ("data_hash", "precision", "torch", "revision", "extensions")  # of a run's environment, which have to agree
+NOTED = ("device", "packages")  # and which need not
 REPLICATE = ("seed", "trial")
 
 
@@ -28,18 +32,21 @@ def unlike(group: Sequence[Run], reference: Sequence[Run], switch: str, allow: S
         other = partners.get(key(run), reference[0])
         mine, theirs = (_facts(r, run.config.trial == other.config.trial) for r in (run, other))
         names = {name for name in mine if mine[name] != theirs[name]} - {switch, *REPLICATE}
-        tolerated = names & set(allow)
+        tolerated = names & {*allow, *NOTED}
         if switch == "network":
             own = run.config.departures().keys() | other.config.departures().keys()
-            tolerated |= names & run.config.recipe().keys() - own
+            tolerated |= names & run.config.recipe().keys() - own - {"scale"}  # no network has a scale of its own
         found, ignored = (
             difference({n: mine[n] for n in chosen}, {n: theirs[n] for n in chosen}) for chosen in (names - tolerated, tolerated)
         )
         noted |= dict.fromkeys(ignored)
         if sum(key(twin) == key(run) for twin in group) > 1:
             found.append(f"{replicate(run)} more than once, expected one run of it")
-        if not (run.folder / "tables" / "identities.csv").exists():
+        if not all((r.folder / "tables" / "identities.csv").exists() for r in (run, other)):
             found.append("no table of identities, which an earlier version did not write: test it again with 03_evaluate")
+        else:
+            tested, expected = (set(protocol_of(r.read_table("identities"))) for r in (run, other))
+            found += [f"protocol {name} was tested on one side only" for name in sorted(tested ^ expected)]
         for line in found:
             reasons.setdefault(line, []).append(run.folder.name)
     return [f"{line} ({', '.join(names)})" for line, names in reasons.items()], list(noted)
@@ -61,6 +68,11 @@ def key(run: Run) -> tuple[int, int]:
     return run.config.seed, run.config.trial
 
 
+def protocol_of(rows: pd.DataFrame) -> pd.Series:
+    """The protocol of each row of a table of a run, as metrics.json has it: "paper.ir2vis"."""
+    return (rows["mode"] + "." + rows["direction"]).str.lstrip(".")
+
+
 def replicate(run: Run) -> str:
     """The same in words; only RegDB's models have a trial of their own."""
     return f"seed {run.config.seed}" + (f", trial {run.config.trial}" if run.config.dataset == "regdb" else "")
@@ -68,6 +80,7 @@ def replicate(run: Run) -> str:
 
 def _facts(run: Run, same_split: bool) -> dict[str, Any]:
     """Everything in which runs may differ: the recipe and FACTS. Splits of RegDB have the same pixels and other labels."""
-    environment = run.environment | {"torch": run.environment.get("packages", {}).get("torch")}
-    facts = {name: environment.get(name) for name in FACTS}
+    packages = dict(run.environment.get("packages", {}))
+    environment = run.environment | {"torch": packages.pop("torch", None), "packages": packages}
+    facts = {name: environment.get(name) for name in (*FACTS, *NOTED)}
     return run.config.recipe() | facts | ({} if same_split else {"data_hash": environment.get("pixels_hash")})

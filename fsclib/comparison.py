@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fsclib import runs
-from fsclib.alike import FACTS, REPLICATE, key, replicate, unlike, unpaired
+from fsclib.alike import FACTS, REPLICATE, key, protocol_of, replicate, unlike, unpaired
 from fsclib.config import Config
 from fsclib.data.protocols import DIRECTIONS
 from fsclib.runs import Run
@@ -48,7 +48,8 @@ class Comparison:
     effects: a row a (protocol, figure, variant), the baseline's first. Columns: protocol ("paper.ir2vis"), setting (the same in
     words), figure (rank1, map, minp), variant, runs, seeds, mean, std (over the runs; nan for one), difference to the baseline,
     low, high (other people), low_seeds, high_seeds (other people and seeds; nan for one run), shown (the interval excludes 0),
-    place (1 best, 2 second best, else 0; ties share). The baseline's own difference is nan. examples: a run of each variant.
+    place (1 best, 2 second best, else 0; ties share). The baseline's own difference is nan.
+    examples: a run of each variant; names: of all runs.
     """
 
     switch: str
@@ -57,6 +58,7 @@ class Comparison:
     notes: tuple[str, ...]
     refused: tuple[str, ...]
     examples: Mapping[str, Run] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -119,7 +121,8 @@ def compare(
     notes += [f"Left out: {missing} runs of a seed or trial that not every row has."] * bool(missing)
     notes += [f"Left out: {len(table) - finished} runs that are unfinished or were moved aside."] * (len(table) > finished)
     examples = {name: group[0] for name, group in kept.items()}
-    return Comparison(switch, first, effects, tuple(notes), tuple(refused), examples)
+    names = tuple(run.folder.name for group in kept.values() for run in group)
+    return Comparison(switch, first, effects, tuple(notes), tuple(refused), examples, names)
 
 
 def _check(table: pd.DataFrame, switch: str, baseline: Any, allow: Sequence[str]) -> Any:
@@ -163,7 +166,7 @@ def _groups(table: pd.DataFrame, switch: str, results: Path | None) -> dict[str,
 def _contributions(group: list[Run]) -> pd.DataFrame:
     """The tables of identities of all runs, with columns protocol and replicate."""
     found = pd.concat([run.read_table("identities").assign(replicate=replicate(run)) for run in group], ignore_index=True)
-    return found.assign(protocol=(found["mode"] + "." + found["direction"]).str.lstrip("."))
+    return found.assign(protocol=protocol_of(found))
 
 
 def _effects(kept: dict[str, list[Run]], contributions: dict[str, pd.DataFrame], protocols: Sequence[str]) -> pd.DataFrame:
@@ -208,6 +211,8 @@ def _notes(kept: dict[str, list[Run]], people: pd.DataFrame, effects: pd.DataFra
     departures = [f"{name} {value}" for name, value in config.departures().items() if name not in (switch, *REPLICATE)]
     preset = f"Recipe: the preset {config.scale} for {config.dataset}"
     yield f"{preset}, but for {', '.join(departures)}." if departures else f"{preset}."
+    if config.dataset == "regdb" and len({run.config.seed for run in group}) > 1:
+        yield "Seeds of one trial share its people, which the intervals over trainings do not know: they are too narrow."
     if changed := sum(not run.environment.get("revision") or "+" in run.environment["revision"] for run in everyone):
         yield f"{changed} of {len(everyone)} runs come from code that was not committed; whether it was the same is not known."
     several = len(group) > 1
@@ -226,7 +231,7 @@ def _notes(kept: dict[str, list[Run]], people: pd.DataFrame, effects: pd.DataFra
 def _queries(group: list[Run], protocol: str) -> str:
     """How many queries had a match, over the trials of all runs: "399", or "396 to 399"."""
     trials = pd.concat([run.read_table("trials") for run in group])
-    trials = trials[(trials["mode"] + "." + trials["direction"]).str.lstrip(".") == protocol]
+    trials = trials[protocol_of(trials) == protocol]
     return " to ".join(dict.fromkeys(f"{number:,}" for number in (trials["queries"].min(), trials["queries"].max())))
 
 

@@ -14,6 +14,11 @@ from importlib.metadata import entry_points
 GROUP = "fsclib"
 
 
+def versions() -> dict[str, str]:
+    """The packages that extend this one, and their versions: they belong to what a run was made with."""
+    return {entry.dist.name: entry.dist.version for entry in entry_points(group=GROUP) if entry.dist}
+
+
 @functools.cache
 def load() -> None:
     """Imports the extensions, once a process. Errors: ImportError that names the package whose extension cannot be imported."""

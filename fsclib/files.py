@@ -3,9 +3,11 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+PATIENCE = 0.5  # seconds: longer than anybody only looks whether a lock is held, on a network drive too
 PART = ".part"  # ends the name of a file that is still being written
 
 
@@ -29,20 +31,26 @@ def replacing(file: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(file: Path, message: str | None) -> Iterator[None]:
-    """Hold the lock that `file` stands for; if another process has it, print the message and wait, or, without one, raise
-    BlockingIOError.
+    """Hold the lock that `file` stands for; if another process has it, print the message and wait, or, without one, try for half a
+    second and raise BlockingIOError.
 
     The operating system releases the lock of a process that dies. The file itself stays: it holds nothing, and removing
     it would let two processes lock two files of the same name.
     """
     with file.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if message is None:
-                raise
-            print(message, flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if message is not None:
+                    print(message, flush=True)
+                    fcntl.flock(handle, fcntl.LOCK_EX)
+                    break
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.02)
         yield
 
 
@@ -54,7 +62,7 @@ def lock_beside(path: Path) -> Path:
 def held(file: Path) -> bool:
     """Whether somebody holds the lock that `file` stands for.
 
-    To look is to hold it, shared, for an instant: whoever tries without waiting may find it taken, and should try again.
+    To look is to hold it, shared, for an instant, which is why `locked` tries more than once.
     """
     try:
         with file.open() as handle:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from fsclib import extensions
 from fsclib.config import Config
 from fsclib.data.images import Images
 from fsclib.strict import AUTO
@@ -51,6 +52,7 @@ def environment(device: torch.device, precision: torch.dtype, images: Images) ->
         "threads": torch.get_num_threads(),
         "precision": str(precision).removeprefix("torch."),
         "packages": {name: _version(name) for name in PACKAGES} | {"torch": torch.__version__},  # tells +cpu from +cu
+        "extensions": extensions.versions(),
         "data_hash": images.data_hash,
         "pixels_hash": images.pixels_hash,
         "synthetic": images.synthetic,

@@ -132,7 +132,7 @@ def comparable(own_runs: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list
     """The rows of runs.table() that may stand beside the literature of a data set, and a sentence for each run that may not."""
     if own_runs.empty:
         return own_runs, []
-    rows = own_runs[(own_runs["dataset"] == dataset) & own_runs["finished"].astype(bool)]
+    rows = own_runs[(own_runs["dataset"] == dataset) & own_runs["finished"].astype(bool) & ~own_runs["name"].str.contains(ASIDE)]
     reasons = [_origin(row) for row in rows.to_dict("records")]
     fit = [reason is False for reason in reasons]
     named = zip(rows["name"], reasons, strict=True)
@@ -198,7 +198,7 @@ def _own(own_runs: pd.DataFrame, dataset: str, mode: str, direction: str) -> lis
     """Finished runs with this protocol, those that repeat one another together and by rank-1: the first one's row of runs.table()
     with `runs`, all their rows, `synthetic` (True, False, or None for unknown), and each figure with its standard deviation."""
     repeated = {"seed", "trial", "data_hash"} if dataset == "regdb" else {"seed"}  # each trial of RegDB has labels of its own
-    same = sorted({*RECIPE, "synthetic", "precision", "data_hash", "pixels_hash"} - repeated)
+    same = sorted({*RECIPE, "synthetic", "precision", "data_hash", "pixels_hash", "torch", "revision"} - repeated)
     prefix = ".".join(filter(None, ("metrics", mode, direction)))
     groups: dict[str, dict[tuple[int, int], dict[str, Any]]] = {}
     for run in own_runs.to_dict("records"):

@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def check(config: Config, environment: Mapping[str, Any] | None = None, results:
             raise RunError(f"{folder} exists and is no run (it has no config.json); move it away or give this run another name")
         return
     found = _read_json(file, "config", "environment")
-    differences = difference(_recipe(found["config"]), config.recipe())
+    differences = difference(_recipe(file, found["config"]), config.recipe())
     if environment is not None:
         keys = ("data_hash", "precision")
         differences += difference({k: found["environment"].get(k) for k in keys}, {k: environment.get(k) for k in keys})
@@ -194,14 +194,17 @@ def report(dataset: str, name: str, results: Path | None = None) -> Report:
     return Report(folder)
 
 
-def table(results: Path | None = None) -> pd.DataFrame:
-    """All runs, one row each: dataset, name, finished, epochs_done, recipe, and the figures of metrics.json as columns.
+def table(results: Path | None = None, *, dataset: str = "*", names: Collection[str] | None = None) -> pd.DataFrame:
+    """All runs, or those of a data set or with these names, one row each.
 
-    The name is the folder's, which `load` takes: a run that was moved aside still has its old one in config.json.
+    Columns dataset, name, finished, epochs_done, the recipe, parts of the environment, and the figures of metrics.json. The name is
+    the folder's, which `load` takes: a run that was moved aside still has its old one in config.json.
     Errors: RunError that names every file that cannot be read.
     """
     rows, broken = [], []
-    for file in sorted((results or paths.results_dir()).glob("*/*/config.json")):
+    for file in sorted((results or paths.results_dir()).glob(f"{dataset}/*/config.json")):
+        if names is not None and file.parent.name not in names:
+            continue
         try:
             rows.append(_row(_run(file.parent)))
         except RunError as error:
@@ -230,9 +233,14 @@ def _row(run: Run) -> dict[str, Any]:
     return row
 
 
-def _recipe(config: Mapping[str, Any]) -> dict[str, Any]:
-    outside = {f.name for f in fields(Config) if not f.metadata["recipe"]}
-    return {name: value for name, value in config.items() if name not in outside}
+def _recipe(file: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe in a config.json. What an older version did not know is as the presets have it; what a newer one knows is kept."""
+    known = {f.name for f in fields(Config)}
+    try:
+        recipe = Config(**{name: value for name, value in config.items() if name in known}).recipe()
+    except ConfigError as error:
+        raise RunError(f"{file}: written by another version? {error}\n{MEND}") from error
+    return recipe | {name: value for name, value in config.items() if name not in known}
 
 
 def _read_json(file: Path, *parts: str) -> dict[str, Any]:

@@ -36,7 +36,8 @@ FIGURES = {"rank1": "rank-1", "map": "mAP", "minp": "mINP"}  # as metrics.json h
 class Difference:
     """Method minus baseline, in the unit of the figures, and percentile intervals of it.
 
-    low, high: other people might have been tested. low_seeds, high_seeds: and trainings repeated; nan with one replicate.
+    low, high: other people might have been tested; nan with one person. low_seeds, high_seeds: and trainings repeated; nan with one
+    replicate.
     """
 
     mean: float
@@ -92,9 +93,9 @@ def paired_difference(
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(people, np.full(people, 1 / people), size=resamples)  # as in metrics.bootstrap_interval
     sums = [[drawn @ part for part in both] for both in cells]  # (resamples, R) each
-    low, high = np.quantile(_above(sums, np.ones(replicates)), tails)
+    low, high = np.quantile(_above(sums, np.ones(replicates)), tails) if people > 1 else (np.nan, np.nan)
     low_seeds = high_seeds = np.nan
-    if replicates > 1:
+    if replicates > 1 and people > 1:
         chosen = rng.multinomial(replicates, np.full(replicates, 1 / replicates), size=resamples)
         weights = 1 + (chosen - 1) * np.sqrt(replicates / (replicates - 1))
         low_seeds, high_seeds = np.quantile(_above(sums, weights), tails)

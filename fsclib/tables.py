@@ -1,7 +1,8 @@
 """Tables as a paper prints them: draws what an analysis returned, never computes.
 
-LaTeX for a plain article with \\usepackage{booktabs}. Text is text: what LaTeX would take for a command or an option is escaped,
-and signs that pdfTeX's fonts lack are written as the commands that draw them.
+LaTeX for a plain article with \\usepackage{booktabs,graphicx}; the latter scales down a table that fits in no print. Text is text:
+what LaTeX would take for a command or an option is escaped, and signs that pdfTeX's fonts lack are written as the commands that
+draw them.
 """
 
 import re
@@ -74,13 +75,15 @@ def latex(
     for number, (row, *marked) in enumerate(zip(cells, *marks, strict=True)):
         line = " & ".join(_marked(_escaped(cell), *both) for cell, *both in zip(row, *marked, strict=True))
         body.append(r"\addlinespace " * (number in gaps) + rf"{line} \\")
+    size, fits = _size([header, *cells])
+    scaled = ([], []) if fits else ([r"\resizebox{\linewidth}{!}{%"], ["}"])
     aligned = "".join("r" if pd.api.types.is_numeric_dtype(kind) and kind.kind != "b" else "l" for kind in frame.dtypes)
     return "\n".join(
         [
-            r"\begin{table}[tbp]", rf"\centering\{_size([header, *cells])}\setlength{{\tabcolsep}}{{{BETWEEN / 2:g}pt}}",
+            r"\begin{table}[tbp]", rf"\centering\{size}\setlength{{\tabcolsep}}{{{BETWEEN / 2:g}pt}}",
             rf"\caption{{{_escaped(caption)}}}", rf"\label{{{label}}}",
-            rf"\begin{{tabular}}{{@{{}}{aligned}@{{}}}}", r"\toprule", rf"{head} \\", r"\midrule", *body, r"\bottomrule",
-            r"\end{tabular}", r"\end{table}", "",
+            *scaled[0], rf"\begin{{tabular}}{{@{{}}{aligned}@{{}}}}", r"\toprule", rf"{head} \\", r"\midrule", *body,
+            r"\bottomrule", r"\end{tabular}", *scaled[1], r"\end{table}", "",
         ]
     )  # fmt: skip
 
@@ -177,11 +180,12 @@ def _difference(row) -> str:
     return text.replace("-", "−") + "*" * row.shown
 
 
-def _size(rows: list[list[str]]) -> str:
-    """The largest print in which rows of these cells fit the text of an article."""
+def _size(rows: list[list[str]]) -> tuple[str, bool]:
+    """The largest print in which rows of these cells fit the text of an article, or the smallest, and whether they do."""
     longest = [max(map(len, column)) for column in zip(*rows, strict=True)]
     fitting = (size for size, digit in SIZES.items() if digit * sum(longest) + BETWEEN * len(longest) <= WIDTH)
-    return next(fitting, list(SIZES)[-1])
+    found = next(fitting, None)
+    return found or list(SIZES)[-1], found is not None
 
 
 def _text(value: object, precision: int) -> str:

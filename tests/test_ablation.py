@@ -1,63 +1,63 @@
-"""Which switches the runs of a grid have, and which of them belong to the comparison of each."""
+"""From a sweep and the options of notebook 06 to comparisons, or to a refusal before anything is run."""
 
 import pandas as pd
 import pytest
+import yaml
 
-from fsclib import runs
-from fsclib.ablation import AblationOptions, baseline, compare_all, run, switches
+from fsclib import ablation, sweep
+from fsclib.ablation import AblationOptions
 from fsclib.comparison import ComparisonError
-from fsclib.config import Config
-from fsclib.sweep.cell import FAILED
-from fsclib.sweep.grid import Sweep
+from fsclib.config import Config, ConfigError
+from fsclib.switches import Contrast
+
+SMALL = {"dataset": "llcm", "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 1}
 
 
-def rows(*settings, **state):
-    """Rows of runs.table() with these settings, named a, b, c, …"""
-    found = []
-    for name, values in zip("abcdefgh", settings, strict=False):
-        usual = {"dataset": "llcm", "scale": "tiny"}
-        found.append(Config(**usual | values).recipe() | {"name": name, "finished": True} | state)
-    return pd.DataFrame(found)
+@pytest.fixture
+def grid(home):
+    """Writes a sweep file of rows none and channel of FSC-Net beside AGW, and returns its path."""
+    file = home / "small.yaml"
+    content = {"fixed": SMALL, "grids": [{"modules": ["none", "channel"]}, {"network": ["agw"]}], "seeds": [0]}
+    file.write_text(yaml.safe_dump(content))
+    return str(file)
 
 
-def names(found):
-    return {switch: "".join(part["name"]) for switch, part in found.items()}
+def test_options_that_do_not_fit_the_sweep_are_refused_at_once_and_before_it_runs(grid):
+    wrong = AblationOptions(sweep=grid, dataset="lcm", modules="frequenzy", network="deeen", allow=("revison",))
+    with pytest.raises(ConfigError) as caught:
+        ablation.read(wrong)
+    dataset, allow = caught.value.problems
+    assert dataset == "dataset: found 'lcm', expected one that small has: llcm"
+    assert "did you mean 'revision'?" in allow
+    with pytest.raises(ConfigError) as caught:
+        ablation.read(AblationOptions(sweep=grid, dataset="llcm", modules="frequenzy", network="deeen"))
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["modules", "network"]
+    assert "expected one that small has: none; channel" in caught.value.problems[0]
 
 
-def test_modules_are_compared_within_fsc_net_and_networks_as_they_are():
-    table = rows({"modules": "none"}, {"modules": "channel"}, {}, {"network": "agw"}, {"network": "twostream"}, {"seed": 1})
-    assert names(switches(table)) == {"modules": "abcf", "network": "cdef"}
+def test_a_sweep_that_is_only_shown_needs_no_data(grid, home, monkeypatch):
+    (home / "data").unlink()
+    options = AblationOptions(sweep=grid, dataset="llcm", network="agw", execute=False)
+    monkeypatch.setattr(sweep, "run", lambda *args, **given: pytest.fail("it ran"))
+    found = ablation.run(ablation.read(options), options)
+    assert list(found["state"]) == ["waiting"] * 3
+    with pytest.raises(sweep.file.SweepError):
+        ablation.read(AblationOptions(sweep=grid, dataset="llcm", network="agw"))
 
 
-def test_with_two_switches_each_is_compared_where_the_other_is_the_presets():
-    table = rows({}, {"modules": "none"}, {"branches": 1}, {"branches": 1, "modules": "none"})
-    assert names(switches(table)) == {"modules": "ab", "branches": "ac"}
+def test_nothing_to_compare_is_an_error_that_says_how_far_the_sweep_is(grid):
+    options = AblationOptions(sweep=grid, dataset="llcm", network="agw", execute=False)
+    with pytest.raises(ComparisonError, match=r"3 of 3 runs are not finished"):
+        ablation.compare_all(ablation.read(options), options)
 
 
-def test_what_all_rows_have_is_no_switch_though_no_preset_says_it():
-    table = rows({"epochs": 3, "modules": "none"}, {"epochs": 3}, {"epochs": 3, "network": "agw"})
-    assert names(switches(table)) == {"modules": "ab", "network": "bc"}
-
-
-def test_unfinished_runs_and_single_values_are_no_comparison():
-    assert switches(rows({}, {"modules": "none"}, finished=False)) == {}
-    assert switches(rows({}, {"seed": 1})) == {}
-    assert switches(pd.DataFrame()) == {}
-
-
-def test_the_baseline_is_the_options_or_else_the_presets():
+def test_the_baseline_is_the_options_or_else_the_presets_value_among_the_rows():
     options = AblationOptions(dataset="llcm", network="agw")
-    assert [baseline(options, switch) for switch in ("modules", "network", "branches", "cpm_weight")] == ["none", "agw", 2, 0.8]
+    rows = pd.DataFrame([Config(dataset="llcm", scale="small", epochs=epochs).recipe() for epochs in (30, 60)])
+    assert ablation.baseline(options, Contrast("modules", {}, rows)) == "none"
+    assert ablation.baseline(options, Contrast("network", {}, rows)) == "agw"
+    assert ablation.baseline(options, Contrast("epochs", {}, rows)) == 60
 
 
-def test_nothing_to_compare_is_an_error_that_says_how_far_the_sweep_is(home):
-    with pytest.raises(ComparisonError, match="empty on llcm: 0 runs are finished"):
-        compare_all(Sweep("empty", home / "none.ipynb", (), {}), AblationOptions(dataset="llcm"))
-    assert runs.table().empty
-
-
-def test_execute_false_runs_nothing(home, monkeypatch):
-    monkeypatch.setattr("fsclib.sweep.run", lambda *args, **options: pytest.fail("it ran"))
-    found = run(Sweep("empty", home / "none.ipynb", (), {}), AblationOptions(execute=False))
-    assert found.empty
-    assert FAILED not in set(found["state"])
+def test_files_are_named_by_what_is_compared():
+    assert ablation.file_name("modules with branches 1") == "ablation_modules_with_branches_1"

@@ -293,3 +293,40 @@ def test_arguments_that_cannot_be_meant_are_refused_at_once(finished, compared, 
     finished(modules="none")
     with pytest.raises(ComparisonError, match=r"'ir2vis' was not tested; there are paper\.vis2ir, paper\.ir2vis"):
         compare(runs.table(tmp_path).query("dataset == 'demo'"), "modules", "none", protocols=["ir2vis"], results=tmp_path)
+
+
+def test_networks_of_different_scales_do_not_stand_side_by_side(finished, compared):
+    finished(network="twostream", modules="none")
+    finished(network="agw", modules="none", scale="small", select_on="holdout")
+    with pytest.raises(ComparisonError, match=r"agw: .*scale: 'small' there, 'tiny' here"):
+        compared("network", "twostream")
+
+
+def test_another_device_or_package_is_noted_and_another_extension_refused(finished, compared):
+    ablated(finished, seeds=(0,))
+    packages = {"torch": "2.10.0+cpu", "numpy": "3"}
+    finished(modules="frequency", environment={"device": "H100", "packages": packages})
+    finished(modules="frequency,spatial", environment={"extensions": {"mine": "2"}})
+    found = compared("modules", "none")
+    assert "frequency" in set(found.rows["variant"])
+    (note,) = [note for note in found.notes if "H100" in note]
+    assert "'numpy': '3'" in note
+    (refused,) = found.refused
+    assert "extensions: {'mine': '2'} there, None here" in refused
+
+
+def test_a_row_that_was_tested_under_other_protocols_is_refused(finished, compared):
+    ablated(finished, seeds=(0,))
+    run = finished(modules="frequency")
+    table = run.read_table("identities")
+    run.save_table(table[table["direction"] == "ir2vis"], "identities")
+    (refused,) = compared("modules", "none").refused
+    assert "protocol paper.vis2ir was tested on one side only" in refused
+
+
+def test_seeds_of_regdb_carry_a_warning(finished, compared):
+    for modules in ("none", "channel"):
+        for seed in (0, 1):
+            for trial in (1, 2):
+                finished(modules=modules, seed=seed, trial=trial, dataset="regdb")
+    assert any("Seeds of one trial share its people" in note for note in compared("modules", "none").notes)

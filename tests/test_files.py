@@ -1,8 +1,11 @@
 """Files that are either whole or not there."""
 
+import threading
+import time
+
 import pytest
 
-from fsclib.files import locked, replacing, reserve
+from fsclib.files import held, locked, replacing, reserve
 
 
 def test_replacing_takes_the_place_of_the_file_at_the_end(tmp_path):
@@ -41,6 +44,19 @@ def test_reserve_appends_zeros(tmp_path, monkeypatch, system):
     reserve(file, 100_000)
     assert file.read_bytes() == b"header" + bytes(99_994)
     assert file.stat().st_blocks * 512 >= 100_000  # not a hole
+
+
+def test_who_only_looks_whether_a_lock_is_held_keeps_nobody_out(tmp_path):
+    file, end = tmp_path / "lock", time.monotonic() + 0.5
+    looking = threading.Thread(target=lambda: [held(file) for _ in iter(lambda: time.monotonic() < end, False)])
+    file.touch()
+    looking.start()
+    taken = 0
+    while time.monotonic() < end:
+        with locked(file, None):
+            taken += 1
+    looking.join()
+    assert taken > 10
 
 
 def test_lock_is_free_again_after_an_error(tmp_path, capsys):

@@ -51,6 +51,13 @@ def write(tmp_path):
     return _write
 
 
+def test_runs_of_another_revision_or_torch_are_no_seeds_of_the_same(finish, own):
+    for seed, torch, revision in ((0, "2", "r1"), (1, "2", "r1"), (2, "3", "r1"), (3, "2", "r2")):
+        finish(50 + seed, seed=seed, name=f"run{seed}", environment={"packages": {"torch": torch}, "revision": revision})
+    rows = own_rows(beside(own(), "llcm", "paper", "ir2vis"))
+    assert len(rows) == 3
+
+
 def own_rows(table):
     return table.frame[table.frame["own"]].to_dict("records")
 

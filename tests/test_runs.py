@@ -1,5 +1,6 @@
 """A run folder: begun, gone on with, refused, moved aside; its files are whole or not there; the table of all runs."""
 
+import dataclasses
 import json
 
 import matplotlib.pyplot as plt
@@ -117,6 +118,18 @@ def test_a_broken_config_names_the_file(begin, tmp_path, content):
         with pytest.raises(RunError, match=r"bad.config\.json") as caught:
             reading()
         assert str(good.folder / "config.json") not in str(caught.value)
+
+
+def test_a_run_of_an_older_version_is_gone_on_with_if_the_presets_fill_what_it_did_not_know(begin):
+    run = begin()
+    file = run.folder / "config.json"
+    content = json.loads(file.read_text())
+    for name in ("loss", "branches", "grayscale", "erase"):
+        del content["config"][name]
+    file.write_text(json.dumps(content))
+    runs.check(run.config, results=run.folder.parents[1])
+    with pytest.raises(RunError, match=r"grayscale: 0\.5 there, 0\.1 here"):
+        runs.check(dataclasses.replace(run.config, grayscale=0.1), results=run.folder.parents[1])
 
 
 def test_parameters_of_another_version_name_the_file(begin, tmp_path):

@@ -14,6 +14,11 @@ from fsclib.statistics import FIGURES
 
 COMPILER = next((name for name in ("pdflatex", "tectonic") if shutil.which(name)), None)
 VARIANTS = ("none", "frequency", "frequency + spatial")
+EIGHT = [
+    "none", "frequency", "channel", "spatial", "frequency + channel", "frequency + spatial", "channel + spatial",
+    "frequency + channel + spatial",
+]  # fmt: skip
+ORDERS = ["frequency + channel + spatial", "spatial + channel + frequency", "channel + frequency + spatial"]
 
 
 def effects(variants=VARIANTS, several=True, protocols=("paper.vis2ir", "paper.ir2vis")):
@@ -35,7 +40,8 @@ def effects(variants=VARIANTS, several=True, protocols=("paper.vis2ir", "paper.i
 
 def comparison(switch="modules", **values):
     notes, refused = ("Small: 12 people.", "A & B, 100 %."), ("channel: epochs: 5 there, 8 here",)
-    return Comparison(switch, "none", effects(**values), notes, refused)
+    table = effects(**values)
+    return Comparison(switch, table["variant"].iloc[0], table, notes, refused)
 
 
 def costs(variants=VARIANTS):
@@ -54,12 +60,12 @@ def compiled(text, folder):
     """The page of a plain article with this table, and what the compiler said about it."""
     if COMPILER is None:
         pytest.skip("neither pdflatex nor tectonic is installed")
-    article = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{text}\end{{document}}"
+    article = rf"\documentclass{{article}}\usepackage{{booktabs,graphicx}}\begin{{document}}{text}\end{{document}}"
     (folder / "a.tex").write_text(article, encoding="utf-8")
     words = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "a.tex"] if COMPILER == "pdflatex" else ["tectonic", "a.tex"]
     answer = subprocess.run(words, cwd=folder, capture_output=True, timeout=120)
     assert answer.returncode == 0, answer.stdout.decode("latin-1")[-2000:]
-    return (folder / "a.pdf").read_bytes(), answer.stdout.decode("latin-1")
+    return (folder / "a.pdf").read_bytes(), (answer.stdout + answer.stderr).decode("latin-1")
 
 
 def test_cells_are_those_of_the_frame():
@@ -155,7 +161,9 @@ def test_latex_compiles_in_a_plain_article(tmp_path):
     assert page.startswith(b"%PDF-")
 
 
-def test_an_ablation_fits_the_page(tmp_path):
-    page, said = compiled(tables.ablation(comparison(), costs())[1], tmp_path)
+@pytest.mark.parametrize("variants", [VARIANTS, EIGHT, ORDERS], ids=["a few", "the committed ablation", "orders of three modules"])
+def test_an_ablation_fits_the_page(tmp_path, variants):
+    text = tables.ablation(comparison(variants=variants), costs(variants))[1]
+    page, said = compiled(text, tmp_path)
     assert page.startswith(b"%PDF-")
     assert "Overfull" not in said

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from fsclib.sweep.grid import Sweep
 
 
-def read(path: str | Path) -> Sweep:
-    """The sweep of a file, given by its path, or by its bare name below sweeps/. Errors: SweepError with everything wrong."""
+def read(path: str | Path, check: bool = True) -> Sweep:
+    """The sweep of a file, given by its path, or by its bare name below sweeps/. Errors: SweepError with everything wrong; with
+    check=False, for a sweep that is not to be run, existing runs and data sets are not looked at."""
     from fsclib.sweep import grid
 
-    return grid.read(path)
+    return grid.read(path, check)
 
 
 def run(sweep: Sweep, *, workers: int | None = None, cluster: str | None = None, retry: bool = False) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from fsclib.sweep.file import SweepError
 def main(words: Sequence[str]) -> int:
     """Returns the exit status: 0, or 1 if any cell has failed. Errors: SweepError, ClusterError, ValueError."""
     asked = _parser().parse_args(words)
-    sweep = read(asked.file)
+    sweep = read(asked.file, check=not asked.status)
     if not asked.status:
         run(sweep, workers=asked.workers, cluster=asked.cluster, retry=asked.retry)
     found = board.table(sweep)

@@ -119,11 +119,11 @@ def fail(job: Job, text: str) -> None:
 
 def _left(job: Job) -> str:
     """The state, whoever may hold the cell's own lock."""
-    if _done(job):
-        return DONE
     if held(lock_beside(job.run_folder)):  # as in runs.alone
         return RUNNING
-    return FAILED if job.error_file.exists() else WAITING
+    if job.error_file.exists():  # of a finished run too: its notebook failed behind the training, in a figure for example
+        return FAILED
+    return DONE if _done(job) else WAITING
 
 
 def _done(job: Job) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import groupby
 from types import ModuleType
 
-from fsclib.sweep.cell import DONE, FAILED, fail, state
+from fsclib.sweep.cell import WAITING, fail, state
 from fsclib.sweep.grid import Sweep
 from fsclib.sweep.worker import settle
 
@@ -24,15 +24,15 @@ class ClusterError(RuntimeError):
 
 
 def run(sweep: Sweep, kind: str, tick: Callable[[], None]) -> None:
-    """Submits the cells that are neither done nor failed and waits for their jobs; `tick` is called about once a second.
+    """Submits the cells that wait and waits for their jobs; `tick` is called about once a second.
 
     Ctrl-C cancels the jobs. If this process dies otherwise, with its terminal for example, they go on; `--status` shows them.
-    Errors: ValueError for an unknown kind, ClusterError before anything is submitted.
+    Errors: ValueError for an unknown kind, ClusterError if the jobs cannot be submitted.
     """
     if kind not in CLUSTERS:
         raise ValueError(f"cluster: found {kind!r}, expected one of {', '.join(CLUSTERS)}")
     submitit = _submitit()
-    cells = [cell for cell in sweep.cells if state(cell) not in (DONE, FAILED)]
+    cells = [cell for cell in sweep.cells if state(cell) == WAITING]  # a job for one that runs would sleep on its GPU
     arrays = [(folder, list(part)) for folder, part in groupby(sorted(cells, key=lambda c: c.folder), lambda c: c.folder)]
     try:
         executors = [submitit.AutoExecutor(folder / "jobs", cluster=kind) for folder, _ in arrays]
@@ -47,12 +47,14 @@ def run(sweep: Sweep, kind: str, tick: Callable[[], None]) -> None:
         while not all(job.done() for job in jobs.values()):
             tick()
             time.sleep(PAUSE)
-    except KeyboardInterrupt:
+    except BaseException as error:  # Ctrl-C, or a scheduler that takes some jobs and not others
         for job in jobs.values():
             job.cancel()
+        if isinstance(error, (RuntimeError, OSError)):
+            raise ClusterError(f"cluster {kind!r} does not take the jobs of {sweep.name}, none is left there: {error}") from error
         raise
     for cell in cells:
-        if state(cell) not in (DONE, FAILED):  # its job died: of memory, or of its time limit
+        if state(cell) == WAITING:  # its job died: of memory, or of its time limit
             job = jobs[cell.name]
             end = f"job {job.job_id} ended as {job.state} before the cell did; its logs: {job.paths.folder}"
             fail(cell, f"{job.stderr() or ''}\n{end}")

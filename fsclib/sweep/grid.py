@@ -47,11 +47,11 @@ class Sweep:
     slurm: Mapping[str, Any]
 
 
-def read(path: str | Path) -> Sweep:
+def read(path: str | Path, check: bool = True) -> Sweep:
     """The sweep of a file, given by its path, or by its bare name below sweeps/.
 
-    Also looks whether the runs that exist already fit, and whether the data sets of those that are not done can be trained on;
-    writes the demo corpus if it is missing. Errors: SweepError with every problem.
+    Unless `check` is False, because nothing is to be run, also looks whether the runs that exist already fit, and whether the data
+    sets of those that are not done can be trained on; writes the demo corpus if it is missing. Errors: SweepError with every problem.
     """
     file = sweepfile.find(path)
     content = sweepfile.content(file)
@@ -70,7 +70,7 @@ def read(path: str | Path) -> Sweep:
             continue
         folder = paths.results_dir() / config.dataset / file.stem
         cells.append(Cell(notebook=notebook, parameters=MappingProxyType(given), folder=folder, config=config))
-    problems += refusals.of(file.stem, cells, refused=bool(problems))
+    problems += refusals.of(file.stem, cells, refused=bool(problems), check=check)
     if problems:
         raise SweepError(dict.fromkeys(problems), str(file))  # what is wrong with many cells is one problem
     return Sweep(file.stem, notebook, tuple(cells), MappingProxyType(content.slurm))

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 LONGEST = 100  # characters of a run's name
 
 
-def of(sweep: str, cells: Sequence["Cell"], refused: bool) -> list[str]:
-    """Every problem, once each, however many cells have it. refused: whether the sweep will not run in any case."""
-    found = [*_names(sweep, cells), *_twins(cells), *_existing(sweep, cells)]
-    return [*found, *_data(cells, refused or bool(found))]
+def of(sweep: str, cells: Sequence["Cell"], refused: bool, check: bool = True) -> list[str]:
+    """Every problem, once each, however many cells have it. refused: whether the sweep will not run in any case; check: whether to
+    look for runs that exist and at the data sets."""
+    found = [*_names(sweep, cells), *_twins(cells)]
+    if check:
+        found += _existing(sweep, cells)
+        found += _data(cells, refused or bool(found))
+    return found
 
 
 def admissible(name: str) -> bool:
@@ -31,14 +35,20 @@ def admissible(name: str) -> bool:
 
 def meaning(config: Config) -> dict[str, object]:
     """The recipe without what has no effect in it: equal for two configurations that train the same network the same way."""
-    recipe = config.recipe()
+    recipe = config.recipe() | {"precision": config.precision}
+    recipe["decay"] = [epoch for epoch in config.decay if epoch < config.epochs]
+    recipe["warmup"] = max(1, config.warmup)  # the first epoch of one has the whole learning rate
+    recipe["validate_every"] = min(config.validate_every, config.epochs)  # the last epoch is validated in any case
     if config.network == "fsc" and not config.modules:
         recipe["network"] = "deen"  # FSC-Net without its modules
+    agw = config.loss == "agw"
     idle = {
         "validate_every": config.select_on == "last",
         "erase_min": config.erase == 0,
         "erase_max": config.erase == 0,
-        **dict.fromkeys(("cpm_weight", "cpm_margin", "orthogonality_weight", "triplet_margin"), config.loss == "agw"),
+        "cpm_margin": config.cpm_weight == 0,
+        "orthogonality_weight": config.branches == 1,
+        **({"cpm_weight": True, "cpm_margin": True, "orthogonality_weight": True, "triplet_margin": True} if agw else {}),
     }
     return {name: value for name, value in recipe.items() if not idle.get(name)}
 

@@ -51,7 +51,7 @@ def test_a_training_step_agrees_with_the_original(key, published_order):
     again, least = gradient_norms(nudged, key), share * max(norms.values())
     telling = [name for name, norm in norms.items() if norm > 10 * least]
     rounding = max(abs(again[name] - found[name]) / norms[name] for name in telling)
-    assert rounding < 0.1
+    assert rounding < (0.1 if key == "agw" else 0.05)
     for name, norm in norms.items():
         assert found[name] == pytest.approx(norm, rel=max(1e-3, 2 * rounding), abs=least), name
     assert np.median([abs(found[name] / norms[name] - 1) for name in telling]) < 5e-4

@@ -154,7 +154,7 @@ def test_an_ablation_from_its_grid_to_its_tables(home, tmp_path):
     assert rows["paper.ir2vis.map.mean"][1] == pytest.approx(trained["paper.ir2vis.map"])
     assert r"\toprule" in (report / "tables" / "ablation_modules.tex").read_text()
     for switch in ("modules", "network"):
-        assert (report / "figures" / f"effects_{switch}.pdf").stat().st_size > 1000
+        assert (report / "figures" / f"ablation_{switch}.pdf").stat().st_size > 1000
     assert (report / "three-agw-seed0.ipynb").exists()
 
 

@@ -22,6 +22,8 @@ def execute(job: Job) -> None:
     if end != "nothing":
         job.run_folder.mkdir(exist_ok=True)
         (job.run_folder / "metrics.json").write_text("{}")
+    if end == "late":
+        raise RuntimeError("a figure could not be drawn")
 
 
 if __name__ == "__main__":

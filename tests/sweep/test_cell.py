@@ -33,6 +33,14 @@ def test_a_cell_that_is_done_or_has_failed_is_not_run_again(jobs):
     assert (done.folder / "ledger.txt").read_text().split() == [done.name, failed.name]
 
 
+def test_a_notebook_that_fails_behind_its_training_has_failed_and_says_so(jobs):
+    (job,) = jobs({"end": "late"})
+    assert run_cell(job, execute) == "failed" == state(job)
+    assert "a figure could not be drawn" in job.error
+    job.error_file.unlink()  # as --retry does
+    assert state(job) == "done"
+
+
 def test_the_last_lines_of_an_error_are_kept(jobs):
     (job,) = jobs({"end": "error"})
     run_cell(job, execute)

@@ -175,6 +175,10 @@ def test_a_file_that_is_not_there_lists_those_that_are(tmp_path):
         ([{"epochs": [2, 3]}, {"modules": ["frequency,channel,spatial"], "epochs": 3}], "small-epochs3-seed0 and small-freq"),
         ([{"device": ["cpu", "auto"]}], "small-cpu-seed0 and small-auto-seed0"),
         ([{"network": "agw", "cpm_weight": [0.1, 0.2]}], "small-agw-cpm_weight0.1-seed0 and small-agw-cpm_weight0.2-seed0"),
+        ([{"warmup": [0, 1]}], "small-warmup0-seed0 and small-warmup1-seed0"),
+        ([{"decay": ["8", "9"]}], "small-decay8-seed0 and small-decay9-seed0"),  # of eight epochs
+        ([{"cpm_weight": 0.0, "cpm_margin": [0.1, 0.2]}], "small-cpm_weight0.0-cpm_margin0.1-seed0 and small-cpm_weight0.0-cpm_m"),
+        ([{"branches": 1, "orthogonality_weight": [0.0, 0.1]}], "small-branches1-orthogonality_weight0.0-seed0 and small-branc"),
     ],
 )
 def test_two_values_that_mean_the_same_run_are_refused_once_and_by_name(write, grids, pair):
@@ -182,6 +186,25 @@ def test_two_values_that_mean_the_same_run_are_refused_once_and_by_name(write, g
     found = problems(write(fixed=fixed, grids=grids))
     assert pair in found
     assert found.count("mean the same run") == 1
+
+
+def test_another_precision_is_another_run(write):
+    fixed = {"dataset": "llcm", "scale": "tiny", "identities": 2, "images": 2}
+    assert len(read(write(fixed=fixed, grids=[{"precision": ["float32", "bfloat16"]}], seeds=[0])).cells) == 2
+
+
+def test_a_key_that_is_a_list_is_not_yaml_for_us(write):
+    file = write()
+    file.write_text("fixed:\n  ? [a, b]\n  : 1\n")
+    assert "a key that is no word" in problems(file)
+
+
+def test_a_sweep_that_is_only_looked_at_needs_neither_data_nor_fitting_runs(write, home):
+    file = write()
+    runs.begin(Config(**dict(read(file).cells[0].parameters) | {"epochs": 9}), NOWHERE)
+    (home / "data").unlink()
+    assert len(read(file, check=False).cells) == 6
+    assert "epochs: 9 there" in problems(file)
 
 
 def test_two_cells_of_one_name_are_refused(write):

@@ -1,0 +1,82 @@
+"""What the runs of a sweep can be compared by: its switches, each with runs in which nothing else varies.
+
+A switch is a field of the recipe that varies within a network; where several do, each is compared at every combination of the
+others. The network is one too: each stands there as its presets have it, in whatever varies within it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from fsclib.alike import REPLICATE
+from fsclib.config import Config
+from fsclib.runs import ASIDE
+
+NETWORK = "network"
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Rows of runs.table() that differ in a switch; `context`: the values of what else varies in the sweep."""
+
+    switch: str
+    context: Mapping[str, Any]
+    rows: pd.DataFrame
+
+    @property
+    def title(self) -> str:
+        """ "modules", or "modules with branches 1"; letters, digits, dots and spaces."""
+        values = (f"{name} {'.'.join(map(str, v)) or 'none' if isinstance(v, tuple) else v}" for name, v in self.context.items())
+        return " with ".join(filter(None, [self.switch, " and ".join(values)]))
+
+    def values(self) -> list[Any]:
+        """The values of the switch, those that the presets have first."""
+        configs = [config_of(row) for row in self.rows.to_dict("records")]
+        ordered = sorted(configs, key=lambda config: self.switch in config.departures())
+        return list(dict.fromkeys(getattr(config, self.switch) for config in ordered))
+
+
+def contrasts(table: pd.DataFrame) -> list[Contrast]:
+    """Every comparison that finished rows of runs.table(), all of one data set, allow."""
+    rows = finished(table)
+    configs = {name: config_of(row) for name, row in zip(rows.get("name", ()), rows.to_dict("records"), strict=True)}
+    networks = {network: list(names) for network, names in groupby(sorted(configs, key=_network(configs)), _network(configs))}
+    varied = {network: _varied([configs[name] for name in names]) for network, names in networks.items()}
+    found: dict[tuple[str, tuple], list[str]] = {}
+    for network, names in networks.items():
+        for switch in varied[network]:
+            for name in names:
+                context = tuple((other, getattr(configs[name], other)) for other in varied[network] if other != switch)
+                found.setdefault((switch, ((NETWORK, network), *context)), []).append(name)
+    by_itself = [
+        name for network, names in networks.items() for name in names if not configs[name].departures().keys() & varied[network]
+    ]
+    found[NETWORK, ()] = by_itself
+    return [
+        Contrast(switch, {k: v for k, v in context if k != NETWORK}, rows[rows["name"].isin(names)])
+        for (switch, context), names in found.items()
+        if len({getattr(configs[name], switch) for name in names}) > 1
+    ]
+
+
+def finished(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of runs that are finished and were not moved aside."""
+    return table[table["finished"].astype(bool) & ~table["name"].str.contains(ASIDE)] if len(table) else table
+
+
+def config_of(row: Mapping[str, Any]) -> Config:
+    """The recipe of a row of runs.table()."""
+    return Config(**{f.name: row[f.name] for f in fields(Config) if f.metadata["recipe"]})
+
+
+def _network(configs: Mapping[str, Config]):
+    order = list(dict.fromkeys(config.network for config in configs.values()))
+    return lambda name: order.index(configs[name].network)
+
+
+def _varied(configs: list[Config]) -> list[str]:
+    names = [f.name for f in fields(Config) if f.metadata["recipe"] and f.name not in (NETWORK, *REPLICATE)]
+    return [name for name in names if len({getattr(config, name) for config in configs}) > 1]

@@ -1,0 +1,81 @@
+"""Which switches the runs of a grid have, and which runs belong to the comparison of each."""
+
+import pandas as pd
+import pytest
+
+from fsclib.config import Config
+from fsclib.switches import contrasts
+
+
+def rows(*settings, **common):
+    """Rows of runs.table() with these settings, named a, b, c, …"""
+    found = []
+    for name, values in zip("abcdefgh", settings, strict=False):
+        recipe = Config(**{"dataset": "llcm", "scale": "tiny"} | common | values).recipe()
+        found.append(recipe | {"name": name, "finished": True})
+    return pd.DataFrame(found)
+
+
+def names(table):
+    return {contrast.title: "".join(contrast.rows["name"]) for contrast in contrasts(table)}
+
+
+NONE, AGW, TWO = {"modules": "none"}, {"network": "agw"}, {"network": "twostream"}
+
+
+def test_modules_are_compared_within_fsc_net_and_networks_as_they_are():
+    table = rows(NONE, {"modules": "channel"}, {}, AGW, TWO, {"seed": 1})
+    assert names(table) == {"modules": "abcf", "network": "cdef"}
+
+
+@pytest.mark.parametrize(
+    "common",
+    [
+        {"grayscale": 0.0},  # AGW's preset, not FSC-Net's
+        {"grayscale": 0.5},
+        {"loss": "agw"},
+        {"scale": "paper", "epochs": 80},
+        {"scale": "paper", "height": 384},
+        {"dataset": "regdb", "stages": 4},
+        {"epochs": 3},
+    ],
+    ids=str,
+)
+def test_what_all_rows_have_is_no_switch_whatever_the_presets_say(common):
+    assert names(rows(NONE, {}, AGW, TWO, **common)) == {"modules": "ab", "network": "bcd"}
+
+
+def test_what_one_network_alone_is_given_is_no_switch():
+    assert names(rows(NONE | {"branches": 1}, {"branches": 1}, AGW)) == {"modules": "ab", "network": "bc"}
+
+
+def test_with_two_switches_each_is_compared_at_every_value_of_the_other():
+    table = rows({}, NONE, {"branches": 1}, {"branches": 1} | NONE)
+    assert names(table) == {
+        "modules with branches 1": "cd",
+        "modules with branches 2": "ab",
+        "branches with modules none": "bd",
+        "branches with modules frequency.channel.spatial": "ac",
+    }
+
+
+def test_the_presets_own_combination_need_not_be_there():
+    grid = [{"modules": modules, "cpm_weight": weight} for modules in ("none", "channel") for weight in (0.2, 0.3)]
+    assert len(names(rows(*grid))) == 4
+
+
+def test_unfinished_runs_moved_runs_and_single_values_are_no_comparison():
+    table = rows({}, NONE)
+    assert names(table.assign(finished=False)) == {}
+    assert names(table.assign(name=["a", "b.old-1"])) == {}
+    assert names(rows({}, {"seed": 1})) == {}
+    assert names(pd.DataFrame()) == {}
+
+
+def test_values_come_as_the_presets_have_them_first():
+    (contrast,) = contrasts(rows({"epochs": 30}, {"epochs": 60}, {"epochs": 10}, scale="small"))
+    assert contrast.values() == [60, 30, 10]
+    (contrast,) = contrasts(rows({"lr": 0.01}, {"lr": 0.02}))
+    assert contrast.values() == [0.01, 0.02]
+    (contrast,) = contrasts(rows({"loss": "fsc"}, {"loss": "agw"}, network="agw"))
+    assert contrast.values() == ["agw", "fsc"]
