@@ -131,6 +131,8 @@ def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:
     if config.branches != 2 and not issubclass(network, FSCNet):
         mend = "leave them out or use network 'fsc' or 'deen'"
         yield {"branches", "network"}, f"branches: found {config.branches} with network {config.network!r}, which has none; {mend}"
+    if config.network == "agw" and config.stages != 4:
+        yield {"stages", "network"}, f"stages: found {config.stages} with network 'agw', expected 4, which it has on every data set"
     if list(config.decay) != sorted(set(config.decay)):
         yield {"decay"}, f"decay: found {config.decay}, expected rising epochs"
     if config.erase_min > config.erase_max:

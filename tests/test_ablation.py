@@ -10,7 +10,7 @@ from fsclib.comparison import ComparisonError
 from fsclib.config import Config, ConfigError
 from fsclib.switches import Contrast
 
-SMALL = {"dataset": "llcm", "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 1}
+SMALL = {"dataset": "llcm", "scale": "tiny", "stages": 4, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 1}
 
 
 @pytest.fixture

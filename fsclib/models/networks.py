@@ -106,11 +106,14 @@ class AGW(Network):
     """Two-stream with non-local attention and generalised-mean pooling (Ye et al., TPAMI 2021); V = 1, D as there.
 
     ResNet-50 has non-local blocks behind the last two blocks of layer2 and the last three of layer3; in a ResNet-18, whose layers
-    have two blocks, behind both of either.
+    have two blocks, behind both of either. Four stages: what a non-local block puts out may be negative, and its cubes' mean has no
+    third root; layer4 ends with a ReLU.
     """
 
     def __init__(self, num_classes: int, *, stages: int = 4, backbone: str = "resnet50", pretrained: bool = False):
         super().__init__()
+        if stages != 4:
+            raise ValueError(f"stages: found {stages!r}, expected 4: AGW has them on every data set")
         channels = self.add_trunk(backbone, stages, pretrained)
         self.non_locals = nn.ModuleList(
             nn.ModuleList(NonLocal(width) for _ in range(min(number, len(layer))))
@@ -175,15 +178,9 @@ def average(maps: Tensor) -> Tensor:
 
 
 def generalised_mean(maps: Tensor) -> Tensor:
-    """(⟨x³⟩ + 1e-12)^⅓ over positions, (B, D, h, w) not negative → (B, D), at least float32.
-
-    Taken relative to the largest x, which changes nothing but that cubes do not overflow: after the first steps of a training,
-    before running statistics have settled, maps in evaluation mode may be as large as 1e13.
-    """
+    """(⟨x³⟩ + 1e-12)^⅓ over positions, (B, D, h, w) not negative → (B, D), at least float32."""
     full = maps.to(torch.promote_types(maps.dtype, torch.float32))
-    largest = full.detach().amax((2, 3), keepdim=True).clamp_min(1e-4)  # 1e-4 is the cube root of 1e-12
-    relative = (full / largest).pow(3).mean((2, 3), keepdim=True) + (1e-4 / largest).pow(3)
-    return (largest * relative.pow(1 / 3)).flatten(1)
+    return (full.pow(3).mean((2, 3)) + 1e-12).pow(1 / 3)
 
 
 NETWORKS: dict[str, type[Network]] = {"fsc": FSCNet, "deen": DEEN, "agw": AGW, "twostream": TwoStream}

@@ -163,6 +163,8 @@ def test_wrong_names_are_refused():
         build_model("fcs", 7)
     with pytest.raises(ValueError, match=r"backbone: found 'resnet34', expected one of resnet18, resnet50"):
         build_model("fsc", 7, backbone="resnet34")
+    with pytest.raises(ValueError, match="stages: found 3, expected 4: AGW"):
+        build_model("agw", 7, stages=3)
     with pytest.raises(ValueError, match="stages: found 5, expected 3"):
         build_model("fsc", 7, stages=5)
     with pytest.raises(ValueError, match="modality: found 'thermal', expected one of visible, infrared"):

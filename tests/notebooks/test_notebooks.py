@@ -129,7 +129,7 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
 
 def test_an_ablation_from_its_grid_to_its_tables(home, tmp_path):
     grid = {
-        "fixed": {"dataset": "llcm"} | {name: str(v) if name == "decay" else v for name, v in SMALL.items()} | {"epochs": 1},
+        "fixed": SMALL | {"dataset": "llcm", "stages": 4, "epochs": 1, "decay": "1"},
         "grids": [{"modules": ["none", "frequency,channel,spatial"]}, {"network": ["agw"]}],
         "seeds": [0],
     }
@@ -142,7 +142,7 @@ def test_an_ablation_from_its_grid_to_its_tables(home, tmp_path):
     assert "3 of 3 done" in text
     assert "modules, compared with none:" in text
     assert "network, compared with agw:" in text
-    assert "fsc and agw differ in more than the switch" in text
+    assert "fsc (there) and agw (here) differ in more than the switch" in text
     assert "Synthetic people" in text
     assert "llcm/three-none-seed0: made on synthetic people" in text
     assert "tables beside the literature on llcm" in text

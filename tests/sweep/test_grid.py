@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import yaml
-from sweeping import write_sweep
+from sweeping import FIXED, write_sweep
 
 from fsclib import paths, runs
 from fsclib.config import Config
@@ -208,7 +208,8 @@ def test_a_sweep_that_is_only_looked_at_needs_neither_data_nor_fitting_runs(writ
 
 
 def test_two_cells_of_one_name_are_refused(write):
-    found = problems(write(grids=[{"network": "agw", "loss": "fsc"}, {"loss": "agw", "network": "fsc"}], seeds=[0]))
+    grids = [{"network": "agw", "loss": "fsc"}, {"loss": "agw", "network": "fsc"}]
+    found = problems(write(fixed=FIXED | {"stages": 4}, grids=grids, seeds=[0]))
     assert "small-agw-fsc-seed0: two different cells would have this name" in found
 
 
