@@ -51,7 +51,7 @@ def read(path: str | Path, check: bool = True) -> Sweep:
     """The sweep of a file, given by its path, or by its bare name below sweeps/.
 
     Unless `check` is False, because nothing is to be run, also looks whether the runs that exist fit, and whether the data
-    sets of those that are not done can be trained on; writes the demo corpus if it is missing. Errors: SweepError with all problems.
+    sets of those that are not done can be trained on; writes the demo corpus if it is missing. Errors: SweepError with all of it.
     """
     file = sweepfile.find(path)
     content = sweepfile.content(file)
