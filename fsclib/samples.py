@@ -10,8 +10,9 @@ import pandas as pd
 from fsclib import metrics, retrieval
 from fsclib.data import protocols
 from fsclib.data.images import Images
+from fsclib.data.protocols import Protocol
 from fsclib.data.records import MODALITIES, Problem, select
-from fsclib.features import similarity
+from fsclib.features import Features, similarity
 from fsclib.runs import Run
 
 
@@ -101,21 +102,61 @@ def ranked_lists(
 
     Under the first protocol of the data set and its first gallery; the queries are drawn among those that have a match.
     """
-    records = images.records
     protocol = protocols.for_layout(images.dataset.layout)[0]
-    query, gallery = protocols.query_and_gallery(records, protocol, 0)
-    identity, camera = records["identity"].to_numpy(), records["camera"].to_numpy()
+    query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
     order = np.random.default_rng(seed).permutation(query)
-    unseen = metrics.hidden(identity[order], identity[gallery], camera[order], camera[gallery], protocol.scoring)
-    match = (identity[order, None] == identity[gallery]) & ~unseen
-    kept = np.flatnonzero(match.any(1))[:queries]
-    order, unseen = order[kept], unseen[kept]
+    identity = images.records["identity"].to_numpy()
+    match = (identity[order, None] == identity[gallery]) & ~_unseen(images, order, gallery, protocol)
+    order = order[match.any(1)][:queries]
 
+    found, right = _found(retrieval.run_features(run, images), images, order, gallery, protocol)
+    names = _names(images, order)
+    shown = [rows[:length] for rows in found]
+    return list(images.take(order)), [images.take(rows) for rows in shown], [truths[:length] for truths in right], names
+
+
+def failures(
+    run: Run, images: Images, queries: int, length: int = 9
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[str], list[np.ndarray]]:
+    """As ranked_lists, for the queries with the lowest average precision, one a person, and the first right image of each.
+
+    The names add the average precision in per cent and the rank of that image among all that the query may see.
+    """
+    protocol = protocols.for_layout(images.dataset.layout)[0]
+    query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
     features = retrieval.run_features(run, images)
-    close = similarity(features.of(order, True), features.of(gallery, True))
+    close = similarity(features.of(query, True), features.of(gallery, True))
+    precision = retrieval.score(close, images.records, query, gallery, protocol.scoring).average_precision
+    ascending = np.argsort(precision, kind="stable")[: np.isfinite(precision).sum()]  # nan, last, has no match
+    _, first = np.unique(images.records["identity"].to_numpy()[query[ascending]], return_index=True)
+    worst = ascending[np.sort(first)][:queries]
+    order, precision = query[worst], precision[worst]
+
+    found, right = _found(features, images, order, gallery, protocol)
+    ranks = [int(truths.argmax()) for truths in right]
+    match = list(images.take(np.array([rows[rank] for rows, rank in zip(found, ranks, strict=True)], np.int64)))
+    details = zip(_names(images, order), precision, ranks, strict=True)
+    names = [f"{name}\nAP {100 * value:.1f} %\nfirst at {rank + 1}" for name, value, rank in details]
+    shown = [rows[:length] for rows in found]
+    return list(images.take(order)), [images.take(rows) for rows in shown], [truths[:length] for truths in right], names, match
+
+
+def _unseen(images: Images, query: np.ndarray, gallery: np.ndarray, protocol: Protocol) -> np.ndarray:
+    identity, camera = images.records["identity"].to_numpy(), images.records["camera"].to_numpy()
+    return metrics.hidden(identity[query], identity[gallery], camera[query], camera[gallery], protocol.scoring)
+
+
+def _found(
+    features: Features, images: Images, query: np.ndarray, gallery: np.ndarray, protocol: Protocol
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """For each query the gallery rows that it may see, the most similar first, and whether they are right."""
+    unseen = _unseen(images, query, gallery, protocol)
+    close = similarity(features.of(query, True), features.of(gallery, True))
     ranking = np.argsort(-np.where(unseen, -np.inf, close), axis=1, kind="stable")
-    seen = (~unseen).sum(1)
-    found = [gallery[line[: min(length, number)]] for line, number in zip(ranking, seen, strict=True)]
-    right = [identity[rows] == identity[who] for rows, who in zip(found, order, strict=True)]
-    names = [f"person {identity[row]}\ncamera {camera[row]}" for row in order]
-    return list(images.take(order)), [images.take(rows) for rows in found], right, names
+    found = [gallery[line[:number]] for line, number in zip(ranking, (~unseen).sum(1), strict=True)]
+    identity = images.records["identity"].to_numpy()
+    return found, [identity[rows] == identity[who] for rows, who in zip(found, query, strict=True)]
+
+
+def _names(images: Images, rows: np.ndarray) -> list[str]:
+    return [f"person {who}\ncamera {camera}" for who, camera in images.records[["identity", "camera"]].to_numpy()[rows]]

@@ -1,12 +1,17 @@
-"""Spectra of images and feature maps, in cycles per image.
+"""Spectra of images and feature maps, in cycles per image, and the share of energy at high frequencies.
 
-METHOD, section 3: F = fftshift(fft2(map)) per channel and image.
+METHOD, section 3: F = fftshift(fft2(map)) per channel and image, here divided by √(H·W), so that Σ|F|² is the energy of the map.
+Images are compared along their width; maps along their height, of which networks take multiples of 32 pixels: a map covers it
+exactly, and its rings are as fine as they can be.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+CUTOFF = 0.5  # of the original: the low-frequency box reaches half way to the highest frequency, in either direction
 
 
 def mean_amplitude(images: np.ndarray) -> np.ndarray:
@@ -63,3 +68,51 @@ def _amplitudes(images: np.ndarray) -> Iterator[np.ndarray]:
 
 def _decibel(amplitude: np.ndarray) -> np.ndarray:
     return 20 * np.log10(np.maximum(amplitude, 1e-6))  # a flat image has no amplitude at all
+
+
+def energy(maps: np.ndarray) -> NDArray[np.float64]:
+    """|F|² of feature maps (…, H, W), centred, means left in: the same shape, float64."""
+    return np.fft.fftshift(np.abs(np.fft.fft2(maps.astype(np.float64), norm="ortho")) ** 2, axes=(-2, -1))
+
+
+def rings(height: int, width: int) -> NDArray[np.int64]:
+    """Radius of each frequency of a centred spectrum (H, W), in whole cycles per image height.
+
+    Square pixels: a cycle along the width counts H/W of one along the height. Only the zero frequency has radius 0.
+    """
+    vertical = np.arange(height) - height // 2
+    horizontal = (np.arange(width) - width // 2) * height / width
+    radius = np.hypot(vertical[:, None], horizontal)
+    return np.where(radius > 0, np.maximum(np.rint(radius), 1), 0).astype(np.int64)
+
+
+def by_ring(spectra: np.ndarray) -> NDArray[np.float64]:
+    """Mean over each ring of centred spectra (…, H, W): (…, H // 2 + 1), radii 0, 1, … cycles per image height.
+
+    What lies beyond, in the corners, is left out.
+    """
+    height, width = spectra.shape[-2:]
+    member = rings(height, width).reshape(-1, 1) == np.arange(height // 2 + 1)
+    return spectra.reshape(*spectra.shape[:-2], -1) @ (member / member.sum(0))
+
+
+def low_box(height: int, width: int, cutoff: float = CUTOFF) -> tuple[slice, slice]:
+    """Rows and columns of the original's low-frequency box: H//2 ± int(r·(H//2)) and W//2 ± int(r·(W//2)), upper end exclusive.
+
+    Maps that are narrower than 2/r pixels have no box: it is empty, and all their energy counts as high.
+    """
+    sides = ((size // 2, int(cutoff * (size // 2))) for size in (height, width))
+    rows, columns = (slice(middle - reach, middle + reach) for middle, reach in sides)
+    return rows, columns
+
+
+def high_share(spectra: np.ndarray, cutoff: float = CUTOFF) -> NDArray[np.float64]:
+    """Share of energy (…, H, W) outside the low-frequency box, from 0 to 1: (…), nan for a map that is zero everywhere."""
+    total = spectra.sum((-2, -1))
+    outside = total - spectra[(..., *low_box(*spectra.shape[-2:], cutoff))].sum((-2, -1))
+    return np.divide(outside, total, out=np.full_like(total, np.nan), where=total > 0)
+
+
+def suppression(before: np.ndarray | float, after: np.ndarray | float) -> np.ndarray | float:
+    """The original's high-frequency suppression, in per cent of the share before; negative where the share has grown."""
+    return 100 * (before - after) / before

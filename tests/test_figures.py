@@ -12,8 +12,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from pointing import points
+from spectra import examples as frequency_examples
 
-from fsclib import figures
+from fsclib import embedding, figures, modality_gap, separation
 from fsclib.figures import curves, sheets, style
 from fsclib.spectrum import radial_profile
 
@@ -60,11 +62,71 @@ def effects_table(variants=("none", "channel", "frequency + channel + spatial"),
     return table.assign(low_seeds=table["low"] - 1 if several else np.nan, high_seeds=table["high"] + 2 if several else np.nan)
 
 
+def embedded(*names):
+    """Made-up points of runs, and the tables of them that figures of embeddings draw."""
+    found = {name: points(scoring="regdb" if name == "thermal" else "llcm", seed=seed) for seed, name in enumerate(names)}
+    counted = {name: separation.pairs(part) for name, part in found.items()}
+    return {
+        "maps": {name: embedding.tsne(part, 4, 0) for name, part in found.items()},
+        "distances": (separation.histograms(counted), separation.table(counted)),
+        "gap": (modality_gap.gaps(found), modality_gap.mixing(found, neighbours=3)),
+    }
+
+
+def cosine_table(*runs):
+    """A table as views.cosines returns it, with cosines 0.01, 0.02, … in its order."""
+    kinds = [
+        (run, features, views, figure)
+        for run in runs
+        for features in ("pooled", "neck")
+        for views in ("0 and 1", "0 and 2", "1 and 2")
+        for figure in ("same image", "others", "centred")
+    ]
+    table = pd.DataFrame(kinds, columns=["run", "features", "views", "figure"])
+    table["value"] = 0.01 * np.arange(1, len(table) + 1)
+    return table.assign(low=table["value"] - 0.2, high=table["value"] + 0.1)
+
+
+def map_lines(rows=2, columns=11):
+    """Pictures, maps and captions of a sheet whose first columns are images, the others maps with peaks 1, 2, …."""
+    maps = [[None] * 3 + [np.eye(6, 3, dtype=np.float32) * (number + 1) for number in range(columns - 3)]] * rows
+    captions = [["cam 1"] * 3 + ["cos 0.123"] * (columns - 3)] * rows
+    return [[picture(column) for column in range(columns)]] * rows, maps, captions
+
+
+def shares_table():
+    """Shares as shares.summary returns them: 1, 2, … in its order."""
+    kinds = [(k, m, t, n) for k in ("body", "bag") for m in ("visible", "infrared") for t in ("match", "EigenCAM") for n in "ab"]
+    table = pd.DataFrame(kinds, columns=["kind", "modality", "target", "network"])
+    share = np.arange(1.0, len(table) + 1)
+    return table.assign(share=share, low=share - 0.5, high=share + 1, area=4.0)
+
+
+TARGETS = ["query", "match", "wrong", *["match", "wrong", "centroid", "EigenCAM"] * 2]
+GROUPS = ["images"] * 3 + ["FSC-Net"] * 4 + ["DEEN"] * 4
+
+
 def examples():
     spectrum = {name: np.random.default_rng(0).random((24, 12)) + 1 for name in ("visible", "infrared")}
     profiles = {name: radial_profile(amplitude) for name, amplitude in spectrum.items()}
     right = [[True, False] * 5, [False] * 3]
+    one, two = embedded("thermal"), embedded("fsc-small-seed0", "ablation-frequency.channel-seed0")
     return {
+        "map": figures.embedding_map(one["maps"]),
+        "two maps": figures.embedding_map(two["maps"]),
+        "distances": figures.distances(*one["distances"]),
+        "distances of two": figures.distances(*two["distances"]),
+        "gap": figures.modality_gap(*one["gap"]),
+        "gaps of two": figures.modality_gap(*two["gap"]),
+        "views": figures.view_cosines(cosine_table("a")),
+        "views of two": figures.view_cosines(cosine_table("fsc-small-seed0", "ablation-frequency.channel-seed0")),
+        "failures": figures.ranked_lists(
+            [picture()], [[picture(1)] * 9], [[False] * 9], ["person 1\ncamera 2\nAP 1.2 %\nfirst at 123"], [picture()]
+        ),
+        "attention": figures.map_sheet(*map_lines(), ["person 1", "person 713"], TARGETS, GROUPS),
+        "attention of one": figures.map_sheet(*map_lines(1, 4), ["person 1"], TARGETS[:4], GROUPS[:4]),
+        "shares": figures.attention_shares(shares_table()),
+        "no shares": figures.attention_shares(shares_table().assign(share=np.nan, low=np.nan, high=np.nan)),
         "grouped sheet": figures.sample_sheet(
             [[picture()] * 17] * 2,
             ["person 1", "person 713\ncams 1, 2"],
@@ -84,6 +146,7 @@ def examples():
         "effects": figures.effects(effects_table()),
         "one effect": figures.effects(effects_table(["two", "one"], several=False)),
         "no effect": figures.effects(effects_table().assign(**dict.fromkeys(("low", "high", "low_seeds", "high_seeds"), 0.0))),
+        **frequency_examples(),
         "ranked": figures.ranked_lists([picture()] * 2, [[picture(1)] * 10, [picture(2)] * 3], right, ["identity 1", "b"]),
     }
 
@@ -189,6 +252,78 @@ def test_ranked_lists_frame_right_and_wrong():
         for axis, expected in zip(axes, [query, *line], strict=False):
             assert np.array_equal(axis.images[0].get_array(), expected)
     assert not grid[1, 2].images
+
+
+def test_ranked_lists_may_end_with_what_should_have_been_found():
+    figure = figures.ranked_lists([picture()] * 2, [[picture(1)], []], [[False], []], ["p", "q"], [picture(2), picture(3)])
+    grid = np.reshape(figure.axes, (2, 3))
+    assert [axis.get_title() for axis in grid[0]] == ["query", "1", "match"]
+    for axis, expected in zip(grid[:, 2], (picture(2), picture(3)), strict=True):
+        assert np.array_equal(axis.images[0].get_array(), expected)
+        assert not axis.patches
+
+
+def test_a_map_has_a_colour_a_person_a_marker_a_modality_and_a_line_between_centroids():
+    (table,) = embedded("a")["maps"].values()
+    (axis,) = figures.embedding_map({"a": table}).axes
+    groups = list(table.groupby(["identity", "modality"], sort=False))
+    drawn = {round(float(c.get_offsets()[:, 0].mean()), 3): c for c in axis.collections}
+    colours, filled, lines = {}, {}, [line for line in axis.lines if line.get_color() != "white"]
+    for (who, modality), part in groups:
+        found = drawn[round(part["x"].mean(), 3)]
+        colours.setdefault(who, set()).add(to_hex(found.get_edgecolor()[0]))
+        filled.setdefault(modality, set()).add(to_hex(found.get_facecolor()[0]) != "#ffffff")
+        (line,) = (line for line in lines if to_hex(line.get_color()) in colours[who])
+        centre = part[["x", "y"]].to_numpy(float).mean(0)
+        assert np.isclose(np.asarray(line.get_xydata(), float), centre).all(1).any()
+    assert all(len(found) == 1 for found in colours.values())
+    assert len(set.union(*colours.values())) == len(colours) == len(lines) == 4
+    assert filled == {"visible": {True}, "infrared": {False}}
+
+
+def test_distances_show_every_histogram_and_its_numbers():
+    histograms, table = embedded("a", "b")["distances"]
+    figure = figures.distances(histograms, table)
+    for axis, ((run, kind), part) in zip(figure.axes, histograms.groupby(["run", "kind"], sort=False), strict=True):
+        for line, (_, seen) in zip(axis.lines, part.groupby("pairs", sort=False), strict=True):
+            np.testing.assert_array_equal(line.get_ydata(), seen["share"])
+            assert seen["share"].max() < axis.get_ylim()[1]
+        own = table[(table["run"] == run) & (table["kind"] == kind) & (table["pairs"] == "same person")].set_index("figure")[
+            "value"
+        ]
+        assert axis.texts[0].get_text() == f"overlap {own['overlap']:.2f}\nAUC {own['AUC']:.2f}"
+    assert [axis.get_title() for axis in figure.axes[:3]] == list(separation.KINDS)
+    (visible, _, across) = figures.distances(*embedded("thermal")["distances"]).axes
+    assert visible.texts[0].get_text() == "only one camera"
+    assert across.texts[0].get_text().startswith("overlap")
+
+
+def test_gaps_stand_beside_the_distance_of_people_and_mixing_beside_chance():
+    gaps, mixing = embedded("a", "b")["gap"]
+    lengths, shares = figures.modality_gap(gaps, mixing).axes
+    for bars, name in zip(lengths.containers, ("gap", "own", "people"), strict=True):
+        np.testing.assert_array_equal(bars.lines[0].get_xdata(), gaps.loc[gaps["figure"] == name, "value"])
+        ends = np.array([segment[:, 0] for segment in bars.lines[2][0].get_segments()])
+        np.testing.assert_allclose(ends, gaps.loc[gaps["figure"] == name, ["low", "high"]])
+    for bars, line, modality in zip(shares.containers, shares.lines[1::2], ("visible", "infrared"), strict=False):
+        part = mixing[mixing["modality"] == modality].set_index("figure")["value"]
+        np.testing.assert_allclose(bars.lines[0].get_xdata().astype(float), 100 * part["observed"])
+        np.testing.assert_allclose(line.get_xdata(), 100 * part["chance"])
+    assert legend_texts(shares) == ["of visible images", "of infrared images", "chance"]
+
+
+def test_cosines_of_views_are_all_there():
+    table = cosine_table("a", "b")
+    figure = figures.view_cosines(table)
+    assert [axis.get_title() for axis in figure.axes] == ["pooled features", "neck features"]
+    for axis, kind in zip(figure.axes, ("pooled", "neck"), strict=True):
+        for bars, name in zip(axis.containers, ("same image", "others", "centred"), strict=True):
+            part = table[(table["features"] == kind) & (table["figure"] == name)]
+            np.testing.assert_array_equal(bars.lines[0].get_xdata(), part["value"])
+            assert axis.get_xlim()[0] < part["low"].min()
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()][2:4] == ["a, 1 and 2", "b, 0 and 1"]
+    single = figures.view_cosines(cosine_table("a")).axes[0]
+    assert [text.get_text() for text in single.get_yticklabels()] == ["0 and 1", "0 and 2", "1 and 2"]
 
 
 @pytest.mark.parametrize("size", [(24, 12), (25, 13)])
@@ -327,3 +462,41 @@ def test_effects_show_every_difference_with_both_intervals():
 def test_effects_of_one_training_have_one_interval():
     figure = figures.effects(effects_table(["a", "b"], several=False))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["95 %, other people", "interval excludes 0"]
+
+
+def test_maps_lie_over_their_images_scaled_to_their_own_maxima():
+    pictures, maps, captions = map_lines()
+    maps[1] = [*maps[1][:-1], np.zeros((6, 3), np.float32)]
+    figure = figures.map_sheet(pictures, maps, captions, ["p", "q"], TARGETS, GROUPS)
+    *cells, bar = figure.axes
+    for line, given, axes in zip(pictures, maps, np.reshape(cells, (2, 11)), strict=True):
+        for expected, found, axis in zip(line, given, axes, strict=True):
+            image, *over = axis.images
+            if found is None:
+                np.testing.assert_array_equal(image.get_array(), expected)
+                assert not over
+                continue
+            np.testing.assert_allclose(image.get_array(), expected.mean(2))
+            np.testing.assert_allclose(over[0].get_array(), found / max(found.max(), 1e-9))
+            assert over[0].get_clim() == (0, 1)
+            assert over[0].get_extent() == image.get_extent()
+    assert [axis.get_xlabel() for axis in cells[:4]] == ["cam 1"] * 3 + ["cos 0.123"]
+    assert [label.get_text() for label in bar.get_xticklabels()] == ["mean and less", "maximum"]
+
+
+def test_shares_stand_with_their_intervals_beside_the_area():
+    table = shares_table()
+    figure = figures.attention_shares(table)
+    grid = np.reshape(figure.axes, (2, 2))
+    assert [axis.get_title() for axis in grid[0]] == ["body", "bag"]
+    assert [axis.get_ylabel() for axis in grid[:, 0]] == ["visible", "infrared"]
+    assert [axis.get_xlabel() for axis in grid[1]] == ["share of attention, %"] * 2
+    assert [label.get_text() for label in grid[0, 0].get_yticklabels()] == ["match", "EigenCAM"]
+    for modality, axes in zip(("visible", "infrared"), grid, strict=True):
+        for kind, axis in zip(("body", "bag"), axes, strict=True):
+            for bars, network in zip(axis.containers, "ab", strict=True):
+                part = table[(table["modality"] == modality) & (table["kind"] == kind) & (table["network"] == network)]
+                np.testing.assert_array_equal(bars.lines[0].get_xdata(), part["share"])
+                ends = np.array([segment[:, 0] for segment in bars.lines[2][0].get_segments()])
+                np.testing.assert_allclose(ends, part[["low", "high"]])
+            assert any(list(line.get_xdata()) == [4, 4] for line in axis.lines)

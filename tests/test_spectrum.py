@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from fsclib.spectrum import difference, mean_amplitude, radial_profile
+from fsclib.spectrum import by_ring, difference, energy, high_share, low_box, mean_amplitude, radial_profile, rings, suppression
 
 
 def plain_amplitude(images):
@@ -140,3 +140,89 @@ def test_differences_of_different_sizes_are_refused():
         difference(photographs(2), photographs(2)[:, 2:], seed=0)
     with pytest.raises(ValueError, match="at least one image"):
         difference(photographs(2), photographs(0), seed=0)
+
+
+def plain_energy(map_):
+    """|F|² of one map by the sum that defines it, zero frequency in the middle, mean left in."""
+    height, width = map_.shape
+    found = np.zeros((height, width))
+    for u in range(height):
+        for v in range(width):
+            total = 0
+            for (y, x), value in np.ndenumerate(map_):
+                total += value * cmath.exp(-2j * math.pi * (u * y / height + v * x / width))
+            found[(u + height // 2) % height, (v + width // 2) % width] = abs(total) ** 2 / (height * width)
+    return found
+
+
+@pytest.mark.parametrize("size", [(6, 3), (5, 4), (1, 2)])
+def test_energy_is_the_plain_sum_and_all_of_the_map(size):
+    maps = np.random.default_rng(0).normal(size=(2, 3, *size)).astype(np.float32)
+    found = energy(maps)
+    assert found.dtype == np.float64
+    for image, channels in zip(maps, found, strict=True):
+        for map_, one in zip(image, channels, strict=True):
+            np.testing.assert_allclose(one, plain_energy(map_.astype(float)), atol=1e-10)
+    np.testing.assert_allclose(found.sum((-2, -1)), (maps.astype(float) ** 2).sum((-2, -1)))
+
+
+@pytest.mark.parametrize("size", [(24, 9), (6, 3), (5, 4), (12, 12)])
+def test_rings_count_cycles_along_the_height_and_square_pixels(size):
+    height, width = size
+    expected = np.zeros(size, int)
+    for row in range(height):
+        for column in range(width):
+            radius = math.hypot(row - height // 2, (column - width // 2) * height / width)
+            expected[row, column] = round(radius) or (1 if radius else 0)
+    np.testing.assert_array_equal(rings(height, width), expected)
+    assert (rings(height, width) == 0).sum() == 1
+
+
+@pytest.mark.parametrize("size", [(24, 9), (6, 3), (5, 4)])
+def test_by_ring_is_the_mean_over_each_ring(size):
+    spectra = np.random.default_rng(0).random((2, 3, *size))
+    found = by_ring(spectra)
+    assert found.shape == (2, 3, size[0] // 2 + 1)
+    for ring in range(size[0] // 2 + 1):
+        np.testing.assert_allclose(found[..., ring], spectra[..., rings(*size) == ring].mean(-1))
+
+
+@pytest.mark.parametrize(("down", "across", "ring"), [(3, 0, 3), (0, 2, 5), (0, 0, 0), (-4, 1, 5)])
+def test_a_wave_has_its_energy_in_its_ring(down, across, ring):
+    map_ = wave(24, 9, down, across) - 100
+    found = by_ring(energy(map_[None, None]))[0, 0]
+    assert found.argmax() == ring  # 2 cycles along a width of 9 are 5.3 along a height of 24
+    assert found[ring] > 1e6 * np.delete(found, ring).max()
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "columns"),
+    [((24, 9), (6, 18), (2, 6)), ((48, 18), (12, 36), (5, 13)), ((12, 5), (3, 9), (1, 3)), ((6, 3), (2, 4), (1, 1))],
+)
+def test_the_low_frequency_box_is_the_original_s(size, rows, columns):
+    box = low_box(*size)
+    assert [(side.start, side.stop) for side in box] == [rows, columns]
+
+
+def test_high_share_is_what_lies_outside_the_box():
+    power = np.random.default_rng(0).random((2, 3, 24, 9))
+    outside = total = 0.0
+    for row in range(24):
+        for column in range(9):
+            inside = 12 - 6 <= row < 12 + 6 and 4 - 2 <= column < 4 + 2
+            total += power[1, 2, row, column]
+            outside += 0.0 if inside else power[1, 2, row, column]
+    assert high_share(power)[1, 2] == pytest.approx(outside / total)
+    np.testing.assert_allclose(high_share(power * 7), high_share(power))
+    np.testing.assert_allclose(high_share(power[..., :6, :3]), 1)  # the box of such a map is empty
+    assert np.isnan(high_share(np.zeros((1, 24, 9)))).all()
+
+
+def test_a_constant_has_no_high_frequencies_and_a_fine_wave_nothing_else():
+    flat, fine = np.ones((24, 9)), wave(24, 9, 10, 0) - 100
+    np.testing.assert_allclose(high_share(energy(np.stack([flat, fine]))), [0, 1], atol=1e-12)
+
+
+def test_suppression_is_relative_to_the_share_before():
+    assert suppression(0.4, 0.3) == pytest.approx(25)
+    assert suppression(0.2, 0.3) == pytest.approx(-50)

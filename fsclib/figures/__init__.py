@@ -4,9 +4,32 @@ Every function returns a Figure, which a notebook shows where a cell ends with i
 and PNG.
 """
 
+from fsclib.figures.attention import attention_shares, map_sheet
 from fsclib.figures.comparisons import effects
 from fsclib.figures.corpus import leak, spectra
 from fsclib.figures.curves import cmc_curves, training_curves
+from fsclib.figures.embedding import distances, embedding_map, modality_gap, view_cosines
+from fsclib.figures.frequency import gap_by_radius, module_spectra, radial
+from fsclib.figures.gates import gains, gate_histograms
 from fsclib.figures.sheets import ranked_lists, sample_sheet
 
-__all__ = ["cmc_curves", "effects", "leak", "ranked_lists", "sample_sheet", "spectra", "training_curves"]
+__all__ = [
+    "attention_shares",
+    "cmc_curves",
+    "distances",
+    "effects",
+    "embedding_map",
+    "gains",
+    "gap_by_radius",
+    "gate_histograms",
+    "leak",
+    "map_sheet",
+    "modality_gap",
+    "module_spectra",
+    "radial",
+    "ranked_lists",
+    "sample_sheet",
+    "spectra",
+    "training_curves",
+    "view_cosines",
+]

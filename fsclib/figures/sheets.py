@@ -21,33 +21,50 @@ def sample_sheet(
 
     `groups` names what each column belongs to, above its own name; a name that repeats in neighbouring columns is written once.
     """
-    figure, grid = _sheet(next(p for line in pictures for p in line if p is not None).shape, rows, columns, groups)
+    figure, grid = empty_sheet(next(p for line in pictures for p in line if p is not None).shape, rows, columns, groups)
     for line, axes in zip(pictures, grid, strict=True):
         for picture, axis in zip(line, axes, strict=True):
-            _place(axis, picture)
+            put(axis, picture)
             axis.set_facecolor(EMPTY)
     return figure
 
 
 def ranked_lists(
-    queries: Sequence[np.ndarray], found: Sequence[Sequence[np.ndarray]], right: Sequence[Sequence[bool]], names: Sequence[str]
+    queries: Sequence[np.ndarray],
+    found: Sequence[Sequence[np.ndarray]],
+    right: Sequence[Sequence[bool]],
+    names: Sequence[str],
+    matches: Sequence[np.ndarray] = (),
 ) -> Figure:
-    """A row a query: the query, then its first gallery images; right ones framed green, wrong ones red and dashed."""
+    """A row a query: the query, then its first gallery images; right ones framed green, wrong ones red and dashed.
+
+    matches: for each query the image that should have been found, in a last column.
+    """
     ranks = range(1, 1 + max(len(line) for line in found))
-    figure, grid = _sheet(queries[0].shape, names, ["query", *map(str, ranks)])
+    figure, grid = empty_sheet(queries[0].shape, names, ["query", *map(str, ranks), *["match"] * bool(matches)])
+    for axis, picture in zip(grid[:, -1], matches, strict=False):
+        put(axis, picture)
     for query, line, truths, axes in zip(queries, found, right, grid, strict=True):
-        _place(axes[0], query)
+        put(axes[0], query)
         for axis, picture, true in zip(axes[1:], line, truths, strict=False):
-            _place(axis, picture)
+            put(axis, picture)
             style = {"edgecolor": RIGHT if true else WRONG, "linestyle": "-" if true else (0, (3, 1.5))}
             axis.add_patch(Rectangle((0, 0), 1, 1, transform=axis.transAxes, fill=False, linewidth=2, clip_on=False, **style))
     return figure
 
 
-def _sheet(
-    shape: tuple[int, ...], rows: Sequence[str], columns: Sequence[str], groups: Sequence[str] = ()
+def empty_sheet(
+    shape: tuple[int, ...],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    groups: Sequence[str] = (),
+    below: float = 0.0,
+    foot: float = 0.0,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure of empty places for images of this shape, and its axes (rows, columns), with names at the top and on the left."""
+    """A figure of empty places for images of this shape, and its axes (rows, columns), with names at the top and on the left.
+
+    below, foot: inches for texts under each row of images, and under all of them.
+    """
     groups = groups or [""] * len(columns)
     names = list(zip(groups, columns, strict=True))
     new = [_starts(groups), _starts(names)]
@@ -58,12 +75,13 @@ def _sheet(
     width = min(CELL, TALL * shape[1] / shape[0], (WIDTH - left - gaps[1:].sum()) / len(columns))
     height = width * shape[0] / shape[1]
     starts = left + np.cumsum(gaps) - gaps[0] + width * np.arange(len(columns))
-    page = np.array([starts[-1] + width + 0.02, head + len(rows) * (height + gap)])
+    step = height + gap + below
+    page = np.array([starts[-1] + width + 0.02, head + len(rows) * step + foot])
     figure = Picture(page)
-    places = [[(x, page[1] - head - height - row * (height + gap)) for x in starts] for row in range(len(rows))]
+    places = [[(x, page[1] - head - height - row * step) for x in starts] for row in range(len(rows))]
     grid = np.array([[figure.add_axes((*(corner / page), *((width, height) / page))) for corner in line] for line in places])
     for axis in grid.flat:
-        _place(axis, None)
+        put(axis, None)
     for axis, name in zip(grid[:, 0], rows, strict=True):
         axis.set_ylabel(name, fontsize=_fitting(rows, height), labelpad=2)
     runs = [(first, last, starts[last] + width - starts[first]) for first, last in _runs(new[1])]
@@ -95,7 +113,7 @@ def _fitting(texts: Sequence[str], inches: float) -> float:
     return min(SMALL, inches * 72 / (0.65 * max(1, longest)))
 
 
-def _place(axis: Axes, picture: np.ndarray | None) -> None:
+def put(axis: Axes, picture: np.ndarray | None) -> None:
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     if picture is not None:

@@ -16,10 +16,18 @@ import yaml
 
 from fsclib.ablation import AblationOptions
 from fsclib.config import Config
+from fsclib.embedding import EmbeddingOptions
+from fsclib.frequency import SpectrumOptions
+from fsclib.subjects import AttentionOptions
 
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
-OPTIONS = {"06_ablation": AblationOptions}  # what a notebook's parameters become; the others': Config
+OPTIONS = {  # what a notebook's parameters become; the others': Config
+    "04_spectrum": SpectrumOptions,
+    "05_attention": AttentionOptions,
+    "06_ablation": AblationOptions,
+    "07_embedding": EmbeddingOptions,
+}
 SMALL = {
     "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2,
     "validate_every": 1, "decay": 1, "workers": 1,
@@ -124,6 +132,34 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
     for file in ("people.png", "walks.png", "spectra.png", "leak.png"):
         assert (results / "01_data" / "figures" / file).stat().st_size > 1000
     assert "rank1" in outputs(tmp_path / "03_evaluate.ipynb")
+    out = tmp_path / "04_spectrum.ipynb"
+    done = papermill("04_spectrum", out, folder, home, dataset=dataset, name=run.name, people=3)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for figure in ("modules", "modules_single", "radial", "gates", "gains_view_1_FSA", "gains_view_2_FSA", "gap", "features"):
+        assert (run / "figures" / f"spectrum_{figure}.pdf").stat().st_size > 1000
+    identity = pd.read_csv(run / "tables" / "spectrum_identity.csv")
+    assert (identity["identity"] < 1e-12).all()
+    assert (identity["outside"] == 0).all()
+    assert list(pd.read_csv(run / "tables" / "spectrum_suppression.csv")["module"].unique()) == [
+        f"view {view} {module}" for view in (1, 2) for module in ("FSA", "GCA", "ST")
+    ]
+    assert "FSCNet: FSA, GCA, ST in each of 2 views" in outputs(out)
+    out = tmp_path / "05_attention.ipynb"
+    done = papermill("05_attention", out, folder, home, dataset=dataset, names=run.name, people=2, sample=4)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for figure in ("attention_pairs", "attention_targets", "attention_views", "attention_shares"):
+        assert (run / "figures" / f"{figure}.pdf").stat().st_size > 1000
+    shares = pd.read_csv(run / "tables" / "attention_shares.csv").groupby(["modality", "target"])["share"]
+    assert shares.max().between(0, 100).all()
+    assert "One run, so nothing stands beside it." in outputs(out)
+    out = tmp_path / "07_embedding.ipynb"
+    done = papermill("07_embedding", out, folder, home, dataset=dataset, names=run.name, failures=2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for figure in ("embedding_map", "embedding_distances", "embedding_gap", "embedding_views", "embedding_failures"):
+        assert (run / "figures" / f"{figure}.pdf").stat().st_size > 1000
+    distances = pd.read_csv(run / "tables" / "embedding_distances.csv").set_index(["kind", "figure"])["value"]
+    assert distances["visible–infrared", "AUC"].between(0, 1).any()
+    assert "one run: nothing to compare it with" in outputs(out)
     assert str(run / "figures") in outputs(tmp_path / "03_evaluate.ipynb")
 
 

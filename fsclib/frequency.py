@@ -1,0 +1,170 @@
+"""From a run to what notebook 04 shows: the spectra of a sample of test images at chosen points of its network.
+
+Everything is reduced image by image as it comes, since the maps of a sample at every point would not fit into memory.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from fsclib import maps, noise, runs, spectrum
+from fsclib.config import Config
+from fsclib.data.augment import normalise
+from fsclib.data.images import Images
+from fsclib.data.records import MODALITIES, select
+from fsclib.models.networks import NETWORKS, Network
+from fsclib.presets import DATASETS, SCALES
+from fsclib.progress import progress
+from fsclib.runs import Run
+from fsclib.strict import AUTO, Strict, option
+
+NAMING = ("dataset", "name", "network", "scale", "seed", "trial", "data_root", "device", "workers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpectrumOptions(Strict):
+    """The parameters of notebook 04. Errors: ConfigError, as in Strict."""
+
+    dataset: str = option("demo", "which data set", choices=DATASETS)
+    name: str = option(AUTO, "name of the run")
+    network: str = option("fsc", "part of an automatic name", choices=NETWORKS)
+    scale: str = option(AUTO, "part of an automatic name", choices=SCALES)
+    seed: int = option(0, "part of an automatic name", low=0, high=2**31 - 1)
+    trial: int = option(1, "RegDB's split that the run was trained on", low=1, high=10)
+    data_root: str = option("", "folder of the data set, if it has moved since the training")
+    device: str = option(AUTO, "torch device; auto: a GPU if there is one")
+    workers: int = option(0, "processes that decode images; 0: one a core", low=0, high=1024)
+    layers: tuple[str, ...] = option((), "points of the network to look at; none: before and after each module of each view")
+    people: int = option(40, "test identities, drawn among those seen by both modalities", low=2, high=100_000)
+    images: int = option(2, "images of an identity and modality", low=1, high=1000)
+    noise: float = option(0.1, "standard deviation of noise added, as a share of the range from black to white", low=0.001, high=1)
+    person: int = option(AUTO, "identity that is shown by itself; auto: the first of those drawn", low=0)
+
+    def run(self) -> Run:
+        """The run that they name. Errors: RunError, ConfigError."""
+        given = Config(**{name: getattr(self, name) for name in NAMING})
+        here = {name: getattr(self, name) for name in ("data_root", "device", "workers")}
+        return runs.load(given.dataset, given.name, **here)
+
+
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """What N images look like at some points of a network; identity and modality (N,), the rest by point.
+
+    energy    (N, C, R) mean |F|² of each channel in each ring, spectrum.by_ring
+    picture   (N, H, W) mean |F|² over channels, centred
+    share     (N,) of energy outside the original's low-frequency box, mean over channels that are not zero, 0 to 1
+    signal    (N,) mean square of the maps
+    error     (N,) mean squared change of the maps when noise is added to the input
+    chains    points that follow from one another, by name
+    """
+
+    identity: NDArray[np.int64]
+    modality: NDArray[np.str_]
+    energy: dict[str, NDArray[np.float64]]
+    picture: dict[str, NDArray[np.float64]]
+    share: dict[str, NDArray[np.float64]]
+    signal: dict[str, NDArray[np.float64]]
+    error: dict[str, NDArray[np.float64]]
+    chains: dict[str, list[str]]
+
+    def only(self, chosen: np.ndarray) -> "Spectra":
+        """The same of some images, by their places or a mask (N,)."""
+        parts = ({key: value[chosen] for key, value in part.items()} for part in self._by_point())
+        return Spectra(self.identity[chosen], self.modality[chosen], *parts, self.chains)
+
+    def pair(self, identity: int) -> "Spectra":
+        """The same of one visible and one infrared image of a person, the first of each."""
+        own = [np.flatnonzero((self.identity == identity) & (self.modality == modality))[:1] for modality in MODALITIES]
+        return self.only(np.concatenate(own))
+
+    def _by_point(self) -> tuple[dict[str, np.ndarray], ...]:
+        return self.energy, self.picture, self.share, self.signal, self.error
+
+    def size(self, point: str) -> tuple[int, int]:
+        """Height and width of the maps at a point."""
+        return self.picture[point].shape[1:]
+
+
+def chains(net: Network, layers: Sequence[str]) -> tuple[dict[str, list[str]], str]:
+    """The chains that hold the chosen points (maps.chains; a point in none is one by itself), and what they are, in a sentence.
+
+    Without a choice: those of the views, and where views have no modules, or there are none, of what the network has instead.
+    Errors: ValueError for names that are no points of the network.
+    """
+    found = maps.chains(net)
+    views = {name: line for name, line in found.items() if name.startswith("view ")}
+    modules = list(dict.fromkeys(name.split(" ", 2)[2] for line in views.values() for name in line[1:]))
+    kind = type(net).__name__
+    if layers:
+        maps.select(net, layers)
+        lines = [next((line for line in found.items() if name in line[1]), (name, [name])) for name in layers]
+        return dict(lines), f"{kind}, at the points that were asked for"
+    if modules:
+        return views, f"{kind}: {', '.join(modules)} in each of {len(views)} views beside the plain one"
+    if views:
+        return found, f"{kind} has no modules in its views: what enters them, and the aggregations MFA before and after"
+    if found:
+        return found, f"{kind} has no views beside the plain one and no modules of FSC-Net: its non-local blocks, before and after"
+    lines = {name: [name] for name in maps.points(net) if name.startswith("layer")}
+    return lines, f"{kind} has no modules at all, so there is no before and after: its layers"
+
+
+def sample(records: pd.DataFrame, people: int, each: int, seed: int, person: int | str = AUTO) -> np.ndarray:
+    """Rows of test images: at most `each` a modality of at most `people` identities seen by both, `person` first if given.
+
+    Errors: ValueError for a person whom the test set does not show in both modalities.
+    """
+    test = records.iloc[select(records, "test")].assign(row=select(records, "test"))
+    both = test.groupby("identity")["modality"].nunique()
+    rng = np.random.default_rng(seed)
+    drawn = rng.permutation(both.index[both == len(MODALITIES)]).tolist()
+    if person != AUTO:
+        if person not in drawn:
+            raise ValueError(f"person: found {person}, expected one whom both modalities see: {', '.join(map(str, sorted(drawn)))}")
+        drawn = [person, *(who for who in drawn if who != person)]
+    rows = [
+        rng.permutation(test.loc[(test["identity"] == who) & (test["modality"] == modality), "row"])[:each]
+        for who in drawn[:people]
+        for modality in MODALITIES
+    ]
+    return np.concatenate(rows).astype(np.int64)
+
+
+def pairs(records: pd.DataFrame, rows: np.ndarray, people: int) -> np.ndarray:
+    """Of the first people in `rows`, the first visible and the first infrared image each, in that order."""
+    table = records.iloc[rows].assign(row=rows).drop_duplicates(["identity", "modality"])
+    kept = table[table["identity"].isin(table["identity"].unique()[:people])]
+    return kept["row"].to_numpy()
+
+
+def measure(
+    net: Network, images: Images, rows: np.ndarray, device: torch.device, lines: Mapping[str, list[str]], level: float, seed: int
+) -> Spectra:
+    """Spectra of records `rows`, visible ones first, at the points of chains and at the input; noise as in noise.disturbed."""
+    names = list(dict.fromkeys(["input", *(name for line in lines.values() for name in line)]))
+    kept: list[dict[str, tuple[np.ndarray, ...]]] = []
+    order = []
+    with progress(len(rows), "measuring spectra") as bar:
+        for modality, part in maps.batches(images.records, rows):
+            pixels = normalise(torch.from_numpy(images.take(part)).to(device))
+            clean = maps.capture(net, pixels, modality, names)
+            noisy = maps.capture(net, noise.disturbed(pixels, part, level, seed), modality, names)
+            kept.append({name: _reduced(clean[name], noisy[name]) for name in clean})
+            order.append(part)
+            bar.update(len(part))
+    joined = {name: [np.concatenate(parts) for parts in zip(*(found[name] for found in kept), strict=True)] for name in kept[0]}
+    by_point = ({name: parts[number] for name, parts in joined.items()} for number in range(5))
+    chosen = images.records.iloc[np.concatenate(order)]
+    resolved = maps.resolved(lines, list(joined))
+    return Spectra(chosen["identity"].to_numpy(), chosen["modality"].to_numpy(str), *by_point, resolved)
+
+
+def _reduced(clean: np.ndarray, noisy: np.ndarray) -> tuple[np.ndarray, ...]:
+    power = spectrum.energy(clean)
+    share = np.nanmean(spectrum.high_share(power), axis=1)
+    return spectrum.by_ring(power), power.mean(1), share, noise.squared_error(clean, 0), noise.squared_error(noisy, clean)

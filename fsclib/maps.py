@@ -1,0 +1,146 @@
+"""Feature maps of a network where they arise: what its stems, layers, aggregations, branches and modules put out.
+
+A point is a place in a network under the name that METHOD, section 1, gives it:
+
+    input, stem, layer1, MFA1, layer2, …       before the expansion, by layer
+    view 1 before, view 1 FSA, … , view 1      what enters the modules of a branch, what leaves each, and what leaves the branch
+    layer4 view 0, layer4 view 1, …            behind the expansion, by view
+    layer2 block 3, non-local 2.3, …           AGW's non-local blocks, numbered as the residual blocks that they stand behind
+
+Modules that other packages add (MODULES) go by their own names.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fsclib.data.records import MODALITIES
+from fsclib.models.networks import AGW, FSCNet, Network
+
+SHORT = {"frequency": "FSA", "channel": "GCA", "spatial": "ST"}  # as METHOD calls FSC-Net's modules
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a map is taken: what enters or leaves one of `modules`, of which an image passes one.
+
+    before: the point whose map such a module makes into this one, of the same shape; "" where there is none.
+    """
+
+    modules: tuple[nn.Module, ...]
+    before: str = ""
+    entering: bool = False
+
+
+def points(net: Network) -> dict[str, Point]:
+    """Every point of a network by its name, in the order in which an image passes them."""
+    stems = (net.visible_stem, net.infrared_stem)
+    found = {"input": Point(stems, entering=True), "stem": Point(stems)}
+    for number, layer in enumerate(net.layers):
+        if isinstance(net, FSCNet) and number == len(net.layers) - 1:
+            found |= _branches(net)
+        attentions = net.non_locals[number] if isinstance(net, AGW) else ()
+        for block, attention in zip(range(len(layer) - len(attentions), len(layer)), attentions, strict=True):
+            before = f"layer{number + 1} block {block + 1}"
+            found[before] = Point((layer[block],))
+            found[f"non-local {number + 1}.{block + 1}"] = Point((attention,), before)
+        if not attentions:
+            found[f"layer{number + 1}"] = Point((layer[-1],))
+        if isinstance(net, FSCNet) and number < len(net.aggregations):
+            found[f"MFA{number + 1}"] = Point((net.aggregations[number],), f"layer{number + 1}")
+    return found
+
+
+def _branches(net: FSCNet) -> dict[str, Point]:
+    found = {}
+    for number, branch in enumerate(net.expansion.branches, 1):
+        before = f"view {number} before"
+        found[before] = Point((branch,), entering=True)
+        for name, step in branch.steps.items():
+            after = f"view {number} {SHORT.get(name, name)}"
+            found[after] = Point((step,), before)
+            before = after
+        found[f"view {number}"] = Point((branch,))
+    return found
+
+
+def chains(net: Network) -> dict[str, list[str]]:
+    """Points that follow from one another through modules that keep the shape of a map, by the name of the chain.
+
+    A view's chain is called after it and is there even without a module; the others are called after their last point.
+    """
+    found = {name: [name] for name in points(net) if name.endswith(" before")}
+    for name, point in points(net).items():
+        if point.before:
+            line = next((line for line in found.values() if line[-1] == point.before), None)
+            if line is None:
+                found[name] = [point.before, name]
+            else:
+                line.append(name)
+    return {name.removesuffix(" before"): line for name, line in found.items()}
+
+
+def select(net: Network, names: Sequence[str]) -> dict[str, Point]:
+    """The named points. Errors: ValueError that lists those which this network does not have, and those which it has."""
+    known = points(net)
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"layers: found {', '.join(unknown)}; the points of this {type(net).__name__} are {', '.join(known)}")
+    return {name: known[name] for name in names}
+
+
+@torch.inference_mode()
+def capture(net: Network, images: Tensor, modality: str, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """Maps (B, C, h, w) of normalised images (B, 3, H, W) of one modality at the named points, in float32 and evaluation mode.
+
+    Where views pass together there is a map a view, "layer4 view 0" and so on. No hook is left behind, and the network is given
+    back in the mode it came in. Errors: ValueError for names that are no points of this network, or that its images do not pass.
+    """
+    chosen = select(net, names)
+    kept: dict[str, Tensor] = {}
+
+    def keep(name: str, value: Tensor) -> None:
+        kept[name] = value.to("cpu", torch.float32, copy=True)  # a copy: the next layer may work in place
+
+    was_training = net.training
+    with ExitStack() as hooks, torch.autocast(images.device.type, enabled=False):
+        hooks.callback(net.train, was_training)
+        net.eval()
+        for name, point in chosen.items():
+            for module in point.modules:
+                if point.entering:
+                    hook = module.register_forward_pre_hook(lambda _, given, name=name: keep(name, given[0]))
+                else:
+                    hook = module.register_forward_hook(lambda _, given, out, name=name: keep(name, out))
+                hooks.callback(hook.remove)
+        net.embed(images.float(), modality)
+    if missing := [name for name in names if name not in kept]:
+        raise ValueError(f"layers: images do not pass {', '.join(missing)} of this {type(net).__name__}; leave them out")
+    return {key: part.numpy() for name in names for key, part in _by_view(name, kept[name], len(images))}
+
+
+def _by_view(name: str, maps: Tensor, number: int) -> Iterator[tuple[str, Tensor]]:
+    parts = maps.split(number)  # views stand one after the other
+    yield from ((f"{name} view {view}" if len(parts) > 1 else name, part) for view, part in enumerate(parts))
+
+
+def resolved(lines: Mapping[str, list[str]], captured: Collection[str]) -> dict[str, list[str]]:
+    """Chains by the names under which `capture` gave their maps: a point behind the expansion has one a view."""
+    found: dict[str, list[str]] = {}
+    for name, line in lines.items():
+        split = [key for key in captured if key.startswith(f"{name} view ")]
+        found |= {key: [key] for key in split} if split else {name: line}
+    return found
+
+
+def batches(records: pd.DataFrame, rows: np.ndarray, size: int = 32) -> Iterator[tuple[str, np.ndarray]]:
+    """Modality and rows of batches that do not mix modalities: visible ones first, otherwise in the order of `rows`."""
+    modality = records["modality"].to_numpy()[rows]
+    for name in MODALITIES:
+        own = rows[modality == name]
+        yield from ((name, own[start : start + size]) for start in range(0, len(own), size))

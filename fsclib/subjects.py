@@ -1,0 +1,83 @@
+"""Which runs notebook 05 looks into, side by side: opened, with their networks and embeddings."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from fsclib import retrieval, runs
+from fsclib.attention import unit_rows
+from fsclib.config import Config
+from fsclib.data.images import Images
+from fsclib.features import Features
+from fsclib.machine import device_of
+from fsclib.models.fsc import PUBLISHED
+from fsclib.models.networks import Network
+from fsclib.presets import DATASETS
+from fsclib.published import NETWORKS
+from fsclib.runs import Run, RunError
+from fsclib.strict import AUTO, ConfigError, Strict, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionOptions(Strict):
+    """The parameters of notebook 05. Errors: ConfigError, as in Strict."""
+
+    dataset: str = option("demo", "data set of the runs", choices=DATASETS)
+    names: tuple[str, ...] = option(AUTO, "runs, side by side; auto: 02_train's own, and, if trained, the same without modules")
+    people: int = option(4, "people in the pictures, drawn at random", low=1, high=8)
+    sample: int = option(60, "images of each modality over which maps are compared and counted", low=2, high=100_000)
+    seed: int = option(1, "seed of the drawn people and images, and of the intervals", low=0, high=2**31 - 1)
+    data_root: str = option("", "folder of the data set, if it has moved since the training")
+    device: str = option(AUTO, "cpu, cuda or cuda:N; auto: a GPU if there is one")
+    workers: int = option(0, "processes that decode images; 0: one a core", low=0, high=1024)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.names != AUTO and (not self.names or len(set(self.names)) < len(self.names)):
+            raise ConfigError([f"names: found {', '.join(self.names) or 'none'}, expected runs, each once"])
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A run, opened to be looked into. features: of all test images. label: what the network is called."""
+
+    label: str
+    run: Run
+    images: Images
+    net: Network
+    features: Features
+
+    def rows(self, rows: np.ndarray) -> Tensor:
+        """Embeddings of records as attention.unit_rows has them: (N, 2·V·D)."""
+        return unit_rows(*(part.unflatten(1, (self.net.views, -1)) for part in self.features.of(rows, mirror=False)))
+
+
+def open_runs(options: AttentionOptions) -> list[Subject]:
+    """The runs that the options name, or the usual one and, where it was trained, the same recipe without modules: DEEN.
+
+    Errors: RunError for a run that is not there, or was not trained on the images and records of the first.
+    """
+    here = {"data_root": options.data_root, "device": options.device, "workers": options.workers}
+    names = options.names
+    if names == AUTO:
+        first = runs.load(options.dataset, Config(dataset=options.dataset).name, **here)
+        names = [first.folder.name, *(run.folder.name for run in runs.siblings(first, "modules") if not run.config.modules)]
+    found = [runs.load(options.dataset, name, **here) for name in names]
+    if strangers := [run.folder.name for run in found if run.environment["data_hash"] != found[0].environment["data_hash"]]:
+        raise RunError(f"{', '.join(strangers)}: trained on other images or splits than {names[0]}; name runs that share theirs")
+    labels = [_label(run.config) for run in found]
+    opened = []
+    for run, label in zip(found, labels, strict=True):
+        images = retrieval.run_images(run)
+        net = retrieval.run_network(run, device_of(run.config))
+        label = label if labels.count(label) == 1 else run.folder.name
+        opened.append(Subject(label, run, images, net, retrieval.run_features(run, images)))
+    return opened
+
+
+def _label(config: Config) -> str:
+    """FSC-Net, DEEN, …; with its modules where these are some of FSC-Net's."""
+    if config.network != "fsc" or config.modules == PUBLISHED:
+        return NETWORKS.get(config.network, config.network)
+    return f"FSC-Net, {' + '.join(config.modules)} only" if config.modules else NETWORKS["deen"]

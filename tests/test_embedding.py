@@ -1,0 +1,143 @@
+"""Points are what retrieval compares, the picture is that of the people it says, and runs that do not fit are refused."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from pointing import points
+
+from fsclib import embedding, metrics, retrieval, samples
+from fsclib.config import Config, ConfigError
+from fsclib.data.protocols import for_layout, query_and_gallery
+from fsclib.embedding import EmbeddingOptions
+from fsclib.features import similarity
+from fsclib.retrieval import evaluate_run
+from fsclib.runs import RunError
+from fsclib.train import fit
+
+
+@pytest.fixture
+def embedded(home, tiny):
+    """A run of one epoch on a corpus, tested, as the notebook loads it."""
+
+    def build(dataset):
+        run = fit(tiny(dataset=dataset, epochs=1, name="one"))
+        evaluate_run(run)
+        return embedding.load(EmbeddingOptions(dataset=dataset, names=("one",), device="cpu", workers=1))["one"]
+
+    return build
+
+
+@pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
+def test_points_are_what_retrieval_compares_at_unit_length(embedded, dataset):
+    found = embedded(dataset)
+    ours, records, rows = embedding.points(found), found.images.records, found.features.rows
+    assert ours.scoring == dataset
+    np.testing.assert_array_equal(np.sort(rows), np.flatnonzero(records["split"] == "test"))
+    for name in ("identity", "camera", "modality"):
+        assert list(getattr(ours, name)) == list(records[name].to_numpy()[rows])
+    torch.testing.assert_close(ours.vectors.norm(dim=1), torch.ones(len(rows)))
+    sides = found.features.of(rows, True)
+    products = torch.from_numpy(similarity(sides, sides))
+    lengths = products.diagonal().sqrt()
+    torch.testing.assert_close(ours.vectors @ ours.vectors.T, products / lengths[:, None] / lengths, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scoring", ["sysu", "regdb", "llcm"])
+def test_hidden_pairs_are_the_protocol_s_and_a_moment_s_in_either_order(scoring):
+    found = points(scoring=scoring)
+    visible, infrared = found.of("visible"), found.of("infrared")
+    across = found.hidden(infrared, visible)
+    np.testing.assert_array_equal(found.hidden(visible, infrared), across.T)
+    same = found.identity[infrared][:, None] == found.identity[visible]
+    cameras = found.camera[infrared][:, None], found.camera[visible]
+    expected = {"sysu": (cameras[0] == 3) & (cameras[1] == 2), "regdb": same & False, "llcm": same & (cameras[0] == cameras[1])}
+    np.testing.assert_array_equal(across, expected[scoring])
+    within = found.hidden(visible, visible)
+    same = found.identity[visible][:, None] == found.identity[visible]
+    np.testing.assert_array_equal(within, same & (found.camera[visible][:, None] == found.camera[visible]))
+    assert within.diagonal().all()
+
+
+def test_a_picture_shows_drawn_people_apart():
+    found = points(people=10, each=6, noise=0.1)
+    table = embedding.tsne(found, 4, seed=1)
+    assert table["identity"].nunique() == 4
+    for (who, modality), part in table.groupby(["identity", "modality"]):
+        there = (found.identity == who) & (found.modality == modality)
+        assert len(part) == min(embedding.DRAWN, there.sum())
+        assert set(part["camera"]) == set(found.camera[there])
+    xy, who = table[["x", "y"]].to_numpy(), table["identity"].to_numpy()
+    apart = ((xy[:, None] - xy) ** 2).sum(-1) + np.diag(np.full(len(xy), np.inf))
+    assert (who[apart.argmin(1)] == who).mean() > 0.95
+    again = embedding.tsne(found, 4, seed=1)
+    assert again.equals(table)
+    assert set(embedding.tsne(found, 4, seed=2)["identity"]) != set(table["identity"])
+
+
+def test_a_picture_needs_somebody_seen_by_both_modalities():
+    found = points(people=4)
+    lonely = (found.identity % 2 == 0) == (found.modality == "visible")
+    parts = {name: getattr(found, name)[np.flatnonzero(lonely)] for name in ("vectors", "identity", "camera", "modality")}
+    with pytest.raises(ValueError, match="found nobody among 4 people"):
+        embedding.tsne(embedding.Points(**parts, scoring="llcm"), 3, 0)
+
+
+def test_options_say_what_is_wrong_with_them_at_once():
+    assert EmbeddingOptions().names == "auto"
+    assert EmbeddingOptions(names="a, b").names == ("a", "b")
+    for names in ("a,a", ""):
+        with pytest.raises(ConfigError, match="expected one run or more, each once"):
+            EmbeddingOptions(names=names)
+    with pytest.raises(ConfigError) as caught:
+        EmbeddingOptions(names="a,a", people=8, dataset="lcm")
+    assert len(caught.value.problems) == 3
+
+
+def test_every_run_that_does_not_fit_is_named(embedded, home):
+    found = embedded("llcm")
+    one = found.run.folder
+    for name, change in (("other", {"data_hash": "x"}), ("same", {})):
+        folder = one.with_name(name)
+        folder.mkdir()
+        content = json.loads((one / "config.json").read_text())
+        content["environment"] |= change
+        (folder / "config.json").write_text(json.dumps(content))
+        (folder / "metrics.json").write_text("{}")
+    with pytest.raises(RunError) as caught:
+        embedding.load(EmbeddingOptions(dataset="llcm", names="one,other,same,absent", device="cpu"))
+    assert "no run 'absent'" in str(caught.value)
+    assert "different data (one: " in str(caught.value)
+    (one / "metrics.json").unlink()
+    with pytest.raises(RunError, match="not finished"):
+        embedding.load(EmbeddingOptions(dataset="llcm", names="one", device="cpu"))
+    usual = Config(dataset="llcm").name
+    with pytest.raises(RunError, match=f"no run '{usual}'"):
+        embedding.load(EmbeddingOptions(dataset="llcm"))
+
+
+@pytest.mark.parametrize("dataset", ["sysu", "llcm"])
+def test_failures_are_the_queries_with_the_lowest_precision_one_a_person(embedded, dataset):
+    run, images, features = embedded(dataset)
+    protocol = for_layout(dataset)[0]
+    query, gallery = query_and_gallery(images.records, protocol, 0)
+    close = similarity(features.of(query, True), features.of(gallery, True))
+    scored = retrieval.score(close, images.records, query, gallery, protocol.scoring)
+    records = images.records.iloc[query].assign(value=scored.average_precision, place=np.arange(len(query)))
+    worst = records.dropna().sort_values("value", kind="stable").drop_duplicates("identity")[:3]
+
+    shown, found, right, names, matches = samples.failures(run, images, 3, length=4)
+    assert len(shown) == len(found) == len(right) == len(names) == len(matches) == len(worst)
+    for n, (row, line) in enumerate(worst.iterrows()):
+        np.testing.assert_array_equal(shown[n], images.take(np.array([row]))[0])
+        labels = (images.records[name].to_numpy()[rows] for name in ("identity", "camera") for rows in ([row], gallery))
+        unseen = metrics.hidden(*labels, protocol.scoring)[0]
+        order = [j for j in np.argsort(-close[line["place"]], kind="stable") if not unseen[j]]
+        truths = images.records["identity"].to_numpy()[gallery[order]] == line["identity"]
+        np.testing.assert_array_equal(found[n], images.take(gallery[order[:4]]))
+        assert list(right[n]) == list(truths[:4])
+        first = int(np.argmax(truths))
+        np.testing.assert_array_equal(matches[n], images.take(gallery[order[first : first + 1]])[0])
+        said = f"person {line['identity']}\ncamera {line['camera']}\nAP {100 * line['value']:.1f} %\nfirst at {first + 1}"
+        assert names[n] == said

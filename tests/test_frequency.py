@@ -1,0 +1,201 @@
+"""From a sample of images to spectra, and from spectra to the curves and tables of notebook 04."""
+
+import dataclasses
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from spectra import measured, network
+
+from fsclib import before_after, frequency, maps, noise, spectrum
+from fsclib.data.augment import normalise
+from fsclib.frequency import SpectrumOptions
+from fsclib.models.fsc import MODULES, SpatialTransform
+from fsclib.strict import ConfigError
+
+VIEW = {"view 1": ["view 1 before", "view 1 FSA", "view 1 ST"]}
+
+
+def test_parameters_are_checked_and_name_a_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"people: found 1, expected a value(.|\n)*noise: found 0"):
+        SpectrumOptions(people=1, noise=0)
+    assert SpectrumOptions(layers="stem, MFA1").layers == ("stem", "MFA1")
+    with pytest.raises(RuntimeError, match="-p name deen-tiny-seed3"):
+        SpectrumOptions(network="deen", scale="tiny", seed=3).run()
+
+
+@pytest.mark.parametrize(
+    ("net", "expected", "said"),
+    [
+        ({"name": "fsc", "modules": ("spatial", "frequency")}, ["view 1", "view 2"], "FSCNet: ST, FSA in each of 2 views"),
+        ({"name": "deen"}, ["view 1", "view 2", "MFA1", "MFA2", "MFA3"], "DEEN has no modules in its views"),
+        ({"name": "agw"}, [f"non-local {n}" for n in ("2.1", "2.2", "3.1", "3.2")], "AGW has no views .* its non-local blocks"),
+        ({"name": "twostream"}, ["layer1", "layer2", "layer3", "layer4"], "TwoStream has no modules at all"),
+    ],
+    ids=lambda value: value.get("name") if isinstance(value, dict) else "",
+)
+def test_every_network_has_something_to_show_and_says_what(net, expected, said):
+    lines, text = frequency.chains(network(**net), ())
+    assert list(lines) == expected
+    assert re.search(said, text)
+
+
+def test_points_that_are_asked_for_come_with_what_is_before_them():
+    net = network()
+    lines, _ = frequency.chains(net, ("stem", "MFA2", "layer4", "view 2 GCA"))
+    assert lines == {"stem": ["stem"], "MFA2": ["layer2", "MFA2"], "layer4": ["layer4"], "view 2": maps.chains(net)["view 2"]}
+    with pytest.raises(ValueError, match="layers: found MFA9"):
+        frequency.chains(net, ("MFA9",))
+
+
+@pytest.fixture
+def records():
+    """People 1 … 6 in both modalities, three images each, 7 in one; and training images of nobody's concern."""
+    rows = [(who, modality, "test") for who in range(1, 7) for modality in ("visible", "infrared") for _ in range(3)]
+    rows += [(7, "visible", "test"), (1, "visible", "train"), (8, "infrared", "train")]
+    return pd.DataFrame(rows, columns=["identity", "modality", "split"])
+
+
+def test_a_sample_is_of_test_people_in_both_modalities(records):
+    rows = frequency.sample(records, people=4, each=2, seed=0)
+    table = records.iloc[rows]
+    assert len(set(rows)) == len(rows) == 4 * 2 * 2
+    assert set(table["split"]) == {"test"}
+    assert (table.groupby(["identity", "modality"]).size() == 2).all()
+    assert table["identity"].nunique() == 4
+    assert len(frequency.sample(records, people=40, each=9, seed=0)) == 36
+    np.testing.assert_array_equal(rows, frequency.sample(records, people=4, each=2, seed=0))
+    assert rows.tolist() != frequency.sample(records, people=4, each=2, seed=1).tolist()
+
+
+def test_a_person_that_is_asked_for_comes_first(records):
+    rows = frequency.sample(records, people=3, each=1, seed=0, person=5)
+    assert records["identity"].iloc[rows[0]] == 5
+    pairs = frequency.pairs(records, rows, people=2)
+    assert records.iloc[pairs]["modality"].tolist() == ["visible", "infrared"] * 2
+    assert pairs.tolist() == rows[:4].tolist()
+    with pytest.raises(ValueError, match="person: found 7, expected one whom both modalities see: 1, 2, 3, 4, 5, 6"):
+        frequency.sample(records, people=3, each=1, seed=0, person=7)
+
+
+def test_spectra_are_those_of_the_maps_image_by_image(monkeypatch):
+    monkeypatch.setenv("FSCLIB_HEADLESS", "1")
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 64, 32, 3), dtype=np.uint8)
+    table = pd.DataFrame({"identity": [3, 3, 4, 4, 4], "modality": ["infrared", "visible", "infrared", "visible", "visible"]})
+    images = SimpleNamespace(records=table, take=lambda rows: pixels[rows])
+    net, rows = network(), np.array([0, 4, 1])
+    lines = {"view 1": maps.chains(net)["view 1"], "layer4": ["layer4"]}
+    found = frequency.measure(net, images, rows, torch.device("cpu"), lines, 0.1, seed=2)
+    assert found.identity.tolist() == [4, 3, 3]
+    assert found.modality.tolist() == ["visible", "visible", "infrared"]
+    assert list(found.chains) == ["view 1", "layer4 view 0", "layer4 view 1", "layer4 view 2"]
+    for place, row in enumerate((4, 1, 0)):
+        image = normalise(torch.from_numpy(pixels[[row]]))
+        kind = table["modality"][row]
+        for name in ("input", "view 1 FSA"):
+            clean = maps.capture(net, image, kind, [name])[name]
+            noisy = maps.capture(net, noise.disturbed(image, np.array([row]), 0.1, seed=2), kind, [name])[name]
+            power = spectrum.energy(clean)
+            np.testing.assert_allclose(found.energy[name][place], spectrum.by_ring(power)[0], rtol=1e-3, atol=1e-6)
+            np.testing.assert_allclose(found.picture[name][place], power[0].mean(0), rtol=1e-3, atol=1e-6)
+            assert found.share[name][place] == pytest.approx(np.nanmean(spectrum.high_share(power)), rel=1e-3)
+            assert found.signal[name][place] == pytest.approx((clean**2).mean(), rel=1e-3)
+            assert found.error[name][place] == pytest.approx(((noisy - clean) ** 2).mean(), rel=1e-2)
+
+
+def test_pictures_and_profiles_are_means_of_their_modality():
+    found = measured(VIEW)
+    own = found.modality == "infrared"
+    power = found.picture["view 1 ST"][own].mean(0)
+    np.testing.assert_allclose(before_after.pictures(found)["view 1"]["infrared"]["view 1 ST"], np.log10(np.sqrt(power)))
+    profile = before_after.profiles(found)["view 1"]["infrared"]["view 1 before"]
+    values = found.energy["view 1 before"][own].mean(1)
+    np.testing.assert_allclose(profile["mean"], values.mean(0))
+    np.testing.assert_allclose(profile["low"], np.quantile(values, 0.1, axis=0))
+    np.testing.assert_allclose(profile["high"], np.quantile(values, 0.9, axis=0))
+    assert before_after.boxes(found) == {"view 1": spectrum.low_box(6, 4)}
+
+
+def test_a_factor_is_a_level_transfer_and_a_filter_a_slope():
+    found = measured(VIEW)
+    before = found.energy["view 1 before"]
+    slope = np.array([1.0, 0.5, 0.25, 0.125])
+    found = dataclasses.replace(
+        found, energy=found.energy | {"view 1 FSA": before * 0.25, "view 1 ST": before * 0.25 * slope**2}
+    )
+    transfers = before_after.transfers(found)["view 1"]
+    for modality in ("visible", "infrared"):
+        assert list(transfers[modality]) == ["view 1 FSA", "view 1 ST"]
+        for column in ("mean", "low", "high"):
+            np.testing.assert_allclose(transfers[modality]["view 1 FSA"][column], 0.5)
+            np.testing.assert_allclose(transfers[modality]["view 1 ST"][column], slope)
+
+
+def test_one_image_of_each_modality_is_a_sample_too():
+    found = measured(VIEW).pair(1)
+    assert found.modality.tolist() == ["visible", "infrared"]
+    assert set(found.identity) == {1}
+    profile = before_after.profiles(found)["view 1"]["visible"]["view 1 FSA"]
+    np.testing.assert_array_equal(profile["low"], profile["high"])
+
+
+def test_suppression_is_that_of_the_mean_shares_with_its_interval():
+    found = measured(VIEW, people=8)
+    table = before_after.suppression_table(found, seed=0)
+    assert list(table["module"]) == ["view 1 FSA"] * 2 + ["view 1 ST"] * 2
+    assert list(table["modality"]) == ["visible", "infrared"] * 2
+    own = found.modality == "infrared"
+    before, after = (found.share[name][own].mean() for name in ("view 1 FSA", "view 1 ST"))
+    assert table["suppression"][3] == pytest.approx(100 * (before - after) / before)
+    assert table["share_before"][3] == pytest.approx(100 * before)
+    assert (table["low"] < table["suppression"]).all()
+    assert (table["suppression"] < table["high"]).all()
+    assert set(table["map"]) == {"6×4"}
+    assert set(table["box"]) == {"4 of 24"}
+    same = dataclasses.replace(found, share=found.share | {"view 1 FSA": found.share["view 1 before"] * 0.8})
+    rows = before_after.suppression_table(same, seed=0)
+    np.testing.assert_allclose(rows.loc[:1, ["suppression", "low", "high"]], 20)
+
+
+def test_the_noise_table_tells_a_change_of_scale_from_denoising():
+    found = measured(VIEW, people=8)
+    halved = {"view 1 FSA": 0.25, "view 1 ST": 0.25}
+    signal = found.signal | {name: found.signal["view 1 before"] * factor for name, factor in halved.items()}
+    error = found.error | {"view 1 FSA": found.error["view 1 before"] * 0.25, "view 1 ST": found.error["view 1 before"] * 0.025}
+    table = before_after.noise_table(dataclasses.replace(found, signal=signal, error=error), seed=0)
+    np.testing.assert_allclose(table["psnr_gain"], [20 * np.log10(2)] * 2 + [10] * 2)
+    np.testing.assert_allclose(table["snr_gain"], [0, 0, 10, 10], atol=1e-9)
+    np.testing.assert_allclose(table["snr_low"], table["snr_gain"], atol=1e-9)
+    own = found.modality == "visible"
+    assert table["psnr_before"][0] == pytest.approx((10 * np.log10(1 / found.error["view 1 before"][own])).mean())
+
+
+def test_without_modules_tables_are_empty_and_say_nothing():
+    found = measured({"layer1": ["layer1"]})
+    assert before_after.suppression_table(found, seed=0).empty
+    assert before_after.noise_table(found, seed=0).empty
+    assert list(before_after.noise_table(found, seed=0).columns) == ["module", "modality"]
+    assert before_after.flat(before_after.transfers(found), "chain", "modality", "point").empty
+    assert before_after.transfers(found) == {"layer1": {"visible": {}, "infrared": {}}}
+
+
+def test_gaps_are_at_the_input_and_at_every_point():
+    found = measured(VIEW, people=4)
+    gaps = before_after.gaps(found, seed=0)
+    assert {chain: list(points) for chain, points in gaps.items()} == {"input": ["input"]} | VIEW
+    flat = before_after.flat(gaps, "chain", "point")
+    assert list(flat.columns) == ["chain", "point", "frequency", "distance", "low", "high"]
+    assert len(flat) == 4 * 4
+    part = flat[flat["point"] == "view 1 ST"].reset_index(drop=True)
+    np.testing.assert_array_equal(part["distance"], gaps["view 1"]["view 1 ST"]["distance"])
+
+
+def test_modules_of_other_packages_are_in_the_chains(monkeypatch):
+    monkeypatch.setitem(MODULES, "squeeze", SpatialTransform)
+    lines, text = frequency.chains(network(modules=("squeeze", "frequency"), branches=1), ())
+    assert lines == {"view 1": ["view 1 before", "view 1 squeeze", "view 1 FSA"]}
+    assert "squeeze, FSA in each of 1 views" in text
