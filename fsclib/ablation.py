@@ -15,7 +15,7 @@ from fsclib.report import Report
 from fsclib.strict import AUTO, ConfigError, Strict, nearest, option
 from fsclib.sweep import board
 from fsclib.sweep.grid import Sweep
-from fsclib.switches import NETWORK, Contrast, contrasts, finished
+from fsclib.switches import NETWORK, Contrast, contrasts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ def compare_all(grid: Sweep, options: AblationOptions) -> Found:
     """
     names = {cell.name for cell in grid.cells if cell.config.dataset == options.dataset}
     own = runs.table(dataset=options.dataset, names=names)
-    missing = len(names) - len(finished(own))
+    missing = len(names) - len(runs.finished(own))
     allow = [*options.allow, *(REPLICATE if missing else ())]
     notes = [f"{missing} of {len(names)} runs are not finished."] * bool(missing)
     found: dict[str, Comparison] = {}
@@ -88,7 +88,7 @@ def compare_all(grid: Sweep, options: AblationOptions) -> Found:
         except ComparisonError as error:
             notes += [f"{contrast.title}: {problem}" for problem in error.problems]
     used = {name for comparison in found.values() for name in comparison.names}
-    left = sorted(set(finished(own).get("name", ())) - used)
+    left = sorted(set(runs.finished(own).get("name", ())) - used)
     notes += [f"in no comparison: {', '.join(left)}."] * bool(left)
     if not found:
         raise ComparisonError(notes or [f"no two runs of {grid.name} on {options.dataset} differ in a switch"])

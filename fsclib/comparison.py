@@ -148,7 +148,7 @@ def _check(table: pd.DataFrame, switch: str, baseline: Any, allow: Sequence[str]
 
 def _groups(table: pd.DataFrame, switch: str, results: Path | None) -> dict[str, list[Run]]:
     """Finished runs by the value of the switch, in the order of its choices, then by seed and trial."""
-    finished = table[table["finished"].astype(bool) & ~table["name"].str.contains(runs.ASIDE)]
+    finished = runs.finished(table)
     found = [runs.load(dataset, name, results) for dataset, name in zip(finished["dataset"], finished["name"], strict=True)]
     choices = list(next(f for f in fields(Config) if f.name == switch).metadata["choices"])
 

@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from fsclib.data.augment import normalise
+from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
-from fsclib.maps import batches, capture, resolved
+from fsclib.maps import BATCH, capture, resolved
 from fsclib.models.networks import Network
 from fsclib.samples import Sheet
 
@@ -61,10 +62,10 @@ def sheet(
     names = list(dict.fromkeys(name for line in lines.values() for name in line))
     kept = [
         capture(net, normalise(torch.from_numpy(images.take(part)).to(device)), modality, names)
-        for modality, part in batches(images.records, rows)
+        for modality, part in by_modality(images.records, rows, BATCH)
     ]
     joined = {name: np.concatenate([found[name] for found in kept]) for name in kept[0]}
-    ordered = np.concatenate([part for _, part in batches(images.records, rows)])
+    ordered = np.concatenate([part for _, part in by_modality(images.records, rows, BATCH)])
     pictures = images.take(ordered)
     columns: dict[tuple[str, str], list[np.ndarray]] = {("", "image"): list(pictures)}
     shown = {}

@@ -20,7 +20,7 @@ from fsclib import metrics, retrieval, runs
 from fsclib.config import Config
 from fsclib.data import protocols
 from fsclib.data.images import Images
-from fsclib.data.records import MODALITIES, VISIBLE
+from fsclib.data.records import VISIBLE, seen_by_both
 from fsclib.features import Features
 from fsclib.presets import DATASETS
 from fsclib.runs import Run, RunError
@@ -134,10 +134,10 @@ def tsne(points: Points, people: int, seed: int) -> pd.DataFrame:
     people. Errors: ValueError where nobody is seen by both modalities.
     """
     seen = pd.DataFrame({"identity": points.identity, "camera": points.camera, "modality": points.modality})
-    both = seen.groupby("identity")["modality"].nunique()
-    chosen = np.random.default_rng(seed).permutation(both.index[both == len(MODALITIES)])[:people]
+    chosen = np.random.default_rng(seed).permutation(seen_by_both(seen))[:people]
     if not len(chosen):
-        raise ValueError(f"found nobody among {len(both)} people who is seen by both modalities, expected one; check the test set")
+        everybody = seen["identity"].nunique()
+        raise ValueError(f"found nobody among {everybody} people who is seen by both modalities, expected one; check the test set")
     seen = seen[seen["identity"].isin(chosen)]
     rows = np.concatenate([spread(part.index, DRAWN) for _, part in seen.groupby(["identity", "modality"])])
     perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from fsclib.attention import Attention, eigen_cam, grad_cam, unit_rows
 from fsclib.data.augment import normalise
+from fsclib.data.batches import by_modality
 from fsclib.data.protocols import for_layout
 from fsclib.data.records import MODALITIES, select
 from fsclib.features import similarity
 from fsclib.machine import device_of
-from fsclib.metrics import hidden
+from fsclib.retrieval import unseen_by
 from fsclib.subjects import Subject
 
 BATCH = 32  # images whose gradients are held at a time
@@ -76,13 +77,11 @@ def control(subject: Subject, rows: np.ndarray) -> np.ndarray:
 
 def _joined(subject: Subject, rows: np.ndarray, call: Callable[[Tensor, str, Tensor], Sequence[np.ndarray]]) -> list[np.ndarray]:
     """What `call` returns for pixels, modality and positions of each batch: arrays with images second, in the order of rows."""
-    modality, device = subject.images.records["modality"].to_numpy()[rows], device_of(subject.run.config)
-    parts = [np.flatnonzero(modality == side) for side in MODALITIES]
-    parts = [part[start : start + BATCH] for part in parts for start in range(0, len(part), BATCH)]
-    found = []
-    for part in parts:
+    device, found, parts = device_of(subject.run.config), [], []
+    for side, part in by_modality(subject.images.records.iloc[rows], np.arange(len(rows)), BATCH):
         pixels = normalise(torch.from_numpy(subject.images.take(rows[part])).to(device))
-        found.append(call(pixels, modality[part[0]], torch.from_numpy(part)))
+        found.append(call(pixels, side, torch.from_numpy(part)))
+        parts.append(part)
     back = np.argsort(np.concatenate(parts))
     return [np.concatenate(arrays, 1)[:, back] for arrays in zip(*found, strict=True)]
 
@@ -90,7 +89,6 @@ def _joined(subject: Subject, rows: np.ndarray, call: Callable[[Tensor, str, Ten
 def _own(subject: Subject, query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which gallery images show the person of a query that may see them, and which the query may not see: (Q, G) bool each."""
     records = subject.images.records
-    identity, camera = records["identity"].to_numpy(), records["camera"].to_numpy()
-    scoring = for_layout(subject.images.dataset.layout)[0].scoring
-    unseen = hidden(identity[query], identity[gallery], camera[query], camera[gallery], scoring)
+    unseen = unseen_by(records, query, gallery, for_layout(subject.images.dataset.layout)[0].scoring)
+    identity = records["identity"].to_numpy()
     return (identity[query, None] == identity[gallery]) & ~unseen, unseen

@@ -4,7 +4,7 @@ An image and its mirror image go through the network; per view, pooled features 
 those of image and mirror image are added. similarity = Σ over views of (w_f ⟨f, f'⟩ + w_b ⟨b, b'⟩). METHOD, section 1.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fsclib.data.augment import normalise
+from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
-from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.files import replacing
 from fsclib.machine import autocast
 from fsclib.models.networks import Network
@@ -67,13 +67,10 @@ def embed(
     """
     was_training = net.training
     net.eval()
-    modality = images.records["modality"].to_numpy()[rows]
-    pool, neck = [], []
-    ordered = np.concatenate([rows[modality == VISIBLE], rows[modality == INFRARED]])
+    ordered, pool, neck = [], [], []
     with progress(len(rows), "embedding images", shown=show) as bar:
-        for part in _slices((modality == VISIBLE).sum(), len(rows), batch):
-            chosen = ordered[part]
-            kind = images.records["modality"].iat[chosen[0]]
+        for kind, chosen in by_modality(images.records, rows, batch):
+            ordered.append(chosen)
             pixels = normalise(torch.from_numpy(images.take(chosen)).to(device)).contiguous(memory_format=torch.channels_last)
             if mirror:
                 pixels = torch.cat([pixels, pixels.flip(3)])
@@ -83,14 +80,7 @@ def embed(
                 kept.append(F.normalize(parts.float(), dim=2).flatten(1).unflatten(0, (1 + mirror, -1)).cpu())
             bar.update(len(chosen))
     net.train(was_training)
-    return Features(ordered, torch.cat(pool, 1), torch.cat(neck, 1))
-
-
-def _slices(visible: int, total: int, batch: int) -> Iterator[slice]:
-    """Slices of at most `batch` rows that do not mix the modalities."""
-    for first, last in ((0, visible), (visible, total)):
-        for start in range(first, last, batch):
-            yield slice(start, min(start + batch, last))
+    return Features(np.concatenate(ordered), torch.cat(pool, 1), torch.cat(neck, 1))
 
 
 def similarity(queries: tuple[Tensor, Tensor], gallery: tuple[Tensor, Tensor], weighting: str = "equal") -> np.ndarray:

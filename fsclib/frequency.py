@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from fsclib import maps, noise, runs, spectrum
 from fsclib.config import Config
 from fsclib.data.augment import normalise
+from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
-from fsclib.data.records import MODALITIES, select
+from fsclib.data.records import MODALITIES, seen_by_both, select
 from fsclib.models.networks import NETWORKS, Network
 from fsclib.presets import DATASETS, SCALES
 from fsclib.progress import progress
@@ -120,9 +121,8 @@ def sample(records: pd.DataFrame, people: int, each: int, seed: int, person: int
     Errors: ValueError for a person whom the test set does not show in both modalities.
     """
     test = records.iloc[select(records, "test")].assign(row=select(records, "test"))
-    both = test.groupby("identity")["modality"].nunique()
     rng = np.random.default_rng(seed)
-    drawn = rng.permutation(both.index[both == len(MODALITIES)]).tolist()
+    drawn = rng.permutation(seen_by_both(test)).tolist()
     if person != AUTO:
         if person not in drawn:
             raise ValueError(f"person: found {person}, expected one whom both modalities see: {', '.join(map(str, sorted(drawn)))}")
@@ -150,7 +150,7 @@ def measure(
     kept: list[dict[str, tuple[np.ndarray, ...]]] = []
     order = []
     with progress(len(rows), "measuring spectra") as bar:
-        for modality, part in maps.batches(images.records, rows):
+        for modality, part in by_modality(images.records, rows, maps.BATCH):
             pixels = normalise(torch.from_numpy(images.take(part)).to(device))
             clean = maps.capture(net, pixels, modality, names)
             noisy = maps.capture(net, noise.disturbed(pixels, part, level, seed), modality, names)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from fsclib import maps, spectrum
 from fsclib.data.augment import normalise
+from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
 from fsclib.models.fsc import FrequencySemanticAttention, mirrored
 from fsclib.models.networks import Network
@@ -46,7 +47,7 @@ def collect(net: Network, images: Images, rows: np.ndarray, device: torch.device
     steps = {name: point for name, point in maps.points(net).items() if isinstance(point.modules[0], FrequencySemanticAttention)}
     names = [part for name, point in steps.items() for part in (point.before, name)]
     found: dict[str, dict[str, list[Gated]]] = {name: {} for name in steps}
-    for modality, part in maps.batches(images.records, rows) if steps else ():
+    for modality, part in by_modality(images.records, rows, maps.BATCH) if steps else ():
         kept = maps.capture(net, normalise(torch.from_numpy(images.take(part)).to(device)), modality, names)
         for name, point in steps.items():
             found[name].setdefault(modality, []).append(gated(point.modules[0], kept[point.before], kept[name]))
@@ -106,8 +107,7 @@ def example(found: Gated) -> pd.DataFrame:
     image, channel = np.unravel_index(_ratio(found).argmax(), found.real.shape)
     one = Gated(*(getattr(found, f.name)[image : image + 1, channel : channel + 1] for f in fields(Gated)))
     height, width = found.maps.shape[-2:]
-    vertical, horizontal = np.arange(height) - height // 2, (np.arange(width) - width // 2) * height / width
-    rows = {"radius": np.hypot(vertical[:, None], horizontal).ravel(), "gain": gain(one).ravel()}
+    rows = {"radius": spectrum.radii(height, width).ravel(), "gain": gain(one).ravel()}
     return pd.DataFrame(rows).assign(real=one.real.item(), imaginary=one.imaginary.item()).dropna(ignore_index=True)
 
 

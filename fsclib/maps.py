@@ -15,15 +15,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fsclib.data.records import MODALITIES
+from fsclib.models.fsc import SHORT
 from fsclib.models.networks import AGW, FSCNet, Network
 
-SHORT = {"frequency": "FSA", "channel": "GCA", "spatial": "ST"}  # as METHOD calls FSC-Net's modules
+BATCH = 32  # images whose maps are held at a time
 
 
 @dataclass(frozen=True)
@@ -136,11 +135,3 @@ def resolved(lines: Mapping[str, list[str]], captured: Collection[str]) -> dict[
         split = [key for key in captured if key.startswith(f"{name} view ")]
         found |= {key: [key] for key in split} if split else {name: line}
     return found
-
-
-def batches(records: pd.DataFrame, rows: np.ndarray, size: int = 32) -> Iterator[tuple[str, np.ndarray]]:
-    """Modality and rows of batches that do not mix modalities: visible ones first, otherwise in the order of `rows`."""
-    modality = records["modality"].to_numpy()[rows]
-    for name in MODALITIES:
-        own = rows[modality == name]
-        yield from ((name, own[start : start + size]) for start in range(0, len(own), size))

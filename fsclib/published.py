@@ -20,7 +20,7 @@ import pandas as pd
 from fsclib import tables
 from fsclib.config import Config
 from fsclib.data.protocols import DIRECTIONS, PROTOCOLS
-from fsclib.runs import ASIDE
+from fsclib.runs import config_of, finished
 
 FILE = Path(__file__).with_name("published.csv")
 FIGURES = ("rank1", "map", "minp")
@@ -132,7 +132,7 @@ def comparable(own_runs: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list
     """The rows of runs.table() that may stand beside the literature of a data set, and a sentence for each run that may not."""
     if own_runs.empty:
         return own_runs, []
-    rows = own_runs[(own_runs["dataset"] == dataset) & own_runs["finished"].astype(bool) & ~own_runs["name"].str.contains(ASIDE)]
+    rows = finished(own_runs[own_runs["dataset"] == dataset])
     reasons = [_origin(row) for row in rows.to_dict("records")]
     fit = [reason is False for reason in reasons]
     named = zip(rows["name"], reasons, strict=True)
@@ -201,8 +201,8 @@ def _own(own_runs: pd.DataFrame, dataset: str, mode: str, direction: str) -> lis
     same = sorted({*RECIPE, "synthetic", "precision", "data_hash", "pixels_hash", "torch", "revision"} - repeated)
     prefix = ".".join(filter(None, ("metrics", mode, direction)))
     groups: dict[str, dict[tuple[int, int], dict[str, Any]]] = {}
-    for run in own_runs.to_dict("records"):
-        if run["dataset"] == dataset and run["finished"] and not ASIDE.search(run["name"]) and pd.notna(run.get(f"{prefix}.rank1")):
+    for run in finished(own_runs).to_dict("records"):
+        if run["dataset"] == dataset and pd.notna(run.get(f"{prefix}.rank1")):
             run["synthetic"] = _origin(run)
             group = groups.setdefault(repr([run.get(name) for name in same]), {})
             group[run["seed"], run["trial"]] = run  # of equal runs the last in order of names, as in runs.siblings
@@ -231,7 +231,7 @@ def _refuse_strangers(own: Iterable[Mapping[str, Any]]) -> None:
 
 def _row(own: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the table from one of `_own`; a recipe that is not the network's published one is called altered, and said."""
-    config = Config(**{name: value for name, value in own.items() if name in RECIPE})
+    config = config_of(own)
     altered = ({"scale": config.scale} if config.scale != "paper" else {}) | config.departures()
     altered.pop("select_on", None)  # no part of the recipe in this sense, and said in any case
     words = [f"{k} {' '.join(map(str, v)) or 'none'}" if isinstance(v, list) else f"{k} {v}" for k, v in altered.items()]

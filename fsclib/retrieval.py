@@ -47,6 +47,12 @@ def score(
     return metrics.per_query(similarities, identity[query], identity[gallery], camera[query], camera[gallery], scoring)
 
 
+def unseen_by(records: pd.DataFrame, query: np.ndarray, gallery: np.ndarray, scoring: str) -> np.ndarray:
+    """The gallery records that a query may not see under a scoring: (Q, G) bool."""
+    identity, camera = records["identity"].to_numpy(), records["camera"].to_numpy()
+    return metrics.hidden(identity[query], identity[gallery], camera[query], camera[gallery], scoring)
+
+
 def search(
     features: Features,
     records: pd.DataFrame,
@@ -212,10 +218,10 @@ def run_network(run: Run, device: torch.device) -> Network:
 def check_protocols(dataset: Dataset) -> None:
     """Refuses a data set in which some protocol has no query with a match that it may see. DatasetError that lists them."""
     records, problems = dataset.records, []
-    identity, camera = records["identity"].to_numpy(), records["camera"].to_numpy()
+    identity = records["identity"].to_numpy()
     for protocol in protocols.for_layout(dataset.layout):  # every trial shows the same identities and cameras
         query, gallery = protocols.query_and_gallery(records, protocol, 0)
-        unseen = metrics.hidden(identity[query], identity[gallery], camera[query], camera[gallery], protocol.scoring)
+        unseen = unseen_by(records, query, gallery, protocol.scoring)
         if not ((identity[query, None] == identity[gallery]) & ~unseen).any():
             found = f"no query of {protocol.layout} {protocol.mode} {protocol.direction} has a match that it may see"
             problems.append(Problem("test set", None, found, "check the cameras and identities of the test images", NO_MATCH))

@@ -216,8 +216,22 @@ def table(results: Path | None = None, *, dataset: str = "*", names: Collection[
 
 def _run(folder: Path) -> Run:
     file = folder / "config.json"
+    return Run(folder, _config(file, _read_json(file, "config", "environment")["config"]))
+
+
+def finished(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `table` whose runs are finished and were not moved aside."""
+    return table[table["finished"].astype(bool) & ~table["name"].str.contains(ASIDE)] if len(table) else table
+
+
+def config_of(row: Mapping[str, Any]) -> Config:
+    """The recipe of a row of `table`."""
+    return Config(**{f.name: row[f.name] for f in fields(Config) if f.metadata["recipe"]})
+
+
+def _config(file: Path, values: Mapping[str, Any]) -> Config:
     try:
-        return Run(folder, Config(**_read_json(file, "config", "environment")["config"]))
+        return Config(**values)
     except ConfigError as error:
         raise RunError(f"{file}: written by another version? {error}\n{MEND}") from error
 
@@ -236,10 +250,7 @@ def _row(run: Run) -> dict[str, Any]:
 def _recipe(file: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe in a config.json. What an older version did not know is as the presets have it; what a newer one knows is kept."""
     known = {f.name for f in fields(Config)}
-    try:
-        recipe = Config(**{name: value for name, value in config.items() if name in known}).recipe()
-    except ConfigError as error:
-        raise RunError(f"{file}: written by another version? {error}\n{MEND}") from error
+    recipe = _config(file, {name: value for name, value in config.items() if name in known}).recipe()
     return recipe | {name: value for name, value in config.items() if name not in known}
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from fsclib import metrics, retrieval
+from fsclib import retrieval
 from fsclib.data import protocols
 from fsclib.data.images import Images
 from fsclib.data.protocols import Protocol
-from fsclib.data.records import MODALITIES, Problem, select
+from fsclib.data.records import MODALITIES, Problem, seen_by_both, select
 from fsclib.features import Features, similarity
 from fsclib.runs import Run
 
@@ -86,8 +86,7 @@ def _people(images: Images, split: str, number: int, seed: int) -> tuple[pd.Data
     """The records of a split with their `row`, in order, and identities drawn among those seen by both modalities."""
     rows = in_order(images.records, select(images.records, split))
     seen = images.records.iloc[rows].assign(row=rows)
-    both = seen.groupby("identity")["modality"].nunique()
-    return seen, sorted(np.random.default_rng(seed).permutation(both.index[both == len(MODALITIES)])[:number].tolist())
+    return seen, sorted(np.random.default_rng(seed).permutation(seen_by_both(seen))[:number].tolist())
 
 
 def _taken(images: Images, rows: Sequence[int] | np.ndarray, length: int) -> list[np.ndarray | None]:
@@ -106,7 +105,7 @@ def ranked_lists(
     query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
     order = np.random.default_rng(seed).permutation(query)
     identity = images.records["identity"].to_numpy()
-    match = (identity[order, None] == identity[gallery]) & ~_unseen(images, order, gallery, protocol)
+    match = (identity[order, None] == identity[gallery]) & ~retrieval.unseen_by(images.records, order, gallery, protocol.scoring)
     order = order[match.any(1)][:queries]
 
     found, right = _found(retrieval.run_features(run, images), images, order, gallery, protocol)
@@ -141,16 +140,11 @@ def failures(
     return list(images.take(order)), [images.take(rows) for rows in shown], [truths[:length] for truths in right], names, match
 
 
-def _unseen(images: Images, query: np.ndarray, gallery: np.ndarray, protocol: Protocol) -> np.ndarray:
-    identity, camera = images.records["identity"].to_numpy(), images.records["camera"].to_numpy()
-    return metrics.hidden(identity[query], identity[gallery], camera[query], camera[gallery], protocol.scoring)
-
-
 def _found(
     features: Features, images: Images, query: np.ndarray, gallery: np.ndarray, protocol: Protocol
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """For each query the gallery rows that it may see, the most similar first, and whether they are right."""
-    unseen = _unseen(images, query, gallery, protocol)
+    unseen = retrieval.unseen_by(images.records, query, gallery, protocol.scoring)
     close = similarity(features.of(query, True), features.of(gallery, True))
     ranking = np.argsort(-np.where(unseen, -np.inf, close), axis=1, kind="stable")
     found = [gallery[line[:number]] for line, number in zip(ranking, (~unseen).sum(1), strict=True)]

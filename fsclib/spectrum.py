@@ -75,14 +75,19 @@ def energy(maps: np.ndarray) -> NDArray[np.float64]:
     return np.fft.fftshift(np.abs(np.fft.fft2(maps.astype(np.float64), norm="ortho")) ** 2, axes=(-2, -1))
 
 
-def rings(height: int, width: int) -> NDArray[np.int64]:
-    """Radius of each frequency of a centred spectrum (H, W), in whole cycles per image height.
+def radii(height: int, width: int) -> NDArray[np.float64]:
+    """Radius of each frequency of a centred spectrum (H, W), in cycles per image height.
 
-    Square pixels: a cycle along the width counts H/W of one along the height. Only the zero frequency has radius 0.
+    Square pixels: a cycle along the width counts H/W of one along the height.
     """
     vertical = np.arange(height) - height // 2
     horizontal = (np.arange(width) - width // 2) * height / width
-    radius = np.hypot(vertical[:, None], horizontal)
+    return np.hypot(vertical[:, None], horizontal)
+
+
+def rings(height: int, width: int) -> NDArray[np.int64]:
+    """The same in whole cycles. Only the zero frequency has radius 0."""
+    radius = radii(height, width)
     return np.where(radius > 0, np.maximum(np.rint(radius), 1), 0).astype(np.int64)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from fsclib.alike import REPLICATE
 from fsclib.config import Config
-from fsclib.runs import ASIDE
+from fsclib.runs import config_of, finished
 
 NETWORK = "network"
 
@@ -60,16 +60,6 @@ def contrasts(table: pd.DataFrame) -> list[Contrast]:
         for (switch, context), names in found.items()
         if len({getattr(configs[name], switch) for name in names}) > 1
     ]
-
-
-def finished(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of runs that are finished and were not moved aside."""
-    return table[table["finished"].astype(bool) & ~table["name"].str.contains(ASIDE)] if len(table) else table
-
-
-def config_of(row: Mapping[str, Any]) -> Config:
-    """The recipe of a row of runs.table()."""
-    return Config(**{f.name: row[f.name] for f in fields(Config) if f.metadata["recipe"]})
 
 
 def _network(configs: Mapping[str, Config]):

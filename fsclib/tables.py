@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from fsclib.comparison import DECIMALS, Comparison
+from fsclib.models.fsc import SHORT
 from fsclib.statistics import FIGURES
 
-MODULES = {"frequency": "FSA", "channel": "GCA", "spatial": "ST"}  # as the paper abbreviates them; others have their own names
 COSTS = {  # heading, divisor and decimals of what cost.table measures
     "parameters": ("M par.", 1e6, 1), "multiply_adds": ("G MACs", 1e9, 2), "milliseconds": ("ms", 1, 2), "megabytes": ("MB", 1, 0),
 }  # fmt: skip
@@ -166,8 +166,8 @@ def _switches(name: str, variants: list[str]) -> list[dict[str, str]]:
     if name != "modules" or len(set(map(frozenset, parts))) < len(parts):
         return [{name: variant} for variant in variants]
     occurring = [module for part in parts for module in part]
-    modules = dict.fromkeys([*(module for module in MODULES if module in occurring), *occurring])
-    return [{MODULES.get(module, module): "✓" if module in part else "" for module in modules} for part in parts]
+    modules = dict.fromkeys([*(module for module in SHORT if module in occurring), *occurring])
+    return [{SHORT.get(module, module): "✓" if module in part else "" for module in modules} for part in parts]
 
 
 def _mean(row) -> str:

@@ -8,6 +8,7 @@ from spectra import batch, network
 from torch import nn
 
 from fsclib import maps
+from fsclib.data.batches import by_modality
 from fsclib.models.fsc import MODULES
 
 
@@ -133,7 +134,7 @@ def test_points_that_images_do_not_pass_are_refused():
 
 def test_batches_hold_one_modality_and_every_row_once():
     records = pd.DataFrame({"modality": ["visible", "infrared", "infrared", "visible", "visible"]})
-    found = [(modality, rows.tolist()) for modality, rows in maps.batches(records, np.array([4, 2, 0, 3, 1]), 2)]
+    found = [(modality, rows.tolist()) for modality, rows in by_modality(records, np.array([4, 2, 0, 3, 1]), 2)]
     assert found == [("visible", [4, 0]), ("visible", [3]), ("infrared", [2, 1])]
 
 

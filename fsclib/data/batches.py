@@ -1,14 +1,18 @@
-"""Batches of an epoch: one thread reads pixels ahead; they are augmented on the device, in the thread that trains."""
+"""Batches of an epoch: one thread reads pixels ahead; they are augmented on the device, in the thread that trains.
+
+And batches of rows that do not mix modalities, for everything that looks at images without training."""
 
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from fsclib.data.augment import Augmentation, augment
+from fsclib.data.records import MODALITIES
 
 AHEAD = 2  # batches in memory beside the one in use: enough to hide a slow read, few enough not to count
 
@@ -51,3 +55,11 @@ def batches(
                 yield visible, infrared, target
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
+
+
+def by_modality(records: pd.DataFrame, rows: np.ndarray, size: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Modality and rows of batches that do not mix modalities: visible ones first, otherwise in the order of `rows`."""
+    modality = records["modality"].to_numpy()[rows]
+    for name in MODALITIES:
+        own = rows[modality == name]
+        yield from ((name, own[start : start + size]) for start in range(0, len(own), size))

@@ -116,6 +116,12 @@ def hold_out(records: pd.DataFrame, seed: int, share: float = 0.1) -> pd.DataFra
     return records
 
 
+def seen_by_both(records: pd.DataFrame) -> pd.Index:
+    """Identities, ascending, of which these records hold images in both modalities."""
+    modalities = records.groupby("identity")["modality"].nunique()
+    return modalities.index[modalities == len(MODALITIES)]
+
+
 def lonely_identities(records: pd.DataFrame) -> np.ndarray:
     """Training identities, ascending int64, that have images in one modality only."""
     training = records.iloc[select(records, ("train", "val"))]

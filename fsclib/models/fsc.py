@@ -105,6 +105,7 @@ class SpatialTransform(nn.Module):
 
 
 PUBLISHED = ("frequency", "channel", "spatial")  # FSC-Net: all three, in this order
+SHORT = {"frequency": "FSA", "channel": "GCA", "spatial": "ST"}  # as METHOD and the paper call them; others go by their own names
 MODULES: dict[str, type[nn.Module]] = {  # name → class that takes the number of channels
     "frequency": FrequencySemanticAttention,
     "channel": GatedConvAttention,
