@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from fsclib import before_after, figures, gates
-from fsclib.frequency import Spectra
-from fsclib.gates import Gated, gated
+from fsclib import figures
+from fsclib.frequency import Spectra, before_after, gates
+from fsclib.frequency.gates import Gated, gated
 from fsclib.models.fsc import FrequencySemanticAttention
 from fsclib.models.networks import build_model
 from fsclib.spectrum import by_ring, energy

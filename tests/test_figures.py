@@ -15,7 +15,8 @@ from matplotlib.text import Text
 from pointing import points
 from spectra import examples as frequency_examples
 
-from fsclib import embedding, figures, modality_gap, separation
+from fsclib import embedding, figures
+from fsclib.embedding import modality_gap, separation
 from fsclib.figures import curves, sheets, style
 from fsclib.spectrum import radial_profile
 

@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from fsclib.ablation import AblationOptions
+from fsclib.attention.subjects import AttentionOptions
 from fsclib.config import Config
 from fsclib.embedding import EmbeddingOptions
 from fsclib.frequency import SpectrumOptions
-from fsclib.subjects import AttentionOptions
 
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))

@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fsclib import statistics, views
-from fsclib.embedding import Embedded
+from fsclib import statistics
+from fsclib.embedding import Embedded, views
 from fsclib.features import Features
 
 MODALITY = np.array(["visible", "infrared"] * 12)

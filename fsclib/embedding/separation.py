@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.embedding import Points
-from fsclib.resampling import Measure, over_people, ratio
+from fsclib.embedding.resampling import Measure, over_people, ratio
 
 BINS = 50  # of about an eighth of a standard deviation: AUC and d′ are right to the third decimal
 KINDS = {"visible–visible": (VISIBLE, VISIBLE), "infrared–infrared": (INFRARED, INFRARED), "visible–infrared": (INFRARED, VISIBLE)}

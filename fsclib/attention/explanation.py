@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fsclib.attention import Attention, eigen_cam, grad_cam, unit_rows
+from fsclib.attention.subjects import Subject
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.protocols import for_layout
@@ -18,7 +19,6 @@ from fsclib.data.records import MODALITIES, select
 from fsclib.features import similarity
 from fsclib.machine import device_of
 from fsclib.retrieval import unseen_by
-from fsclib.subjects import Subject
 
 BATCH = 32  # images whose gradients are held at a time
 

@@ -19,10 +19,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from fsclib import maps, spectrum
+from fsclib import spectrum
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
+from fsclib.frequency import maps
 from fsclib.models.fsc import FrequencySemanticAttention, mirrored
 from fsclib.models.networks import Network
 

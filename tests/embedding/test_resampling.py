@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fsclib import metrics, resampling
+from fsclib import metrics
+from fsclib.embedding import resampling
 
 
 def mean_of(values, person):

@@ -5,8 +5,9 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from spectra import VIEWS, attended, equal_gates, measured
 
-from fsclib import before_after, figures, gates
+from fsclib import figures
 from fsclib.figures import style
+from fsclib.frequency import before_after, gates
 
 VIEW = {"view 1": VIEWS["view 1"]}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
-from fsclib.maps import BATCH, capture, resolved
+from fsclib.frequency.maps import BATCH, capture, resolved
 from fsclib.models.networks import Network
 from fsclib.samples import Sheet
 

@@ -24,8 +24,8 @@ from fsclib import retrieval, statistics
 from fsclib.data import protocols
 from fsclib.data.records import MODALITIES
 from fsclib.embedding import Embedded
+from fsclib.embedding.resampling import Measure, over_people, ratio
 from fsclib.features import Features
-from fsclib.resampling import Measure, over_people, ratio
 
 FIGURES = ("same image", "others", "centred")
 

@@ -6,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from fsclib import explanation
-from fsclib.attention import above_mean, likeness
+from fsclib.attention import above_mean, explanation, likeness
+from fsclib.attention.shares import shares, summary
+from fsclib.attention.subjects import Subject
 from fsclib.data.images import Images
 from fsclib.data.masks import part_masks
 from fsclib.data.records import INFRARED, MODALITIES, VISIBLE, select
-from fsclib.shares import shares, summary
-from fsclib.subjects import Subject
 
 CONTROL = "EigenCAM"
 

@@ -8,15 +8,15 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY
 
-from fsclib import attention_samples, explanation, retrieval, runs, subjects
-from fsclib.attention import above_mean
-from fsclib.attention_samples import CONTROL
+from fsclib import retrieval, runs
+from fsclib.attention import above_mean, explanation, sheets, subjects
+from fsclib.attention.shares import KINDS
+from fsclib.attention.sheets import CONTROL
+from fsclib.attention.subjects import AttentionOptions, open_runs
 from fsclib.config import Config
 from fsclib.data.records import select
 from fsclib.runs import RunError
-from fsclib.shares import KINDS
 from fsclib.strict import ConfigError
-from fsclib.subjects import AttentionOptions, open_runs
 from fsclib.train import fit
 
 
@@ -119,23 +119,23 @@ def test_maps_stand_in_the_order_of_their_images_whatever_the_modality(two_runs,
 
 def test_queries_are_one_a_person_and_of_both_modalities(two_runs):
     subject = opened()[0]
-    chosen = attention_samples.draw_queries(subject, 2, seed=0)
+    chosen = sheets.draw_queries(subject, 2, seed=0)
     found = subject.images.records.loc[chosen["row"]]
     assert found["identity"].is_unique
     assert set(found["modality"]) == {"visible", "infrared"}
     assert set(found["split"]) == {"test"}
     np.testing.assert_array_equal(subject.images.records.loc[chosen["match"], "identity"], found["identity"])
-    assert attention_samples.draw_queries(subject, 2, seed=0).equals(chosen)
-    assert len(attention_samples.draw_queries(subject, 8, seed=0)) <= found["identity"].nunique() + 6
+    assert sheets.draw_queries(subject, 2, seed=0).equals(chosen)
+    assert len(sheets.draw_queries(subject, 8, seed=0)) <= found["identity"].nunique() + 6
 
 
 def test_sheets_put_maps_over_the_images_that_they_explain(two_runs):
     both = opened()
-    subject, chosen = both[0], attention_samples.draw_queries(both[0], 2, seed=0)
+    subject, chosen = both[0], sheets.draw_queries(both[0], 2, seed=0)
     images, rows = subject.images, chosen["row"].to_numpy()
     attention = explanation.towards(subject, rows, chosen["match"].to_numpy())
 
-    sheet = attention_samples.view_sheet(both, chosen)
+    sheet = sheets.view_sheet(both, chosen)
     assert sheet.columns == ["query", "match", *["view 0", "view 1", "view 2"] * 2]
     assert sheet.groups == ["images"] * 2 + [both[0].label] * 3 + [both[1].label] * 3
     for place, row in enumerate(rows):
@@ -145,13 +145,13 @@ def test_sheets_put_maps_over_the_images_that_they_explain(two_runs):
             assert sheet.captions[place][2 + view] == f"cos {attention.cosine[view, place]:.3f}"
     assert sheet.cells == "4×2"
 
-    sheet = attention_samples.target_sheet(both, chosen)
+    sheet = sheets.target_sheet(both, chosen)
     assert sheet.columns[:7] == ["query", "match", "wrong", "match", "wrong", "centroid", CONTROL]
     np.testing.assert_allclose(sheet.maps[0][3], above_mean(attention.maps[:, 0].sum(0)), rtol=1e-3)
     assert sheet.captions[0][3] == f"cos {attention.cosine[:, 0].mean():.3f}"
     assert sheet.captions[0][6] == ""
 
-    sheet = attention_samples.pair_sheet(both, chosen)
+    sheet = sheets.pair_sheet(both, chosen)
     assert sheet.groups == ["visible"] * 3 + ["infrared"] * 3
     for place, (row, match) in enumerate(chosen[["row", "match"]].to_numpy()):
         first = 0 if images.records["modality"][row] == "visible" else 3
@@ -163,8 +163,8 @@ def test_sheets_put_maps_over_the_images_that_they_explain(two_runs):
 
 def test_tables_over_drawn_images(two_runs):
     both = opened()
-    sampled = attention_samples.sampled_maps(both, 5, seed=0)
-    table = attention_samples.likeness_table(sampled).set_index(["network", "target"])
+    sampled = sheets.sampled_maps(both, 5, seed=0)
+    table = sheets.likeness_table(sampled).set_index(["network", "target"])
     first, second = (subject.label for subject in both)
     assert list(table.index.unique("target")) == ["match", "wrong", "centroid", CONTROL]
     np.testing.assert_allclose(table.loc[first, first], 1)
@@ -179,7 +179,7 @@ def test_tables_over_drawn_images(two_runs):
     expected = np.mean([np.corrcoef(flat[i], flat[j])[0, 1] for i, j in neighbours])
     assert table.loc[(second, "wrong"), "another image"] == pytest.approx(expected, abs=1e-4)
     assert table.loc[(second, "wrong"), "all negative, %"] == pytest.approx(100 * (flat.max(1) <= 0).mean())
-    counted = attention_samples.share_table(sampled, seed=0)
+    counted = sheets.share_table(sampled, seed=0)
     assert set(counted["kind"]) == set(KINDS)
     assert counted["images"].max() <= 5
     assert counted.loc[counted["network"] == second, "difference"].notna().any()

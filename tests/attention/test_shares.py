@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from fsclib.attention.shares import KINDS, shares, summary
 from fsclib.data.drawing import PARTS
 from fsclib.metrics import bootstrap_interval
-from fsclib.shares import KINDS, shares, summary
 
 BODY, BAG, BACKGROUND, FRONT = range(4)
 

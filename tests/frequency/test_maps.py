@@ -7,8 +7,8 @@ import torch
 from spectra import batch, network
 from torch import nn
 
-from fsclib import maps
 from fsclib.data.batches import by_modality
+from fsclib.frequency import maps
 from fsclib.models.fsc import MODULES
 
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from fsclib.data.records import MODALITIES
 from fsclib.embedding import Points
-from fsclib.resampling import Measure, between_people, over_people, ratio
+from fsclib.embedding.resampling import Measure, between_people, over_people, ratio
 
 NEIGHBOURS = 10
 BLOCK = 512  # points whose distances to all others are held at once

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fsclib import metrics, noise, spectral_gap, spectrum
+from fsclib import metrics, spectrum
 from fsclib.data.records import MODALITIES
-from fsclib.frequency import Spectra
+from fsclib.frequency import Spectra, noise, spectral_gap
 
 BAND = 0.1, 0.9  # quantiles over images
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from spectra import measured, network
 
-from fsclib import before_after, frequency, maps, noise, spectrum
+from fsclib import frequency, spectrum
 from fsclib.data.augment import normalise
-from fsclib.frequency import SpectrumOptions
+from fsclib.frequency import SpectrumOptions, before_after, maps, noise
 from fsclib.models.fsc import MODULES, SpatialTransform
 from fsclib.strict import ConfigError
 

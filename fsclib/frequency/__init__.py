@@ -11,12 +11,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from fsclib import maps, noise, runs, spectrum
+from fsclib import runs, spectrum
 from fsclib.config import Config
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
 from fsclib.data.records import MODALITIES, seen_by_both, select
+from fsclib.frequency import maps, noise
 from fsclib.models.networks import NETWORKS, Network
 from fsclib.presets import DATASETS, SCALES
 from fsclib.progress import progress
