@@ -10,9 +10,8 @@ import pandas as pd
 from fsclib import retrieval
 from fsclib.data import protocols
 from fsclib.data.images import Images
-from fsclib.data.protocols import Protocol
 from fsclib.data.records import MODALITIES, Problem, seen_by_both, select
-from fsclib.features import Features, similarity
+from fsclib.ranking import Ranking, rank
 from fsclib.runs import Run
 
 
@@ -94,63 +93,46 @@ def _taken(images: Images, rows: Sequence[int] | np.ndarray, length: int) -> lis
     return [*images.take(np.asarray(rows, np.int64)), *[None] * (length - len(rows))]
 
 
-def ranked_lists(
-    run: Run, images: Images, queries: int, seed: int, length: int = 10
-) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[str]]:
-    """Queries, their first gallery images, whether these are right, and names, for figures.ranked_lists.
+class Lists(NamedTuple):
+    """What figures.ranked_lists draws: queries, their first gallery images, whether these are right, and names of the queries."""
 
-    Under the first protocol of the data set and its first gallery; the queries are drawn among those that have a match.
-    """
-    protocol = protocols.for_layout(images.dataset.layout)[0]
-    query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
-    order = np.random.default_rng(seed).permutation(query)
-    identity = images.records["identity"].to_numpy()
-    match = (identity[order, None] == identity[gallery]) & ~retrieval.unseen_by(images.records, order, gallery, protocol.scoring)
-    order = order[match.any(1)][:queries]
-
-    found, right = _found(retrieval.run_features(run, images), images, order, gallery, protocol)
-    names = _names(images, order)
-    shown = [rows[:length] for rows in found]
-    return list(images.take(order)), [images.take(rows) for rows in shown], [truths[:length] for truths in right], names
+    queries: list[np.ndarray]
+    found: list[np.ndarray]
+    right: list[np.ndarray]
+    names: list[str]
 
 
-def failures(
-    run: Run, images: Images, queries: int, length: int = 9
-) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[str], list[np.ndarray]]:
-    """As ranked_lists, for the queries with the lowest average precision, one a person, and the first right image of each.
+def ranked_lists(run: Run, images: Images, queries: int, seed: int, length: int = 10) -> Lists:
+    """Under the first protocol of the data set and its first gallery; the queries are drawn among those that have a match."""
+    ranking = rank(retrieval.run_features(run, images), images.records, protocols.for_layout(images.dataset.layout)[0])
+    drawn = np.random.default_rng(seed).permutation(len(ranking.query))
+    places = drawn[ranking.scores.valid[drawn]][:queries]
+    return lists(images, ranking, places, length)
+
+
+def failures(run: Run, images: Images, queries: int, length: int = 9) -> tuple[Lists, list[np.ndarray]]:
+    """The queries with the lowest average precision, one a person, and the first right image of each.
 
     The names add the average precision in per cent and the rank of that image among all that the query may see.
     """
-    protocol = protocols.for_layout(images.dataset.layout)[0]
-    query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
-    features = retrieval.run_features(run, images)
-    close = similarity(features.of(query, True), features.of(gallery, True))
-    precision = retrieval.score(close, images.records, query, gallery, protocol.scoring).average_precision
-    ascending = np.argsort(precision, kind="stable")[: np.isfinite(precision).sum()]  # nan, last, has no match
-    _, first = np.unique(images.records["identity"].to_numpy()[query[ascending]], return_index=True)
+    ranking = rank(retrieval.run_features(run, images), images.records, protocols.for_layout(images.dataset.layout)[0])
+    precision = ranking.scores.average_precision
+    ascending = np.argsort(precision, kind="stable")[: ranking.scores.valid.sum()]  # nan, last, has no match
+    _, first = np.unique(ranking.identity[ranking.query[ascending]], return_index=True)
     worst = ascending[np.sort(first)][:queries]
-    order, precision = query[worst], precision[worst]
-
-    found, right = _found(features, images, order, gallery, protocol)
-    ranks = [int(truths.argmax()) for truths in right]
-    match = list(images.take(np.array([rows[rank] for rows, rank in zip(found, ranks, strict=True)], np.int64)))
-    details = zip(_names(images, order), precision, ranks, strict=True)
-    names = [f"{name}\nAP {100 * value:.1f} %\nfirst at {rank + 1}" for name, value, rank in details]
-    shown = [rows[:length] for rows in found]
-    return list(images.take(order)), [images.take(rows) for rows in shown], [truths[:length] for truths in right], names, match
+    found = [ranking.found(place) for place in worst]
+    ranks = [int(line.right.argmax()) for line in found]
+    match = images.take(np.array([line.rows[number] for line, number in zip(found, ranks, strict=True)], np.int64))
+    drawn = lists(images, ranking, worst, length)
+    details = zip(drawn.names, precision[worst], ranks, strict=True)
+    return drawn._replace(names=[f"{name}\nAP {100 * value:.1f} %\nfirst at {at + 1}" for name, value, at in details]), list(match)
 
 
-def _found(
-    features: Features, images: Images, query: np.ndarray, gallery: np.ndarray, protocol: Protocol
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """For each query the gallery rows that it may see, the most similar first, and whether they are right."""
-    unseen = retrieval.unseen_by(images.records, query, gallery, protocol.scoring)
-    close = similarity(features.of(query, True), features.of(gallery, True))
-    ranking = np.argsort(-np.where(unseen, -np.inf, close), axis=1, kind="stable")
-    found = [gallery[line[:number]] for line, number in zip(ranking, (~unseen).sum(1), strict=True)]
-    identity = images.records["identity"].to_numpy()
-    return found, [identity[rows] == identity[who] for rows, who in zip(found, query, strict=True)]
-
-
-def _names(images: Images, rows: np.ndarray) -> list[str]:
-    return [f"person {who}\ncamera {camera}" for who, camera in images.records[["identity", "camera"]].to_numpy()[rows]]
+def lists(images: Images, ranking: Ranking, places: np.ndarray, length: int) -> Lists:
+    """The first `length` gallery images of the queries at some places of a ranking."""
+    found = [ranking.found(place) for place in places]
+    rows = ranking.query[places]
+    records = images.records[["identity", "camera"]].to_numpy()[rows]
+    shown = [images.take(line.rows[:length]) for line in found]
+    names = [f"person {who}\ncamera {camera}" for who, camera in records]
+    return Lists(list(images.take(rows)), shown, [line.right[:length] for line in found], names)

@@ -33,7 +33,7 @@ TINY = {
 }  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny():
     """Builds a configuration of a training that takes seconds: tiny(dataset="llcm", …)."""
     return lambda **values: Config(**TINY | {"dataset": "llcm"} | values)

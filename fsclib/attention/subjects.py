@@ -1,4 +1,4 @@
-"""Which runs notebook 05 looks into, side by side: opened, with their networks and embeddings."""
+"""Runs that are looked into, opened with their networks and embeddings: those of notebook 05 side by side, or one."""
 
 from dataclasses import dataclass
 
@@ -67,13 +67,16 @@ def open_runs(options: AttentionOptions) -> list[Subject]:
     if strangers := [run.folder.name for run in found if run.environment["data_hash"] != found[0].environment["data_hash"]]:
         raise RunError(f"{', '.join(strangers)}: trained on other images or splits than {names[0]}; name runs that share theirs")
     labels = [_label(run.config) for run in found]
-    opened = []
-    for run, label in zip(found, labels, strict=True):
-        images = retrieval.run_images(run)
-        net = retrieval.run_network(run, device_of(run.config))
-        label = label if labels.count(label) == 1 else run.folder.name
-        opened.append(Subject(label, run, images, net, retrieval.run_features(run, images)))
-    return opened
+    return [
+        open_run(run, label if labels.count(label) == 1 else run.folder.name) for run, label in zip(found, labels, strict=True)
+    ]
+
+
+def open_run(run: Run, label: str = "") -> Subject:
+    """A run with its images, network and embeddings; its label is what the network is called, unless one is given."""
+    images = retrieval.run_images(run)
+    net = retrieval.run_network(run, device_of(run.config))
+    return Subject(label or _label(run.config), run, images, net, retrieval.run_features(run, images))
 
 
 def _label(config: Config) -> str:

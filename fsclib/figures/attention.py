@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from fsclib.figures.sheets import empty_sheet, put
+from fsclib.figures.sheets import BELOW, empty_sheet, put
 from fsclib.figures.style import CYCLE, SMALL, WIDTH, Picture, labelled
 
 MAP = {"cmap": "inferno", "vmin": 0, "vmax": 1}  # rises in lightness evenly, for colour-blind readers too
 COVER = 0.6  # opacity of a map over its image
-BELOW, FOOT = 0.14, 0.5  # inches: a line of text under each image; the colour bar
+FOOT = 0.5  # inches: the colour bar
 
 
 def map_sheet(

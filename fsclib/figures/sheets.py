@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from fsclib.figures.style import COLOURS, RIGHT, SMALL, WIDTH, WRONG, Picture
 
+BELOW = 0.14  # inches: a line of text under images
 CELL, TALL = 1.0, 1.5  # inches: the widest and the tallest that an image of a person is drawn
 EMPTY = "#f0f0f0"  # where a sheet has no image
 
@@ -35,13 +36,18 @@ def ranked_lists(
     right: Sequence[Sequence[bool]],
     names: Sequence[str],
     matches: Sequence[np.ndarray] = (),
+    captions: Sequence[Sequence[str]] = (),
 ) -> Figure:
     """A row a query: the query, then its first gallery images; right ones framed green, wrong ones red and dashed.
 
-    matches: for each query the image that should have been found, in a last column.
+    matches: for each query the image that should have been found, in a last column. captions: a text under each gallery image.
     """
     ranks = range(1, 1 + max(len(line) for line in found))
-    figure, grid = empty_sheet(queries[0].shape, names, ["query", *map(str, ranks), *["match"] * bool(matches)])
+    columns = ["query", *map(str, ranks), *["match"] * bool(matches)]
+    figure, grid = empty_sheet(queries[0].shape, names, columns, below=BELOW * bool(captions))
+    for line, axes in zip(captions, grid, strict=False):
+        for text, axis in zip(line, axes[1:], strict=False):
+            axis.set_xlabel(text, fontsize=SMALL - 1, labelpad=3)
     for axis, picture in zip(grid[:, -1], matches, strict=False):
         put(axis, picture)
     for query, line, truths, axes in zip(queries, found, right, grid, strict=True):

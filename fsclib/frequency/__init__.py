@@ -144,13 +144,21 @@ def pairs(records: pd.DataFrame, rows: np.ndarray, people: int) -> np.ndarray:
 
 
 def measure(
-    net: Network, images: Images, rows: np.ndarray, device: torch.device, lines: Mapping[str, list[str]], level: float, seed: int
+    net: Network,
+    images: Images,
+    rows: np.ndarray,
+    device: torch.device,
+    lines: Mapping[str, list[str]],
+    level: float,
+    seed: int,
+    *,
+    show: bool = True,
 ) -> Spectra:
     """Spectra of records `rows`, visible ones first, at the points of chains and at the input; noise as in noise.disturbed."""
     names = list(dict.fromkeys(["input", *(name for line in lines.values() for name in line)]))
     kept: list[dict[str, tuple[np.ndarray, ...]]] = []
     order = []
-    with progress(len(rows), "measuring spectra") as bar:
+    with progress(len(rows), "measuring spectra", shown=show) as bar:
         for modality, part in by_modality(images.records, rows, maps.BATCH):
             pixels = normalise(torch.from_numpy(images.take(part)).to(device))
             clean = maps.capture(net, pixels, modality, names)

@@ -127,7 +127,7 @@ def test_failures_are_the_queries_with_the_lowest_precision_one_a_person(embedde
     records = images.records.iloc[query].assign(value=scored.average_precision, place=np.arange(len(query)))
     worst = records.dropna().sort_values("value", kind="stable").drop_duplicates("identity")[:3]
 
-    shown, found, right, names, matches = samples.failures(run, images, 3, length=4)
+    (shown, found, right, names), matches = samples.failures(run, images, 3, length=4)
     assert len(shown) == len(found) == len(right) == len(names) == len(matches) == len(worst)
     for n, (row, line) in enumerate(worst.iterrows()):
         np.testing.assert_array_equal(shown[n], images.take(np.array([row]))[0])
