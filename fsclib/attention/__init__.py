@@ -133,14 +133,20 @@ def _opened(kind: type[BaseCAM], net: Network, modality: str) -> Iterator[BaseCA
     """A CAM on the network's last block, which every network calls, whether or not it calls the layer around it.
 
     Not grad-cam's own context manager, which swallows an IndexError. torch.clone: an output that is kept as it is would be
-    overwritten by an in-place operation behind the block.
+    overwritten by an in-place operation behind the block. What comes before the block is frozen meanwhile: going back through it
+    is most of the time, and nobody asks for its gradients.
     """
-    training = net.training
-    cam = kind(_Rows(net, modality), [net.layers[-1][-1]], reshape_transform=torch.clone)
+    training, block = net.training, net.layers[-1][-1]
+    trained = {p: p.requires_grad for p in net.parameters()}
+    net.requires_grad_(False)
+    block.requires_grad_(True)
+    cam = kind(_Rows(net, modality), [block], reshape_transform=torch.clone)
     try:
         yield cam
     finally:
         cam.activations_and_grads.release()
+        for parameter, wanted in trained.items():
+            parameter.requires_grad_(wanted)
         net.train(training)  # grad-cam switches to evaluation
         net.zero_grad(set_to_none=True)
 

@@ -36,7 +36,8 @@ def module_spectra(
             title = f"{modality}\n{_short(name, chain)}"
             labelled(axis, title=title, xlabel="cycles\nper width", ylabel="cycles per height" if first else "")
             axis.title.set_color(COLOURS.get(modality, "black"))
-            axis.tick_params(labelleft=first)
+            if not first:
+                axis.set_yticks([])  # the first one's; ticks are most of the time that a figure takes
         for axis in axes[len(flat) :]:
             axis.set_axis_off()
         bar = part.colorbar(shown, ax=axes, aspect=25)
