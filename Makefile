@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 NOTEBOOKS := 01_data 02_train 03_evaluate 06_ablation
 OUT := results/demo/notebooks
+DATASET ?= demo
+REPORT ?= $(OUT)
 
-.PHONY: demo test lint clean
+.PHONY: demo figures report test test-browser lint clean
 
 demo: .venv/installed
 	mkdir -p $(OUT)
@@ -13,8 +15,22 @@ demo: .venv/installed
 	done
 	@$(BIN)/python -m fsclib.runs demo fsc-tiny-seed0
 
+# a paper's figures and tables from the finished runs of a data set: make figures DATASET=llcm
+figures: .venv/installed
+	mkdir -p results/paper/$(DATASET)
+	$(BIN)/papermill --no-progress-bar --log-output --start-timeout 300 notebooks/09_paper.ipynb results/paper/$(DATASET)/09_paper.ipynb -p dataset $(DATASET)
+
+# executed notebooks as web pages, with an index: make report REPORT=results/llcm/ablation
+report: .venv/installed
+	$(BIN)/python -m fsclib.html_report $(REPORT)
+
 test: .venv/installed lint
 	$(BIN)/python -m pytest
+
+# JupyterLab in headless Chromium, which has to be there: apt install chromium
+test-browser: .venv/installed
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev,browser]'
+	FSCLIB_SCREENSHOTS=$(CURDIR)/results/browser $(BIN)/python -m pytest -rs tests/browser
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -66,8 +66,7 @@ def latex(
     header = [str(name) for name in frame.columns]
     cells = [[_text(value, precision) for value in row] for row in frame.itertuples(index=False, name=None)]
     everything = "".join([caption, *header, *(cell for row in cells for cell in row)])
-    if strange := sorted({sign for sign in everything if not (sign in SIGNS or sign.isspace() or _drawn(sign))}):
-        problems.append(f"no LaTeX is known for {' '.join(strange)}; write it otherwise, or add it to SIGNS in fsclib/tables.py")
+    problems += _undrawn(everything)
     if problems:
         raise ValueError("the table cannot be written: " + "; ".join(problems))
 
@@ -196,8 +195,21 @@ def _text(value: object, precision: int) -> str:
     return NOTHING if value is None or value is pd.NA else str(value)
 
 
+def escaped(text: str) -> str:
+    """Text for LaTeX, on one line, such as a caption. Errors: ValueError for signs that pdfTeX could not draw, all of them."""
+    if problems := _undrawn(text):
+        raise ValueError("; ".join(problems))
+    return _escaped(text)
+
+
+def _undrawn(text: str) -> list[str]:
+    if strange := sorted({sign for sign in text if not (sign in SIGNS or sign.isspace() or _drawn(sign))}):
+        return [f"no LaTeX is known for {' '.join(strange)}; write it otherwise, or add it to SIGNS in fsclib/tables.py"]
+    return []
+
+
 def _escaped(text: str) -> str:
-    return " ".join(text.split()).translate(ESCAPES)  # an empty line would end the caption
+    return re.sub(r"[^\S\xa0]+", " ", text).strip().translate(ESCAPES)  # an empty line would end the caption
 
 
 def _marked(cell: str, bold: bool, underline: bool) -> str:

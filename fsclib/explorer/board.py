@@ -45,10 +45,10 @@ class Board:
         self.desk, self.random, self.queries = desk, np.random.default_rng(seed), pd.DataFrame()
         self.run, self.search, self.gallery, self.similarity = map(_dropdown, ("run", "search", "gallery", "similarity"))
         self.person, self.camera, self.image = map(_dropdown, ("person", "camera", "image"))
-        self.any = widgets.Button(description="random query", tooltip="a query drawn at random")
-        self.failure = widgets.Button(description="random failure", tooltip="one whose most similar image shows somebody else")
+        self.any = _button("random query", "a query drawn at random")
+        self.failure = _button("random failure", "one whose most similar image shows somebody else")
         self.status = widgets.HTML()
-        self.shown = {name: widgets.Checkbox(True, description=name, indent=False) for name in PANELS}
+        self.shown = {name: widgets.Checkbox(True, description=name, indent=False, layout=_narrow()) for name in PANELS}
         self.notes = {name: widgets.HTML() for name in PANELS}
         self.pictures = {name: widgets.Image(layout=widgets.Layout(max_width="100%", align_self="flex-start")) for name in PANELS}
         choices = (self.run, self.search, self.gallery, self.similarity, self.person, self.camera, self.image)
@@ -156,6 +156,15 @@ class Board:
         self.camera.value = int(row["camera"])
         self._offer_images()
         self.image.value = int(row["image"])
+
+
+def _button(text: str, meaning: str) -> widgets.Button:
+    return widgets.Button(description=text, tooltip=meaning, layout=_narrow())
+
+
+def _narrow() -> widgets.Layout:
+    """As wide as the text."""
+    return widgets.Layout(width="auto", margin="2px 12px 2px 2px")
 
 
 def _dropdown(name: str) -> widgets.Dropdown:

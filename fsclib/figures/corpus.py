@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
-from fsclib.figures.style import COLOURS, CYCLE, SMALL, STYLES, WIDTH, Picture, labelled
+from fsclib.figures.style import COLOURS, CYCLE, SMALL, STYLES, WIDTH, Picture, decades, labelled
 
 
 def spectra(amplitudes: Mapping[str, np.ndarray], profiles: Mapping[str, pd.DataFrame], difference: pd.DataFrame) -> Figure:
@@ -44,9 +44,8 @@ def spectra(amplitudes: Mapping[str, np.ndarray], profiles: Mapping[str, pd.Data
     ratio.plot(difference["frequency"], difference["decibel"], color=CYCLE[3])
     first, second = profiles
     labelled(ratio, xlabel="frequency, cycles per image width", ylabel=f"{second}\nover {first}, dB")
-    ratio.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
-    ratio.xaxis.set_major_formatter("{x:g}")
-    ratio.xaxis.set_minor_formatter(NullFormatter())
+    decades(curve.yaxis)
+    decades(ratio.xaxis)
     ratio.legend(frameon=False, fontsize=SMALL)
     return figure
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fsclib.figures.style import CYCLE, SMALL, STYLES, WIDTH, Picture, labelled
+from fsclib.figures.style import CYCLE, SMALL, STYLES, WIDTH, Picture, decades, labelled
 
 LOSSES = ("identity", "triplet", "cpm", "orthogonality")
 
@@ -24,9 +24,11 @@ def training_curves(log: pd.DataFrame) -> Figure:
         if (log[part].abs() > 0).any():
             axes[0].plot(epoch, log[part], color=colour, label=part, marker=".", markersize=3)
     axes[0].set_yscale("symlog", linthresh=0.01)  # a part may be zero or negative
+    axes[0].yaxis.set_major_formatter("{x:g}")
     labelled(axes[0], ylabel="loss, mean of the epoch, unweighted")
     axes[1].plot(epoch, log["lr"], color=CYCLE[0], drawstyle="steps-mid", marker=".", markersize=3)
     axes[1].set_yscale("log")
+    decades(axes[1].yaxis)
     labelled(axes[1], ylabel="learning rate, neck and classifier")
     if len(validated):
         for column, label, colour in (("val_rank1", "rank-1", CYCLE[0]), ("val_map", "mAP", CYCLE[1])):

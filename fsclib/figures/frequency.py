@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from fsclib.figures.style import COLOURS, CYCLE, SMALL, STYLES, TEXT, WIDTH, Picture, labelled
+from fsclib.figures.style import COLOURS, CYCLE, SMALL, STYLES, TEXT, WIDTH, Picture, decades, labelled
 
 Curves = Mapping[str, Mapping[str, pd.DataFrame]]  # modality → point → frequency, mean, low, high
 RADIUS = "cycles per image height"
@@ -82,6 +82,7 @@ def radial(profiles: Mapping[str, Curves], transfers: Mapping[str, Curves]) -> F
                 axis.sharey(line[0])
                 axis.tick_params(labelleft=axis is line[0])
         axes[0, 0].set_yscale("log")
+        decades(axes[0, 0].yaxis)
         for axis in axes[1:].flat:
             if len(names) > 1:
                 axis.axhline(1, color="black", linewidth=0.6)

@@ -2,11 +2,15 @@
 colour-blind readers can tell apart."""
 
 import io
+import math
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
 
 COLOURS = {"visible": "#0072B2", "infrared": "#D55E00"}
 RIGHT, WRONG = "#009E73", "#D55E00"
@@ -14,9 +18,10 @@ CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000
 STYLES = ("-", "--", ":")  # the first for seven curves, then the next
 WIDTH = 7.0  # inches: a page's text width
 TEXT, SMALL = 8, 7  # points
+MARGIN = 0.02  # inches around a figure
 PRINT = {
     "pdf.fonttype": 42,  # TrueType: journals refuse Type 3
-    "savefig.pad_inches": 0.02,  # around what bbox_inches="tight" leaves: with the usual 0.1 a figure is wider than the text
+    "savefig.pad_inches": MARGIN,  # around what bbox_inches="tight" leaves: with the usual 0.1 a figure is wider than the text
 }
 
 
@@ -34,8 +39,9 @@ class Picture(Figure):
 
     def screen(self) -> bytes:
         """The same as a PNG for a widget: a third of the time, since it is packed loosely and not cut to what is drawn."""
-        content = io.BytesIO()
-        self.savefig(content, format="png", dpi=140, pil_kwargs={"compress_level": 1})
+        content, (width, height) = io.BytesIO(), self.get_size_inches()
+        around = Bbox.from_extents(-MARGIN, -MARGIN, width + MARGIN, height + MARGIN)  # a frame at the edge is whole
+        self.savefig(content, format="png", dpi=140, bbox_inches=around, pil_kwargs={"compress_level": 1})
         return content.getvalue()
 
 
@@ -44,4 +50,12 @@ def labelled(axis: Axes, **texts: str) -> None:
     axis.set(**texts)
     for text in (axis.title, axis.xaxis.label, axis.yaxis.label):
         text.set_fontsize(TEXT)
-    axis.tick_params(labelsize=SMALL)
+    axis.tick_params(which="both", labelsize=SMALL)
+
+
+def decades(axis: Axis) -> None:
+    """Plain numbers along a logarithmic axis whose curves are drawn: exponents would be smaller than print allows."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1,) if math.log10(high / low) > 1.5 else (1, 2, 5), numticks=20))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())

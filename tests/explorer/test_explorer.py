@@ -1,4 +1,4 @@
-"""The explorer shows the query that was chosen, offers what is there, draws anew after each choice, and needs no browser for that."""
+"""The explorer shows the query that was chosen, offers what is there and draws anew after each choice, without a browser."""
 
 import html
 
@@ -27,7 +27,8 @@ def run(corpora, tmp_path_factory, tiny):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FSCLIB_HOME", str(home))
         patch.setenv("FSCLIB_HEADLESS", "1")
-        first, _ = (evaluated(tiny(dataset="sysu", epochs=1, **more)) for more in ({"name": "one"}, {"name": "two", "network": "agw", "stages": 4}))
+        first = evaluated(tiny(dataset="sysu", epochs=1, name="one"))
+        evaluated(tiny(dataset="sysu", epochs=1, name="two", network="agw", stages=4))
         (first.folder.parent / "three").mkdir()
         yield first
 

@@ -18,7 +18,9 @@ from fsclib.ablation import AblationOptions
 from fsclib.attention.subjects import AttentionOptions
 from fsclib.config import Config
 from fsclib.embedding import EmbeddingOptions
+from fsclib.explorer import ExplorerOptions
 from fsclib.frequency import SpectrumOptions
+from fsclib.paper import PaperOptions
 
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -27,6 +29,8 @@ OPTIONS = {  # what a notebook's parameters become; the others': Config
     "05_attention": AttentionOptions,
     "06_ablation": AblationOptions,
     "07_embedding": EmbeddingOptions,
+    "09_paper": PaperOptions,
+    "explore": ExplorerOptions,
 }
 SMALL = {
     "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2,
@@ -60,7 +64,7 @@ class TestAnatomy:
     def test_opens_with_its_question_and_then_its_parameters(self, notebook):
         first, second = cells(notebook)[:2]
         assert first["cell_type"] == "markdown"
-        assert re.match(rf"# {notebook.stem[:2]} · ", "".join(first["source"]))
+        assert re.match(rf"# {notebook.stem.split('_')[0].capitalize()} · ", "".join(first["source"]))
         assert "parameters" in second["metadata"]["tags"]
 
     def test_parameters_are_plain_literals_with_a_comment_each(self, notebook):
@@ -118,7 +122,7 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
         done = papermill(notebook, out, folder, home, dataset=dataset, **parameters)
         assert done.returncode == 0, done.stderr[-3000:]
         pictures = [o for c in cells(out) for o in c.get("outputs", []) if "image/png" in o.get("data", {})]
-        assert len(pictures) == {"01_data": 4, "02_train": 1, "03_evaluate": 2}[notebook]
+        assert len(pictures) == {"01_data": 4, "02_train": 1, "03_evaluate": 5}[notebook]
     results = home / "results" / dataset
     run = next(path for path in results.iterdir() if path.name.startswith("fsc-tiny-seed0"))
     assert (run / "metrics.json").exists()

@@ -1,0 +1,169 @@
+"""Executed notebooks as web pages that need neither Jupyter nor a network, and an index that says what each is and how it ended.
+
+From a shell: python -m fsclib.html_report results/demo/notebooks
+
+    FOLDER/*.ipynb → FOLDER/html/*.html, and FOLDER/index.html, which links to them
+
+A notebook is complete if every code cell has run and none left an error. A kernel that was killed leaves no error, and papermill
+marks its cells as completed; but the one in which it died has no answer, and the cells after it have no number.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import nbformat
+import traitlets.config
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+from fsclib.files import replacing
+
+# nbconvert's page without the scripts that it would fetch: formulas, diagrams and widgets, which show as text or picture instead
+TEMPLATE = "{% extends 'index.html.j2' %}" + "".join(
+    f"{{% block {name} %}}{{% endblock %}}"
+    for name in ("html_head_js", "jupyter_widgets", "html_head_js_mathjax", "html_head_js_mermaidjs")
+)
+SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]  # the first that an output has
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{folder}</title>
+<style>
+body {{ font: 15px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }}
+table {{ border-collapse: collapse; }}
+td, th {{ text-align: left; vertical-align: top; padding: 0.4em 1em 0.4em 0; border-bottom: 1px solid #ccc; }}
+.time {{ white-space: nowrap; text-align: right; }}
+.failed {{ color: #a00; font-weight: bold; }}
+</style>
+</head>
+<body>
+<h1>{folder}</h1>
+<p>{summary}</p>
+<table>
+<tr><th>notebook</th><th>what it does</th><th class="time">time</th><th>state</th></tr>
+{rows}
+</table>
+</body>
+</html>
+"""
+
+
+class ReportError(ValueError):
+    """A folder without anything to report on."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A notebook as the index shows it."""
+
+    file: Path
+    title: str
+    sentence: str  # the first after the title, which says what the notebook does or asks
+    seconds: float | None  # that papermill took; None if it was not papermill or did not end
+    problem: str  # empty if the notebook is complete
+    notebook: NotebookNode | None  # None if the file cannot be read
+
+
+def write(folder: Path) -> Path:
+    """Renders every notebook of a folder; returns the index page. Pages of the same name are replaced.
+
+    A notebook that failed, was cut short or cannot be read is listed with the reason, and stops nothing.
+    Errors: ReportError if the folder holds no notebook.
+    """
+    pages = [page(file) for file in sorted(folder.glob("*.ipynb"))]
+    if not pages:
+        raise ReportError(f"{folder}: found no notebook, expected executed ones; `make demo` leaves some in results/demo/notebooks")
+    settings = traitlets.config.Config(NbConvertBase={"display_data_priority": SHOWN})
+    exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True, config=settings)
+    (folder / "html").mkdir(exist_ok=True)
+    for each in pages:
+        if each.notebook is not None:
+            where = {"metadata": {"name": each.title, "path": str(folder)}}  # where the pictures of its prose lie
+            html, _ = exporter.from_notebook_node(each.notebook, resources=where)
+            _write(folder / "html" / f"{each.file.stem}.html", html)
+    _write(folder / "index.html", index(folder.resolve().name, pages))
+    return folder / "index.html"
+
+
+def page(file: Path) -> Page:
+    """What the index says of a notebook."""
+    try:
+        notebook = nbformat.reads(file.read_text(encoding="utf-8"), as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # a file that is no notebook leads nbformat to nearly any
+        return Page(file, file.stem, "", None, f"cannot be read: {_first_line(str(error))}", None)
+    found = [re.search(r"^# (.+)\n?([\s\S]*)", cell.source, re.M) for cell in notebook.cells if cell.cell_type == "markdown"]
+    title, text = next((match.groups() for match in found if match), (file.stem, ""))
+    sentence = re.match(r"[\s\S]*?[.?!](?=\s|$)|", text.strip())[0]
+    seconds = notebook.metadata.get("papermill", {}).get("duration")
+    return Page(file, title.strip(), " ".join(sentence.split()), seconds, problem(notebook), notebook)
+
+
+def problem(notebook: NotebookNode) -> str:
+    """Why a notebook is not complete: its first error, or how many cells have run. Empty if it is."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for output in (output for cell in code for output in cell.outputs):
+        if output.output_type == "error":
+            return f"failed: {output.ename}: {_first_line(output.evalue)}"
+    done = sum(map(_has_run, code))
+    return "" if done == len(code) else f"not complete: {done} of {len(code)} cells have run"
+
+
+def _has_run(cell: NotebookNode) -> bool:
+    times = cell.metadata.get("execution", {})  # which papermill writes and JupyterLab does not
+    return cell.execution_count is not None and (not times or "shell.execute_reply" in times)
+
+
+def index(name: str, pages: Sequence[Page]) -> str:
+    """The index page of a folder with this name, as HTML."""
+    incomplete = sum(bool(each.problem) for each in pages)
+    summary = f"{len(pages)} notebook{'s' * (len(pages) > 1)}, {incomplete or 'none'} of them failed or not complete"
+    return INDEX.format(folder=escape(name), summary=summary, rows="\n".join(map(_row, pages)))
+
+
+def duration(seconds: float | None) -> str:
+    """ "42 s", "6 min 26 s", "2 h 5 min"; a dash for None."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _row(page: Page) -> str:
+    title = escape(page.title)
+    link = f'<a href="html/{quote(page.file.stem)}.html">{title}</a>' if page.notebook is not None else title
+    sentence = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(page.sentence))
+    state = f'<td class="failed">{escape(page.problem)}</td>' if page.problem else "<td>complete</td>"
+    name = f"<small>{escape(page.file.name)}</small>"  # tells the cells of a sweep apart, which all have one title
+    return f'<tr><td>{link}<br>{name}</td><td>{sentence}</td><td class="time">{duration(page.seconds)}</td>{state}</tr>'
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.strip().splitlines()), "")
+
+
+def _write(file: Path, text: str) -> None:
+    with replacing(file) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def main(words: Sequence[str]) -> None:
+    """A folder → its pages, and where the index lies."""
+    if len(words) != 1:
+        sys.exit("usage: python -m fsclib.html_report FOLDER")
+    print(f"index: {write(Path(words[0]))}")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except ReportError as error:
+        sys.exit(str(error))

@@ -1,0 +1,80 @@
+"""How well the networks find people."""
+
+from collections.abc import Iterator
+
+from fsclib import figures, retrieval, samples
+from fsclib.paper import commands, results
+from fsclib.paper.cast import Cast
+from fsclib.paper.items import CHECKPOINT, RUN, Drawn, Item, Missing, Tabled
+
+TITLE = "Retrieval"
+QUERIES = 4  # rows of the ranked lists
+
+
+def items(cast: Cast) -> Iterator[Item | Missing]:
+    """The main table, what its figures are worth, matching curves and ranked lists."""
+
+    def main_table() -> Tabled:
+        found = results.table(cast.table)
+        return Tabled(found, results.shown(found))
+
+    def baselines() -> Tabled:
+        found = cast.main.read_table("baselines")
+        settings = [results.setting(*pair) for pair in zip(found["mode"], found["direction"], strict=True)]
+        order = {name: place for place, name in enumerate(dict.fromkeys(settings))}
+        shown = found.assign(setting=settings).sort_values("setting", key=lambda names: names.map(order), kind="stable")
+        shown = shown[["setting", "method", "rank1", "map", "minp"]].rename(columns=results.HEADINGS)
+        return Tabled(found, results.once(shown), {"name": cast.main.folder.name}, precision=1)
+
+    def cmc() -> Drawn:
+        curves = {}
+        for name, run in zip(cast.names, cast.runs, strict=True):
+            for protocol, curve in retrieval.cmc_by_protocol(retrieval.all_trials(run)).items():
+                mode, _, direction = protocol.rpartition(" ")
+                told = results.setting(mode, direction)
+                curves[f"{name}, {told}" if len(cast.runs) > 1 else told] = curve
+        return Drawn(figures.cmc_curves(curves), {"names": ", ".join(cast.names)})
+
+    def ranked_lists() -> Drawn:
+        found = samples.ranked_lists(cast.main, cast.images, queries=QUERIES, seed=cast.options.seed)
+        return Drawn(figures.ranked_lists(*found), {"name": cast.main.folder.name})
+
+    yield Item(
+        name="results",
+        caption="Retrieval by all runs on these images, in per cent: means over the protocol's trials, with equal weighting and "
+        "mirror images; with several trainings, mean ± standard deviation over them. Recipe: the preset, and what was not as it "
+        "has it. One training says little about another of the same recipe.",
+        make=main_table,
+        runs=tuple(cast.table.get("name", ())),
+        needs=(RUN,),
+    )
+    if cast.runs and not (cast.main.folder / "tables" / "baselines.csv").exists():
+        reason = f"03_evaluate has not compared {cast.main.folder.name} with what needs no training"
+        yield Missing("baselines", reason, commands.evaluate(cast.main.config, cast.main.folder.name))
+    else:
+        yield Item(
+            name="baselines",
+            caption="What the figures are worth: a random order, nearest neighbours on raw grey pixels and the same network "
+            "before training, in the galleries in which {name} was tested; in per cent, means over trials. Directions have "
+            "galleries of different sizes, and so other chances.",
+            make=baselines,
+            runs=cast.names[:1],
+            needs=(RUN,),
+        )
+    yield Item(
+        name="cmc",
+        caption="Cumulative matching characteristic of {names}: the share of queries with a right match up to each rank. Bands "
+        "are ranges over trials, where there are several: other galleries, the same training.",
+        make=cmc,
+        runs=cast.names,
+        needs=(RUN,),
+    )
+    yield Item(
+        name="ranked_lists",
+        caption="Queries and the ten gallery images that {name} finds most similar, under the first protocol and its first "
+        "gallery; right ones framed green, wrong ones red and dashed. The queries are drawn at random: this is what a typical "
+        "search looks like, not a best case.",
+        make=ranked_lists,
+        runs=cast.names[:1],
+        needs=(CHECKPOINT,),
+    )

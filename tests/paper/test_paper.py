@@ -1,0 +1,291 @@
+"""A paper holds what can be made from the runs that are there, says what cannot and how to get it, and leads back to its runs."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import zlib
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import yaml
+
+from fsclib import paper, sweep
+from fsclib.config import Config, ConfigError
+from fsclib.paper import PaperOptions, commands, document, press, results, typesetting
+from fsclib.paper.items import Drawn, Item, Missing, Tabled, interval, listed
+from fsclib.paper.options import NONE
+from fsclib.retrieval import evaluate_run
+from fsclib.sweep.file import SweepError
+from fsclib.train import fit
+
+LATEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX compiler is installed")
+SECTIONS = ["Data", "Training", "Retrieval", "Ablation", "Frequencies", "Attention", "Embeddings", "Runs"]
+OF_IMAGES = {"people", "counts", "spectra"}  # what needs no run
+
+
+@pytest.fixture(scope="module")
+def place(corpora, tmp_path_factory, tiny):
+    """A home with an ablation of two rows, trained and tested: DEEN, which has no modules, and FSC-Net."""
+    home = tmp_path_factory.mktemp("paper")
+    (home / "data").symlink_to(corpora / "data")
+    chosen, usual = vars(tiny(epochs=1)), vars(Config(dataset="llcm"))
+    fixed = {name: value for name, value in chosen.items() if value != usual[name] and name != "name"} | {"decay": "2"}
+    grid = {"fixed": fixed | {"dataset": "llcm"}, "grids": [{"modules": ["none", "frequency,channel,spatial"]}], "seeds": [0]}
+    (home / "two.yaml").write_text(yaml.safe_dump(grid))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FSCLIB_HOME", str(home))
+        patch.setenv("FSCLIB_HEADLESS", "1")
+        for cell in sweep.read(home / "two.yaml").cells:
+            evaluate_run(fit(cell.config))
+        yield home
+
+
+@pytest.fixture(scope="module")
+def options(place):
+    """As a user gives them who wants a paper about both rows."""
+    runs = ("two-frequency.channel.spatial-seed0", "two-none-seed0")
+    return PaperOptions(dataset="llcm", runs=runs, sweep=str(place / "two.yaml"), device="cpu", workers=1)
+
+
+@pytest.fixture(scope="module")
+def made(options):
+    return paper.make(paper.plan(options))
+
+
+def files(folder):
+    return {str(file.relative_to(folder)) for part in ("figures", "tables") for file in (folder / part).iterdir()}
+
+
+def test_every_section_is_there_and_what_is_missing_has_a_reason(made, options):
+    tex = made.tex.read_text()
+    assert re.findall(r"\\section\{(.*)\}", tex) == SECTIONS
+    missing = {one.what: one.reason for one in made.missing}
+    assert missing.keys() == {"baselines", "literature"}
+    assert "03_evaluate has not compared" in missing["baselines"]
+    assert "synthetic" in missing["literature"]
+    for one in made.missing:
+        assert one.reason in str(made)
+
+
+def test_every_file_is_in_the_document_and_leads_back_to_its_runs(made, options):
+    provenance, tex = json.loads((made.folder / "provenance.json").read_text()), made.tex.read_text()
+    assert provenance["files"].keys() == files(made.folder)
+    assert not made.stale
+    assert set(provenance["runs"]) == set(options.runs)
+    for name in provenance["files"]:
+        if name.endswith(".pdf"):
+            assert rf"\asmade{{{name}}}" in tex
+        elif name.endswith(".tex"):
+            assert rf"\input{{{name}}}" in tex
+    assert provenance["files"]["figures/cmc.pdf"] == list(options.runs)
+    assert provenance["files"]["figures/people.pdf"] == []
+    assert provenance["command"] == commands.paper(options)
+    assert {run["recipe"]["seed"] for run in provenance["runs"].values()} == {0}
+
+
+def test_each_label_is_made_once_and_referred_to(made):
+    text = made.tex.read_text() + "".join(file.read_text() for file in sorted((made.folder / "tables").glob("*.tex")))
+    labels = re.findall(r"\\label\{([^}]+)\}", text)
+    assert len(labels) == len(set(labels))
+    assert {label for label in labels if label.startswith("fig:")} == {f"fig:{name}" for name in made.figures}
+    assert sum(label.startswith("tab:") for label in labels) >= len(made.tables)  # an ablation has a table a protocol
+    assert set(re.findall(r"\\ref\{([^}]+)\}", text)) == set(labels)
+
+
+def test_captions_say_that_people_are_synthetic(made):
+    text = made.tex.read_text()
+    assert text.count("Synthetic people: this shows that the program works") == len(re.findall(r"\\begin\{figure\}", text))
+    assert "{" not in "".join(re.findall(r"\\caption\{([^{}]*)\{[a-z]+\}", text))  # no place is left unfilled
+
+
+def test_letters_in_figures_are_true_type_of_six_to_eight_points_and_figures_fit_the_text(made):
+    for file in (made.folder / "figures").glob("*.pdf"):
+        content = file.read_bytes()
+        assert b"/Subtype /Type3" not in content, file.name
+        width = float(re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", content)[1]) / 72
+        assert width <= 7.05, file.name
+        for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL):
+            try:
+                text = zlib.decompress(stream)
+            except zlib.error:
+                continue
+            sizes = {float(size) for size in re.findall(rb"/F\d+ ([\d.]+) Tf", text)}
+            assert all(6 <= size <= 8 for size in sizes), (file.name, sizes)
+
+
+@LATEX
+def test_the_document_compiles_and_its_references_are_found(made):
+    told = paper.typeset(made.tex)
+    assert re.fullmatch(r"paper\.pdf: \d+ pages", told), told
+    assert (made.folder / "paper.pdf").read_bytes().startswith(b"%PDF")
+    assert not list(made.folder.glob("paper.log"))
+
+
+def test_results_are_those_of_the_runs(made, place):
+    found = pd.read_csv(made.folder / "tables" / "results.csv")
+    assert set(found["trainings"]) == {1}
+    for name in ("two-none-seed0", "two-frequency.channel.spatial-seed0"):
+        metrics = json.loads((place / "results/llcm" / name / "metrics.json").read_text())
+        rows = found[(found["runs"] == name) & (found["setting"] == "paper, infrared → visible")]
+        assert rows["map"].tolist() == pytest.approx([metrics["paper.ir2vis.map"]])
+    assert found["map_std"].isna().all()
+
+
+def test_a_second_paper_says_what_the_first_one_left(home):
+    plan = paper.plan(PaperOptions(dataset="llcm", workers=1, sweep=NONE))
+    assert not paper.make(plan).stale
+    less = paper.make(replace(plan, sections={"Data": plan.sections["Data"][:2]}))
+    assert less.stale == ("figures/spectra.pdf", "figures/spectra.png")
+    assert "left by an earlier paper, and no part of this one: figures/spectra.pdf, figures/spectra.png" in str(less)
+    assert not paper.make(plan).stale
+
+
+def test_without_runs_the_images_are_shown_and_the_commands_given(home):
+    plan = paper.plan(PaperOptions(dataset="llcm", runs=("one", "two"), device="cpu", workers=1))
+    assert {item.name for items in plan.sections.values() for item in items} == OF_IMAGES
+    text = str(plan)
+    for name in ("one", "two"):
+        assert f"papermill 02_train.ipynb out.ipynb -p dataset llcm -p name {name}" in text
+    for what in ("results", "cmc", "spectrum_modules", "attention_pairs", "embedding_map", "runs"):
+        assert what in {one.what for one in plan.missing}
+
+
+def test_a_run_that_is_trained_and_not_tested_is_told_from_one_half_trained(home, tiny):
+    (fit(tiny(name="trained", epochs=1)).folder / "metrics.json").unlink()
+    half = fit(tiny(name="half", epochs=1))
+    (half.folder / "metrics.json").unlink()
+    config = json.loads((half.folder / "config.json").read_text())
+    config["config"]["epochs"] = 9
+    (half.folder / "config.json").write_text(json.dumps(config))
+    missing = {one.what: one for one in paper.plan(PaperOptions(dataset="llcm", runs=("trained", "half"), sweep=NONE)).missing}
+    assert missing["run trained"].command == "papermill 03_evaluate.ipynb out.ipynb -p dataset llcm -p name trained"
+    assert "1 of 9 epochs" in missing["run half"].reason
+    assert missing["run half"].command.startswith("papermill 02_train.ipynb")
+
+
+def test_without_images_it_says_where_to_ask(home):
+    (home / "data").unlink()
+    plan = paper.plan(PaperOptions(dataset="llcm"))
+    assert not plan.sections
+    assert "Xiamen University" in {one.what: one.reason for one in plan.missing}["people"]
+
+
+def test_an_ablation_that_is_not_done_is_missing_with_its_command(home, place):
+    plan = paper.plan(PaperOptions(dataset="llcm", sweep=str(place / "two.yaml")))
+    found = next(one for one in plan.missing if one.what == "sweep two")
+    assert found.reason == "2 of its 2 runs on llcm are not finished"
+    assert found.command == f"python -m fsclib.sweep {place / 'two.yaml'}"
+
+
+def test_a_sweep_that_is_not_there_is_refused(home):
+    with pytest.raises(SweepError):
+        paper.plan(PaperOptions(dataset="llcm", sweep="nowhere"))
+
+
+@pytest.mark.parametrize("runs", [(), ("a", "a")])
+def test_runs_are_named_once(runs):
+    with pytest.raises(ConfigError, match="expected one run or more, each once"):
+        PaperOptions(runs=runs)
+
+
+def test_an_item_that_fails_is_missing_and_the_others_are_made(home):
+    def refuse():
+        raise ValueError("the gradient\nis noise")
+
+    table = Item(name="fine", caption="Of {what}.", make=lambda: Tabled(pd.DataFrame({"a": [1.5]}), facts={"what": "100 % _x_"}))
+    sections = {"Data": [Item(name="bad", caption="", make=refuse), table]}
+    found = paper.make(replace(paper.plan(PaperOptions(dataset="llcm", workers=1)), sections=sections, missing=()))
+    assert found.missing == (Missing("bad", "the gradient is noise"),)
+    assert list(found.tables) == ["fine"]
+    assert r"Of 100~\% \_x\_" in (found.folder / "tables" / "fine.tex").read_text()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"dataset": "llcm", "name": "mine", "network": "agw", "epochs": 7, "seed": 3},
+        {"dataset": "regdb", "scale": "small", "trial": 4, "modules": ("channel", "frequency"), "decay": (3, 5)},
+        {"dataset": "sysu", "modules": (), "data_root": "/a folder/with space"},
+        {"dataset": "demo"},
+    ],
+    ids=str,
+)
+def test_the_command_that_trains_gives_the_configuration_back(values):
+    config = Config(**values)
+    words = shlex.split(commands.train(config))
+    assert words[:3] == ["papermill", "02_train.ipynb", "out.ipynb"]
+    pairs = zip(words[4::3], words[5::3], strict=True)
+    assert words[3::3] == ["-p"] * (len(words[3:]) // 3)
+    given = {name: value if not re.fullmatch(r"-?[\d.]+", value) else yaml.safe_load(value) for name, value in pairs}
+    assert Config(**given) == config
+
+
+def test_trainings_that_repeat_each_other_stand_in_one_row():
+    rows = []
+    for seed, value in ((0, 10.0), (1, 14.0)):
+        config = {name: getattr(Config(dataset="llcm", seed=seed), name) for name in vars(Config())}
+        rows.append(config | {"name": f"run{seed}", "precision": "float32"} | _figures(value))
+    other = vars(Config(dataset="llcm", network="agw")) | {"name": "agw", "precision": "float32"} | _figures(20.0)
+    found = results.table(pd.DataFrame([*rows, other]))
+    assert found["trainings"].tolist() == [2, 1]
+    assert found["map"].tolist() == [12.0, 20.0]
+    assert found["map_std"][0] == pytest.approx(8**0.5)
+    assert results.shown(found)["mAP"].tolist() == ["12.0 ± 2.8", "20.0"]
+    assert found["runs"].tolist() == ["run0 run1", "agw"]
+    assert results.shown(found)["setting"].tolist() == ["paper, infrared → visible", ""]
+
+
+def _figures(value):
+    return {f"metrics.paper.ir2vis.{name}": value for name in results.HEADINGS}
+
+
+def test_intervals_are_written_with_true_minus_signs():
+    assert interval(-1.25, -2, 0.5, ".1f") == "−1.2 [−2.0, 0.5]"
+    assert interval(float("nan"), 0, 0, ".1f") == ""
+
+
+def test_what_is_missing_for_one_reason_is_listed_together():
+    found = [Missing("a", "no run", "train it"), Missing("b", "no masks"), Missing("c", "no run", "train it")]
+    assert listed(found) == "a, c: no run\n    train it\nb: no masks"
+
+
+def test_file_names_and_captions_cannot_break_out_of_latex():
+    item = Item(name="x", caption=r"50 % of {name} & \input{{/etc/passwd}} $a_b$", make=lambda: None)
+    lines = document.entry(item, Drawn(None, {"name": r"run\end{figure}#1"}), synthetic=False).lines
+    assert lines.count(r"\end{figure}") == 1
+    assert r"\input" not in lines
+
+
+class TestTypesetting:
+    def test_without_a_compiler_it_says_how_to_get_one_and_removes_what_is_old(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(typesetting.shutil, "which", lambda name: None)
+        (tmp_path / "paper.pdf").write_bytes(b"old")
+        told = typesetting.typeset(tmp_path / "paper.tex")
+        assert "pdflatex is not installed" in told
+        assert "texlive" in told
+        assert not (tmp_path / "paper.pdf").exists()
+
+    @LATEX
+    def test_an_error_is_shown_with_its_line_and_the_log_stays(self, tmp_path):
+        (tmp_path / "paper.tex").write_text("\\documentclass{article}\n\\begin{document}\n\\nonsense\n\\end{document}\n")
+        told = typesetting.typeset(tmp_path / "paper.tex")
+        assert "paper.tex was not compiled" in told
+        assert "paper.tex:3: Undefined control sequence" in told
+        assert (tmp_path / "paper.log").exists()
+        assert {file.name for file in tmp_path.iterdir()} == {"paper.tex", "paper.log"}
+
+    def test_a_compiler_that_hangs_is_stopped(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(typesetting.shutil, "which", lambda name: name)
+
+        def hang(*words, timeout, **options):
+            raise subprocess.TimeoutExpired(words, timeout)
+
+        monkeypatch.setattr(typesetting.subprocess, "run", hang)
+        assert f"took more than {typesetting.SECONDS} s" in typesetting.typeset(tmp_path / "paper.tex")
+
+
+def test_the_paper_has_a_folder_that_no_run_can_have():
+    assert press.FOLDER not in Config.__dataclass_fields__["dataset"].metadata["choices"]
