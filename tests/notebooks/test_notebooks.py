@@ -21,6 +21,7 @@ from fsclib.embedding import EmbeddingOptions
 from fsclib.explorer import ExplorerOptions
 from fsclib.frequency import SpectrumOptions
 from fsclib.paper import PaperOptions
+from fsclib.train import fit
 
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -165,6 +166,24 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
     assert distances["visible–infrared", "AUC"].between(0, 1).any()
     assert "one run: nothing to compare it with" in outputs(out)
     assert str(run / "figures") in outputs(tmp_path / "03_evaluate.ipynb")
+    out = tmp_path / "explore.ipynb"
+    done = papermill("explore", out, folder, home, dataset=dataset, name=run.name)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len([o for c in cells(out) for o in c["outputs"] if "image/png" in o.get("data", {})]) == 3
+    assert "widget-view" not in out.read_text()
+
+
+def test_a_paper_of_what_is_there(home, tmp_path, tiny):
+    fit(tiny(dataset="regdb", epochs=1, name="one"))
+    out = tmp_path / "09_paper.ipynb"
+    done = papermill("09_paper", out, ".", home, dataset="regdb", runs="one", sweep="none", workers=1)
+    assert done.returncode == 0, done.stderr[-3000:]
+    made = home / "results" / "paper" / "regdb"
+    assert "literature" in outputs(out)
+    assert "03_evaluate has not compared one" in outputs(out)
+    pictures = [o for c in cells(out) for o in c["outputs"] if "image/png" in o.get("data", {})]
+    assert len(pictures) == len(list((made / "figures").glob("*.pdf"))) > 10
+    assert (made / "paper.pdf").exists() == (shutil.which("pdflatex") is not None)
 
 
 def test_an_ablation_from_its_grid_to_its_tables(home, tmp_path):
