@@ -37,3 +37,8 @@ TINY = {
 def tiny():
     """Builds a configuration of a training that takes seconds: tiny(dataset="llcm", …)."""
     return lambda **values: Config(**TINY | {"dataset": "llcm"} | values)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest tests first: workers that share them all then end at the same time."""
+    items.sort(key=lambda item: "notebooks" not in item.path.parts)

@@ -169,7 +169,7 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
     out = tmp_path / "explore.ipynb"
     done = papermill("explore", out, folder, home, dataset=dataset, name=run.name)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert len([o for c in cells(out) for o in c["outputs"] if "image/png" in o.get("data", {})]) == 3
+    assert len([o for c in cells(out) for o in c.get("outputs", []) if "image/png" in o.get("data", {})]) == 3
     assert "widget-view" not in out.read_text()
 
 
@@ -181,7 +181,7 @@ def test_a_paper_of_what_is_there(home, tmp_path, tiny):
     made = home / "results" / "paper" / "regdb"
     assert "literature" in outputs(out)
     assert "03_evaluate has not compared one" in outputs(out)
-    pictures = [o for c in cells(out) for o in c["outputs"] if "image/png" in o.get("data", {})]
+    pictures = [o for c in cells(out) for o in c.get("outputs", []) if "image/png" in o.get("data", {})]
     assert len(pictures) == len(list((made / "figures").glob("*.pdf"))) > 10
     assert (made / "paper.pdf").exists() == (shutil.which("pdflatex") is not None)
 

@@ -1,0 +1,6 @@
+"""The lines of the benchmarks by name."""
+
+from benchmarks.case import Case
+from benchmarks.cases import images, networks, retrieval
+
+CASES: dict[str, Case] = networks.CASES | retrieval.CASES | images.CASES

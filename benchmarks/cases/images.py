@@ -1,0 +1,106 @@
+"""Opening a prepared data set, and batches from it: what fsclib decodes once and augments on the device, the published programs
+decode at each start and augment one by one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from benchmarks.case import Case, Setting, Work
+from benchmarks.cases.networks import STEPS, labels_of, of_a_step
+from benchmarks.plain import data
+from fsclib.data.augment import Augmentation
+from fsclib.data.batches import batches
+from fsclib.data.cache import open_cache
+from fsclib.data.images import open_images
+from fsclib.data.synthetic import MARK, write_corpus
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A synthetic corpus in LLCM's layout: its folder, where its cache is kept, and the paths of its images below the folder."""
+
+    root: Path
+    cache: Path
+    names: tuple[str, ...]
+
+    def files(self, number: int) -> list[Path]:
+        """The first images."""
+        return [self.root / name for name in self.names[:number]]
+
+
+def corpus(setting: Setting) -> Corpus:
+    """Drawn on first use; later calls, and other processes, find it."""
+    root, sizes = setting.scratch / "LLCM", setting.sizes
+    if not (root / MARK).exists():
+        height, width = sizes.drawn
+        write_corpus(root, "llcm", sizes.people, images=sizes.shots, height=height, width=width)
+    return Corpus(root, setting.scratch / "cache", tuple(sorted(str(file.relative_to(root)) for file in root.rglob("*.jpg"))))
+
+
+def plain_opening(setting: Setting, given: Corpus) -> Work:
+    files = given.files(setting.sizes.decoded)
+    return partial(data.open_all, files, setting.sizes.height, setting.sizes.width)
+
+
+def opening(setting: Setting, given: Corpus) -> Work:
+    """The first call decodes everything, which is no part of what is measured."""
+    size = setting.sizes.height, setting.sizes.width
+    return partial(open_images, "llcm", size, given.root, cache_dir=given.cache, show=False)
+
+
+def decoding(setting: Setting, given: Corpus, workers: int) -> Work:
+    """The same images as `plain_opening`, into a new cache, by a number of processes."""
+    size, names = (setting.sizes.height, setting.sizes.width), given.names[: setting.sizes.decoded]
+
+    def work() -> None:
+        with TemporaryDirectory(dir=setting.scratch) as cache:
+            open_cache(given.root, names, size, Path(cache), workers=workers, progress=False)
+
+    return work
+
+
+def plain_loading(setting: Setting, pixels: np.ndarray) -> Work:
+    """In one process; the published programs take several."""
+    augment, rows = data.augmentation(setting.sizes.height, setting.sizes.width), np.arange(len(pixels))
+    return lambda: data.batch(pixels, rows, augment).to(setting.device)
+
+
+def loading(setting: Setting, pixels: np.ndarray) -> Work:
+    half = len(pixels) // 2
+    visible, infrared = (np.tile(rows, (STEPS, 1)) for rows in (np.arange(half), np.arange(half, 2 * half)))
+    labels = np.tile(labels_of(setting)[:half], (STEPS, 1))
+    generator = torch.Generator().manual_seed(0)
+
+    def endless() -> Iterator[tuple[torch.Tensor, ...]]:
+        while True:
+            yield from batches(pixels, visible, infrared, labels, setting.device, generator, Augmentation())
+
+    return partial(next, endless())
+
+
+CASES = {
+    "open": Case(
+        "opening a prepared data set",
+        lambda setting, given: f"{len(given.names):,} images as {setting.sizes.height}×{setting.sizes.width}",
+        corpus,
+        plain_opening,
+        opening,
+        lambda setting, given: len(given.names),
+        on_device=False,
+        mapped=True,
+        share=lambda setting, given: min(1.0, setting.sizes.decoded / len(given.names)),
+    ),
+    "loader": Case(
+        "loading and augmenting",
+        lambda setting, pixels: f"{len(pixels)} images of {setting.sizes.height}×{setting.sizes.width}",
+        of_a_step,
+        plain_loading,
+        loading,
+        lambda setting, pixels: len(pixels),
+    ),
+}

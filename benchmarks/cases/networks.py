@@ -1,0 +1,137 @@
+"""A training step of FSC-Net and the embedding of images by it.
+
+The step of fsclib is that of its training, from pixels in memory to new weights. The plain side is given augmented images on the
+device, since the published programs augment in other processes; and it stays in float32 throughout, as they do.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from benchmarks.case import Case, Setting, Work
+from benchmarks.plain import data, training
+from benchmarks.plain.network import PlainFSCNet
+from fsclib import losses, train
+from fsclib.assemble import network_of
+from fsclib.config import Config
+from fsclib.data.images import Images
+from fsclib.data.records import INFRARED, VISIBLE, Dataset, table
+from fsclib.data.sampler import IdentitySampler
+from fsclib.features import embed
+from fsclib.models.networks import Network
+
+STEPS = 100  # of an epoch; at its beginning nothing has been read ahead, and LLCM's has 707
+
+
+def random_pixels(number: int, setting: Setting) -> np.ndarray:
+    """uint8 (number, H, W, 3)."""
+    shape = (number, setting.sizes.height, setting.sizes.width, 3)
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def of_a_step(setting: Setting) -> np.ndarray:
+    """Pixels of P·K visible images, then of as many infrared ones, identity after identity."""
+    return random_pixels(2 * setting.sizes.identities * setting.sizes.images, setting)
+
+
+def labels_of(setting: Setting) -> np.ndarray:
+    """Identities of these images, (2·P·K,)."""
+    return np.tile(np.repeat(np.arange(setting.sizes.identities), setting.sizes.images), 2)
+
+
+def prepared(pixels: np.ndarray, setting: Setting) -> torch.Tensor:
+    """Augmented and on the device, float32 (N, 3, H, W)."""
+    augment = data.augmentation(setting.sizes.height, setting.sizes.width)
+    return data.batch(pixels, np.arange(len(pixels)), augment).to(setting.device)
+
+
+def configuration(setting: Setting, precision: str = "float32") -> Config:
+    """The published recipe at the benchmark's sizes."""
+    s = setting.sizes
+    sizes = {"height": s.height, "width": s.width, "identities": s.identities, "images": s.images}
+    return Config(dataset="llcm", pretrained=False, device=setting.device, precision=precision, **sizes)
+
+
+def network(setting: Setting, config: Config) -> Network:
+    """FSC-Net as train.fit and retrieval.run_network lay it out."""
+    torch.manual_seed(0)
+    net = network_of(config, setting.sizes.classes, pretrained=False)
+    return net.to(setting.device, memory_format=torch.channels_last)
+
+
+def plain_step(setting: Setting, pixels: np.ndarray) -> Work:
+    torch.manual_seed(0)
+    net = PlainFSCNet(setting.sizes.classes).to(setting.device).train()
+    visible, infrared = prepared(pixels, setting).chunk(2)
+    labels = torch.from_numpy(labels_of(setting)).to(setting.device)
+    return partial(training.step, net, training.optimizer(net), visible, infrared, labels)
+
+
+def step(setting: Setting, pixels: np.ndarray, precision: str) -> Work:
+    config = configuration(setting, precision)
+    net = network(setting, config)
+    optimizer = train.build_optimizer(net, config)
+    train.set_learning_rates(optimizer, config, 0)
+    rows = np.tile(np.arange(len(pixels)), STEPS)
+    modalities = np.tile(np.repeat([VISIBLE, INFRARED], len(pixels) // 2), STEPS)
+    sampler = IdentitySampler(np.tile(labels_of(setting), STEPS), modalities, config.identities, config.images, config.seed)
+
+    arithmetic = getattr(torch, precision)
+
+    def steps() -> Iterator[losses.Parts]:
+        for epoch in count():
+            yield from train.training_steps(net, optimizer, config, pixels, rows, sampler, epoch, arithmetic)
+
+    return partial(next, steps())
+
+
+def plain_embedding(setting: Setting, pixels: np.ndarray) -> Work:
+    torch.manual_seed(0)
+    net = PlainFSCNet(setting.sizes.classes).to(setting.device).eval()
+    images = prepared(pixels, setting)
+
+    @torch.no_grad()
+    def work() -> list[torch.Tensor]:
+        return [F.normalize(part).cpu() for part in net.embed(images)]
+
+    return work
+
+
+def embedding(setting: Setting, pixels: np.ndarray, precision: str) -> Work:
+    net = network(setting, configuration(setting)).eval()
+    number = len(pixels)
+    records = table([(str(row), row, 1, VISIBLE, "test") for row in range(number)])
+    images = Images(Dataset("benchmark", "llcm", Path(), records), pixels, np.arange(number), "", "")
+    arithmetic, options = getattr(torch, precision), {"mirror": False, "batch": number, "show": False}
+    return partial(embed, net, images, np.arange(number), torch.device(setting.device), arithmetic, **options)
+
+
+def _size_of_step(setting: Setting, pixels: np.ndarray) -> str:
+    half = len(pixels) // 2
+    return f"{half} + {half} images of {setting.sizes.height}×{setting.sizes.width}"
+
+
+def _case(title: str, precision: str, size: Callable, inputs: Callable, plain: Callable, fsclib: Callable) -> Case:
+    fast = partial(fsclib, precision=precision)
+    return Case(f"{title}, {precision}", size, inputs, plain, fast, lambda setting, pixels: len(pixels), precision)
+
+
+CASES = {
+    f"train-{precision}": _case("training step", precision, _size_of_step, of_a_step, plain_step, step)
+    for precision in ("float32", "bfloat16")
+} | {
+    f"embed-{precision}": _case(
+        "embedding",
+        precision,
+        lambda setting, pixels: f"{len(pixels)} images of {setting.sizes.height}×{setting.sizes.width}",
+        lambda setting: random_pixels(setting.sizes.embedded, setting),
+        plain_embedding,
+        embedding,
+    )
+    for precision in ("float32", "bfloat16")
+}

@@ -1,0 +1,67 @@
+"""The most memory that one side of a case takes, measured in a process of its own, since a peak belongs to a process.
+
+Above the idle process, which holds the inputs already: 10⁶ bytes of resident memory, without what is mapped from files (torch's
+own code is, and is loaded piecemeal) unless the case is about mapped files; on a GPU what torch allocates.
+"""
+
+import contextlib
+import re
+import resource
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from benchmarks.case import Setting
+from benchmarks.cases import CASES
+
+CALLS = 2  # the first training step brings the momentum, which counts in the second
+START = "forkserver" if sys.platform == "linux" else "spawn"  # forked from a process that has imported all and done nothing
+
+
+def peak_megabytes(name: str, side: str, setting: Setting) -> float:
+    """Megabytes above the idle process. RuntimeError if the measuring process dies."""
+    context = get_context(START)
+    if START == "forkserver":
+        context.set_forkserver_preload(["fsclib.train", "fsclib.figures"])
+    try:
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            return pool.submit(_measure, name, side, setting, torch.get_num_threads()).result()
+    except BrokenProcessPool as error:
+        raise RuntimeError(f"the process that measures the memory of {name}, {side}, has died: it may have run out") from error
+
+
+def _measure(name: str, side: str, setting: Setting, threads: int) -> float:
+    torch.set_num_threads(threads)
+    case = CASES[name]
+    device = case.where(setting)
+    inputs = case.inputs(setting)
+    _forget(device)
+    idle = _peak(device, case.mapped)
+    work = case.work(side, setting, inputs)
+    for _ in range(CALLS):
+        work()
+    return (_peak(device, case.mapped) - idle) / 1e6
+
+
+def _forget(device: str) -> None:
+    """Lets the peak begin anew from what is held now."""
+    if device == "cuda":
+        torch.cuda.init()
+        torch.cuda.reset_peak_memory_stats()
+    elif sys.platform == "linux":
+        with contextlib.suppress(OSError):  # where it is not allowed, the peak so far is what counts from
+            Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak(device: str, mapped: bool) -> int:
+    """Bytes."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    if sys.platform == "linux":
+        kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE))
+        return 1024 * (int(kilobytes["VmHWM"]) - (0 if mapped else int(kilobytes["RssFile"])))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes
