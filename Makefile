@@ -4,9 +4,11 @@ BIN := $(CURDIR)/.venv/bin
 NOTEBOOKS := 01_data 02_train 03_evaluate 06_ablation
 OUT := results/demo/notebooks
 DATASET ?= demo
+DEVICE ?= cpu
 REPORT ?= $(OUT)
+TESTS ?= 2
 
-.PHONY: demo figures report test test-browser lint clean
+.PHONY: demo figures report test test-browser bench lint clean
 
 demo: .venv/installed
 	mkdir -p $(OUT)
@@ -24,13 +26,18 @@ figures: .venv/installed
 report: .venv/installed
 	$(BIN)/python -m fsclib.html_report $(REPORT)
 
+# as many tests at a time as TESTS says, each with one core: most of them wait for processes of their own
 test: .venv/installed lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTS) --dist worksteal
 
 # JupyterLab in headless Chromium, which has to be there: apt install chromium
 test-browser: .venv/installed
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev,browser]'
 	FSCLIB_SCREENSHOTS=$(CURDIR)/results/browser $(BIN)/python -m pytest -rs tests/browser
+
+# speed and memory beside a plain transcription of the method, into results/benchmarks/: make bench DEVICE=cuda
+bench: .venv/installed
+	$(BIN)/python benchmarks/run.py --device $(DEVICE)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

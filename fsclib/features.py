@@ -20,6 +20,7 @@ from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
 from fsclib.files import replacing
 from fsclib.machine import autocast
+from fsclib.models.folding import folded
 from fsclib.models.networks import Network
 from fsclib.progress import progress
 
@@ -30,7 +31,8 @@ WEIGHTINGS = {"equal": (1.0, 1.0), "neck": (0.1, 0.9)}  # of pooled and of neck 
 class Features:
     """What images are compared by: L2-normalised features of each view, side by side, for image and mirror image.
 
-    rows (N,) int64, the records; pool and neck (2, N, V·D) float32, [0] of the image, [1] of its mirror image.
+    rows (N,) int64, the records; pool and neck (2, N, V·D), [0] of the image, [1] of its mirror image: float32, or float16 from a
+    network that ran in half precision, which has no more digits to keep.
     """
 
     rows: np.ndarray
@@ -38,15 +40,17 @@ class Features:
     neck: Tensor
 
     def of(self, rows: np.ndarray, mirror: bool) -> tuple[Tensor, Tensor]:
-        """Pooled and neck features of records `rows`, (len(rows), V·D) each, with the mirror image's added or not.
+        """Pooled and neck features of records `rows`, (len(rows), V·D) float32 each, with the mirror image's added or not.
 
-        Errors: ValueError for a row that was not embedded.
+        Errors: ValueError for a row that was not embedded, or only without its mirror image.
         """
+        if mirror and len(self.pool) == 1:
+            raise ValueError("mirror: found features of images alone; embed them with mirror=True")
         if (missing := np.setdiff1d(rows, self.rows)).size:
             raise ValueError(f"rows: found {missing[:10]}, of which there are no features; embed them as well")
         order = np.argsort(self.rows)
         place = torch.from_numpy(order[np.searchsorted(self.rows, rows, sorter=order)])
-        return tuple(x[0, place] + x[1, place] if mirror else x[0, place] for x in (self.pool, self.neck))
+        return tuple(x[: 1 + mirror, place].float().sum(0) for x in (self.pool, self.neck))
 
 
 @torch.inference_mode()
@@ -61,12 +65,11 @@ def embed(
     batch: int = 64,
     show: bool = True,
 ) -> Features:
-    """Features of records `rows`, in evaluation mode; the network is given back in the mode it came in.
+    """Features of records `rows`, from a copy of the network in evaluation mode with its BatchNorms folded away.
 
-    With mirror=False the mirror images are not computed, and Features.of may not ask for them.
+    With mirror=False the mirror images are not computed, and Features.of refuses to add them.
     """
-    was_training = net.training
-    net.eval()
+    net, kept_as = folded(net), torch.float32 if precision == torch.float32 else torch.float16
     ordered, pool, neck = [], [], []
     with progress(len(rows), "embedding images", shown=show) as bar:
         for kind, chosen in by_modality(images.records, rows, batch):
@@ -77,9 +80,8 @@ def embed(
             with autocast(device, precision):
                 found = net.embed(pixels, kind)
             for parts, kept in zip(found, (pool, neck), strict=True):
-                kept.append(F.normalize(parts.float(), dim=2).flatten(1).unflatten(0, (1 + mirror, -1)).cpu())
+                kept.append(F.normalize(parts.float(), dim=2).flatten(1).unflatten(0, (1 + mirror, -1)).to(kept_as).cpu())
             bar.update(len(chosen))
-    net.train(was_training)
     return Features(np.concatenate(ordered), torch.cat(pool, 1), torch.cat(neck, 1))
 
 

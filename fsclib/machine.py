@@ -33,7 +33,7 @@ def precision_of(config: Config, device: torch.device) -> torch.dtype:
         fast = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
         capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # newer than the oldest torch that we support
-        fast = capabilities.get("amx_bf16", False)
+        fast = capabilities.get("amx_bf16", False) or capabilities.get("avx512_bf16", False)
     return torch.bfloat16 if fast else torch.float32
 
 

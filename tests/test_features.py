@@ -95,7 +95,7 @@ class Stub(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.modes, self.sizes = [], []
+        Stub.modes, Stub.sizes = [], []  # of the class: what is embedded is a copy
 
     def embed(self, images, modality):
         self.modes.append((self.training, modality))
@@ -141,8 +141,17 @@ def test_embed_without_mirror_images(images):
     alone = embed(Stub(), images, rows, CPU, torch.float32, mirror=False)
     assert alone.pool.shape == (1, 7, 6)
     torch.testing.assert_close(alone.of(rows, False), both.of(rows, False))
-    with pytest.raises(IndexError):
+    with pytest.raises(ValueError, match="mirror: found features of images alone"):
         alone.of(rows, True)
+
+
+def test_half_precision_keeps_half_the_bytes_and_compares_in_float32(images):
+    rows = np.arange(7)
+    whole, half = (embed(Stub(), images, rows, CPU, precision) for precision in (torch.float32, torch.bfloat16))
+    assert (whole.pool.dtype, half.pool.dtype, half.neck.dtype) == (torch.float32, torch.float16, torch.float16)
+    for found, expected in zip(half.of(rows, True), whole.of(rows, True), strict=True):
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, expected, rtol=2e-3, atol=1e-3)
 
 
 def test_one_modality_alone(images):

@@ -32,7 +32,7 @@ FIGURES = ("same image", "others", "centred")
 
 def number(features: Features) -> int:
     """Views of the network that made the features: each has unit length, so it is the squared length of all of them."""
-    return round(float(features.pool[0].square().sum(1).median()))
+    return round(float(features.pool[0].float().square().sum(1).median()))
 
 
 def view(features: Features, chosen: int) -> Features:
@@ -52,7 +52,7 @@ def _measures(found: Mapping[str, Embedded]) -> Iterator[Measure]:
         records = images.records.iloc[features.rows]
         _, person = np.unique(records["identity"], return_inverse=True)
         for name, side in (("pooled", features.pool), ("neck", features.neck)):
-            views = side[0].unflatten(1, (number(features), -1))
+            views = side[0].float().unflatten(1, (number(features), -1))
             for one, two in combinations(range(views.shape[1]), 2):
                 values = of_images(views[:, one], views[:, two], person, records["modality"].to_numpy())
                 sums = {key: np.bincount(person, value) for key, value in values.items()}

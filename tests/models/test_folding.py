@@ -1,0 +1,49 @@
+"""A folded network is the same function in evaluation, and the network it was made of stays as it was."""
+
+import pytest
+import torch
+from original import KEYS, images, network
+from torch import nn
+
+from fsclib.models.folding import folded
+from fsclib.models.networks import build_model
+
+
+def norms(net):
+    return [name for name, part in net.named_modules() if isinstance(part, nn.BatchNorm2d)]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_embeddings_agree_with_the_published_weights(key):
+    net = network(key).eval()
+    fast = folded(net)
+    for modality, seed in (("visible", 1), ("infrared", 2)):
+        with torch.inference_mode():
+            plain, found = (one.embed(images(seed, 3), modality) for one in (net, fast))
+        for expected, part in zip(plain, found, strict=True):
+            assert (part - expected).norm() <= 1e-5 * expected.norm()
+
+
+@pytest.mark.parametrize(("name", "kept"), [("fsc", 2), ("deen", 0), ("agw", 0), ("twostream", 0)])
+def test_every_norm_of_the_trunk_is_gone_and_none_of_the_original(name, kept):
+    net = build_model(name, 5, backbone="resnet18").train()
+    before = norms(net)
+    fast = folded(net)
+    assert len(norms(fast)) == kept  # that of ST, which is no sequence, in either branch
+    assert norms(net) == before
+    assert net.training
+    assert all(parameter.requires_grad for parameter in net.layers.parameters())
+    assert not any(parameter.requires_grad for parameter in fast.parameters())
+
+
+def test_running_statistics_and_every_part_of_the_norm_are_taken_up():
+    torch.manual_seed(0)
+    net = build_model("agw", 5, backbone="resnet18")
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            for values in (part.weight, part.bias, part.running_mean, part.running_var):
+                nn.init.uniform_(values, 0.5, 1.5)
+    pixels = torch.randn(2, 3, 64, 32)
+    with torch.inference_mode():
+        expected, found = net.eval().embed(pixels, "visible"), folded(net).embed(pixels, "visible")
+    torch.testing.assert_close(found.pool, expected.pool, rtol=1e-4, atol=1e-5)
