@@ -14,6 +14,7 @@ from fsclib.data.protocols import for_layout
 from fsclib.data.records import select
 from fsclib.features import Features, embed
 from fsclib.machine import device_of
+from fsclib.models.folding import folded
 from fsclib.runs import Run
 
 PIXELS = (24, 9)  # images are averaged down to this height and width: finer pixels only measure how exactly people stand
@@ -27,7 +28,7 @@ def table(run: Run, images: Images) -> pd.DataFrame:
     torch.manual_seed(run.config.seed)  # the weights that the run started from, but for ImageNet's
     untrained = network_of(run.config, num_classes, pretrained=False).to(device, memory_format=torch.channels_last)
     networks = {
-        "untrained network": embed(untrained, images, rows, device, torch.float32),
+        "untrained network": embed(folded(untrained), images, rows, device, torch.float32),
         "this run": retrieval.run_features(run, images),
     }
     return pd.concat([without_training(images, run.config.seed), _scored(networks, images)], ignore_index=True)

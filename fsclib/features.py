@@ -20,7 +20,6 @@ from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
 from fsclib.files import replacing
 from fsclib.machine import autocast
-from fsclib.models.folding import folded
 from fsclib.models.networks import Network
 from fsclib.progress import progress
 
@@ -65,11 +64,13 @@ def embed(
     batch: int = 64,
     show: bool = True,
 ) -> Features:
-    """Features of records `rows`, from a copy of the network in evaluation mode with its BatchNorms folded away.
+    """Features of records `rows`, in evaluation mode; the network is given back in the mode it came in.
 
+    A network from models.folding.folded is the faster one.
     With mirror=False the mirror images are not computed, and Features.of refuses to add them.
     """
-    net, kept_as = folded(net), torch.float32 if precision == torch.float32 else torch.float16
+    was_training, kept_as = net.training, torch.float32 if precision == torch.float32 else torch.float16
+    net.eval()
     ordered, pool, neck = [], [], []
     with progress(len(rows), "embedding images", shown=show) as bar:
         for kind, chosen in by_modality(images.records, rows, batch):
@@ -82,6 +83,7 @@ def embed(
             for parts, kept in zip(found, (pool, neck), strict=True):
                 kept.append(F.normalize(parts.float(), dim=2).flatten(1).unflatten(0, (1 + mirror, -1)).to(kept_as).cpu())
             bar.update(len(chosen))
+    net.train(was_training)
     return Features(np.concatenate(ordered), torch.cat(pool, 1), torch.cat(neck, 1))
 
 

@@ -19,6 +19,7 @@ from fsclib.data.protocols import Protocol
 from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
 from fsclib.features import WEIGHTINGS, Features, embed, read_features, similarity, write_features
 from fsclib.machine import device_of
+from fsclib.models.folding import folded
 from fsclib.models.networks import Network
 from fsclib.runs import Run, RunError
 
@@ -145,7 +146,7 @@ def validate(net: Network, images: Images, device: torch.device, precision: torc
         protocol = next(p for p in protocols.for_layout(images.dataset.layout) if p.direction == "ir2vis")
         query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
         scoring = protocol.scoring
-    features = embed(net, images, np.concatenate([query, gallery]), device, precision, mirror=False, show=False)
+    features = embed(folded(net), images, np.concatenate([query, gallery]), device, precision, mirror=False, show=False)
     across = similarity(features.of(query, False), features.of(gallery, False))
     found = metrics.average(score(across, images.records, query, gallery, scoring))
     return {"val_rank1": 100 * found.cmc[0], "val_map": 100 * found.map, "val_minp": 100 * found.minp}
@@ -238,7 +239,7 @@ def run_features(run: Run, images: Images) -> Features:
     if (kept := read_features(file, origin)) is not None and np.array_equal(np.sort(kept.rows), rows):
         return kept
     device = device_of(run.config)
-    found = embed(run_network(run, device), images, rows, device, getattr(torch, run.environment["precision"]))
+    found = embed(folded(run_network(run, device)), images, rows, device, getattr(torch, run.environment["precision"]))
     write_features(file, found, origin)
     return found
 

@@ -11,8 +11,8 @@ from fsclib.models.aggregation import MultistageFeatureAggregation
 from fsclib.models.networks import build_model
 
 WAITING = {  # operations whose result, or its size, the host has to know: on a GPU it waits for all that was asked of it before
-    "_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "masked_select", "unique_dim", "_unique2", "unique_consecutive",
-    "bincount", "repeat_interleave.Tensor",
+    "_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "masked_select", "unique_dim", "_unique2",
+    "unique_consecutive", "bincount", "repeat_interleave.Tensor",
 }  # fmt: skip
 
 

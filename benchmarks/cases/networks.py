@@ -23,6 +23,7 @@ from fsclib.data.images import Images
 from fsclib.data.records import INFRARED, VISIBLE, Dataset, table
 from fsclib.data.sampler import IdentitySampler
 from fsclib.features import embed
+from fsclib.models.folding import folded
 from fsclib.models.networks import Network
 
 STEPS = 100  # of an epoch; at its beginning nothing has been read ahead, and LLCM's has 707
@@ -103,7 +104,7 @@ def plain_embedding(setting: Setting, pixels: np.ndarray) -> Work:
 
 
 def embedding(setting: Setting, pixels: np.ndarray, precision: str) -> Work:
-    net = network(setting, configuration(setting)).eval()
+    net = folded(network(setting, configuration(setting)))
     number = len(pixels)
     records = table([(str(row), row, 1, VISIBLE, "test") for row in range(number)])
     images = Images(Dataset("benchmark", "llcm", Path(), records), pixels, np.arange(number), "", "")

@@ -5,6 +5,7 @@
 
 import copy
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -40,6 +41,6 @@ def _pairs(part: nn.Module) -> Iterator[tuple[str, str]]:
     yield from PAIRS.get(type(part), ())
     if type(part) is nn.Sequential:
         children = list(part.named_children())
-        for (first, conv), (second, norm) in zip(children, children[1:], strict=False):
+        for (first, conv), (second, norm) in pairwise(children):
             if type(conv) is nn.Conv2d and type(norm) is nn.BatchNorm2d:
                 yield first, second
