@@ -33,7 +33,7 @@ test: .venv/installed lint
 # JupyterLab in headless Chromium, which has to be there: apt install chromium
 test-browser: .venv/installed
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev,browser]'
-	FSCLIB_SCREENSHOTS=$(CURDIR)/results/browser $(BIN)/python -m pytest -rs tests/browser
+	FSCLIB_SCREENSHOTS=$(CURDIR)/results/browser $(BIN)/python -m pytest tests/browser
 
 # speed and memory beside a plain transcription of the method, into results/benchmarks/: make bench DEVICE=cuda
 bench: .venv/installed

@@ -59,6 +59,7 @@ def test_nothing_loads_foreign_objects():
 
 def test_ci_runs_the_test_command_of_the_readme():
     assert re.search(r"^make test$", (REPOSITORY / ".ci/run").read_text(), re.MULTILINE)
+    assert re.search(r"^make test-browser$", (REPOSITORY / ".ci/run").read_text(), re.MULTILINE)
     assert "bash .ci/run" in (REPOSITORY / ".github/workflows/test.yml").read_text()
     assert "make test" in (REPOSITORY / "README.md").read_text()
     assert "make demo" in (REPOSITORY / "README.md").read_text()
