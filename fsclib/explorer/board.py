@@ -1,5 +1,6 @@
 """The explorer's widgets: what is chosen, and the panels that are drawn anew after each choice."""
 
+import gc
 import html
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -112,6 +113,7 @@ class Board:
         if self._quiet:  # this change follows from another one
             return
         self._quiet = True
+        gc.disable()  # a collection goes through torch and pandas as well and takes half as long as all panels
         try:
             follow()
             self.draw()
@@ -119,6 +121,7 @@ class Board:
             self.status.value = _red(f"{type(error).__name__}: {error}")
         finally:
             self._quiet = False
+            gc.enable()
 
     def _search(self) -> Search:
         return Search(self.run.value, self.search.value, self.gallery.value, self.similarity.value)

@@ -14,7 +14,7 @@ from fsclib.machine import device_of
 from fsclib.ranking import Found, Ranking
 from fsclib.samples import lists
 
-LENGTH, EXPLAINED = 10, 6  # gallery images that are shown, and those that attention is shown to, within a second
+LENGTH, EXPLAINED = 10, 5  # gallery images that are shown, and those that attention is shown to, within a second
 NOISE = 0.1  # which the spectra here do not show
 
 
