@@ -3,7 +3,6 @@
 import platform
 import re
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 
 from benchmarks.arithmetic import matrix_peak
 from fsclib.data.decoding import usable_cores
-from fsclib.machine import PACKAGES, revision
+from fsclib.machine import revision, versions
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -41,15 +40,8 @@ def environment(device: str, multiplied: int) -> dict[str, Any]:
         "revision": revision(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES} | {"torch": torch.__version__},  # tells +cpu from +cu
+        "packages": versions(),
         "threads": torch.get_num_threads(),
         "date": datetime.now(UTC).date().isoformat(),
         "matrix_peak": {precision: matrix_peak(device, precision, multiplied) for precision in PRECISIONS},
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""

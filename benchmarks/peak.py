@@ -5,8 +5,6 @@ own code is, and is loaded piecemeal) unless the case is about mapped files; on 
 """
 
 import contextlib
-import re
-import resource
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +15,7 @@ import torch
 
 from benchmarks.case import Setting
 from benchmarks.cases import CASES
+from fsclib.machine import peak_memory
 
 CALLS = 2  # the first training step brings the momentum, which counts in the second
 START = "forkserver" if sys.platform == "linux" else "spawn"  # forked from a process that has imported all and done nothing
@@ -40,11 +39,11 @@ def _measure(name: str, side: str, setting: Setting, threads: int) -> float:
     device = case.where(setting)
     inputs = case.inputs(setting)
     _forget(device)
-    idle = _peak(device, case.mapped)
+    idle = peak_memory(device, case.mapped)
     work = case.work(side, setting, inputs)
     for _ in range(CALLS):
         work()
-    return (_peak(device, case.mapped) - idle) / 1e6
+    return (peak_memory(device, case.mapped) - idle) / 1e6
 
 
 def _forget(device: str) -> None:
@@ -55,13 +54,3 @@ def _forget(device: str) -> None:
     elif sys.platform == "linux":
         with contextlib.suppress(OSError):  # where it is not allowed, the peak so far is what counts from
             Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak(device: str, mapped: bool) -> int:
-    """Bytes."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    if sys.platform == "linux":
-        kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE))
-        return 1024 * (int(kilobytes["VmHWM"]) - (0 if mapped else int(kilobytes["RssFile"])))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes

@@ -13,8 +13,6 @@ megabytes      10⁶ bytes: the most that a training step of the configuration's
 Memory has a peak only for the whole life of a process, so every network is measured in a new one.
 """
 
-import re
-import resource
 import statistics
 import sys
 import time
@@ -23,7 +21,6 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +34,7 @@ from fsclib.assemble import network_of
 from fsclib.config import Config
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
-from fsclib.machine import autocast, device_of, name_of, precision_of
+from fsclib.machine import autocast, device_of, name_of, peak_memory, precision_of
 from fsclib.progress import progress
 
 BATCH = 64  # images, as a test embeds them
@@ -125,10 +122,10 @@ def _measure(config: Config, num_classes: int, threads: int) -> Cost:
     config = replace(config)  # constructed anew: extensions are loaded, and a network unknown to this process is refused
     device = device_of(config)
     precision = precision_of(config, device)
-    idle = _peak(device)  # before there is a network
+    idle = peak_memory(device)  # before there is a network
     net = network_of(config, num_classes, pretrained=False).to(device, memory_format=torch.channels_last)
     _train(net, config, precision)
-    megabytes = (_peak(device) - idle) / 1e6
+    megabytes = (peak_memory(device) - idle) / 1e6
     net.eval()
     images = torch.randn(BATCH, 3, config.height, config.width, device=device).contiguous(memory_format=torch.channels_last)
     milliseconds = 1000 * _seconds(lambda: net.embed(images, VISIBLE), device, precision) / BATCH
@@ -165,13 +162,3 @@ def _seconds(work: Callable[[], Any], device: torch.device, precision: torch.dty
                 torch.cuda.synchronize(device)
             seconds.append(time.perf_counter() - start)
     return statistics.median(seconds[WARM_UP:])
-
-
-def _peak(device: torch.device) -> int:
-    """The most memory that this process has had so far, in bytes."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if sys.platform == "linux":  # whose getrusage starts with the peak of the process that started this one
-        kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE))
-        return 1024 * (int(kilobytes["VmHWM"]) - int(kilobytes["RssFile"]))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes

@@ -29,6 +29,12 @@ def replacing(file: Path) -> Iterator[Path]:
         raise
 
 
+def write_text(file: Path, text: str, errors: str = "strict") -> None:
+    """A whole file of text in UTF-8, or the one before; errors as in str.encode."""
+    with replacing(file) as part:
+        part.write_text(text, encoding="utf-8", errors=errors)
+
+
 @contextlib.contextmanager
 def locked(file: Path, message: str | None) -> Iterator[None]:
     """Hold the lock that `file` stands for; if another process has it, print the message and wait, or, without one, try for half a

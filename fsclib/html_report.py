@@ -21,7 +21,7 @@ import traitlets.config
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from fsclib.files import replacing
+from fsclib.files import write_text
 
 # nbconvert's page without the scripts that it would fetch: formulas, diagrams and widgets, which show as text or picture instead
 TEMPLATE = "{% extends 'index.html.j2' %}" + "".join(
@@ -86,8 +86,8 @@ def write(folder: Path) -> Path:
         if each.notebook is not None:
             where = {"metadata": {"name": each.title, "path": str(folder)}}  # where the pictures of its prose lie
             html, _ = exporter.from_notebook_node(each.notebook, resources=where)
-            _write(folder / "html" / f"{each.file.stem}.html", html)
-    _write(folder / "index.html", index(folder.resolve().name, pages))
+            write_text(folder / "html" / f"{each.file.stem}.html", html)
+    write_text(folder / "index.html", index(folder.resolve().name, pages))
     return folder / "index.html"
 
 
@@ -148,11 +148,6 @@ def _row(page: Page) -> str:
 
 def _first_line(text: str) -> str:
     return next(iter(text.strip().splitlines()), "")
-
-
-def _write(file: Path, text: str) -> None:
-    with replacing(file) as part:
-        part.write_text(text, encoding="utf-8")
 
 
 def main(words: Sequence[str]) -> None:

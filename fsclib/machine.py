@@ -1,7 +1,10 @@
 """What a run runs on: its device, its arithmetic, and a description of both for config.json."""
 
 import platform
+import re
+import resource
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -51,7 +54,7 @@ def environment(device: torch.device, precision: torch.dtype, images: Images) ->
         "device": name_of(device),
         "threads": torch.get_num_threads(),
         "precision": str(precision).removeprefix("torch."),
-        "packages": {name: _version(name) for name in PACKAGES} | {"torch": torch.__version__},  # tells +cpu from +cu
+        "packages": versions(),
         "extensions": extensions.versions(),
         "data_hash": images.data_hash,
         "pixels_hash": images.pixels_hash,
@@ -62,6 +65,17 @@ def environment(device: torch.device, precision: torch.dtype, images: Images) ->
 def name_of(device: torch.device) -> str:
     """What the maker calls the GPU, or the kind of processor."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+
+
+def peak_memory(device: torch.device | str, mapped: bool = False) -> int:
+    """The most memory that this process has had so far, in bytes: on a GPU what torch allocated, elsewhere what was resident, with
+    or without what is mapped from files."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "linux":  # whose getrusage starts with the peak of the process that started this one
+        kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE))
+        return 1024 * (int(kilobytes["VmHWM"]) - (0 if mapped else int(kilobytes["RssFile"])))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes
 
 
 def revision() -> str:
@@ -76,6 +90,11 @@ def revision() -> str:
         return git("rev-parse", "HEAD") + "+changes" * bool(git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that make the numbers, "" for one that is not installed."""
+    return {name: _version(name) for name in PACKAGES} | {"torch": torch.__version__}  # which tells +cpu from +cu
 
 
 def _version(package: str) -> str:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from fsclib import paths
 from fsclib.config import Config, ConfigError, difference
-from fsclib.files import PART, lock_beside, locked, replacing
+from fsclib.files import PART, lock_beside, locked, replacing, write_text
 from fsclib.report import Report
 from fsclib.strict import AUTO
 
@@ -279,8 +279,7 @@ def _move_aside(folder: Path) -> None:
 
 
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:
-    with replacing(file) as part:
-        part.write_text(json.dumps(content, indent=1) + "\n")
+    write_text(file, json.dumps(content, indent=1) + "\n")
 
 
 def main(words: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from fsclib.paper.cast import Cast
 from fsclib.paper.items import CHECKPOINT, Drawn, Item, Missing, Tabled, interval
 
 TITLE = "Attention"
-PEOPLE, SAMPLE = 3, 60  # rows of a sheet; images of each modality over which maps are counted, as in notebook 05
+PEOPLE, SAMPLE = 3, subjects.AttentionOptions().sample  # rows of a sheet; images of each modality over which maps are counted
 DIFFERENCE = ("difference", "difference_low", "difference_high")
 IN_FRONT = "in front"  # poles and passers-by: too few images show them for a figure
 READING = (

@@ -20,7 +20,7 @@ from fsclib import runs
 from fsclib.checkpoint import CheckpointError
 from fsclib.data.masks import MaskError
 from fsclib.data.records import DatasetError
-from fsclib.files import replacing
+from fsclib.files import write_text
 from fsclib.machine import revision
 from fsclib.paper import commands, document
 from fsclib.paper.document import Entry
@@ -78,8 +78,10 @@ def make(plan: Plan) -> Paper:
                         tables[item.name] = made.frame if made.shown is None else made.shown
                 bar.update(1)
     plan = replace(plan, missing=tuple(missing))
-    _write(report.folder / "paper.tex", document.text(plan, entries, revision()))
-    _write(report.folder / "provenance.json", json.dumps(_provenance(plan, files), indent=1, ensure_ascii=False) + "\n")
+    told = {"paper.tex": document.text(plan, entries, revision())}
+    told["provenance.json"] = json.dumps(_provenance(plan, files), indent=1, ensure_ascii=False) + "\n"
+    for name, text in told.items():
+        write_text(report.folder / name, text, errors="backslashreplace")
     there = (file for part in ("figures", "tables") for file in sorted((report.folder / part).glob("*")))
     stale = [name for file in there if (name := str(file.relative_to(report.folder))) not in files]
     return Paper(report.folder, figures, tables, plan.missing, tuple(stale))
@@ -111,8 +113,3 @@ def _provenance(plan: Plan, files: Mapping[str, tuple[str, ...]]) -> dict[str, A
         "missing": [vars(one) for one in plan.missing],
         "notes": plan.cast.notes,
     }
-
-
-def _write(file: Path, text: str) -> None:
-    with replacing(file) as part:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")

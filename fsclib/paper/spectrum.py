@@ -14,7 +14,7 @@ from fsclib.paper.cast import Cast
 from fsclib.paper.items import CHECKPOINT, Drawn, Item, Missing, Tabled, interval
 
 TITLE = "Frequencies"
-PEOPLE, EACH, NOISE = 40, 2, 0.1  # as in notebook 04
+USUAL = frequency.SpectrumOptions()  # sample and noise of notebook 04
 SHOWN = 2  # people whose features are shown as pictures
 COARSE = 12  # rows or columns of a map, below which its spectrum has too few frequencies for a finding
 DECIMALS = 4  # of gates, which hardly differ
@@ -28,9 +28,9 @@ class _Measured:
         self.run, self.images, self.seed = cast.main, cast.images, cast.options.seed
         self.device = device_of(self.run.config)
         self.net = retrieval.run_network(self.run, self.device)
-        self.rows = frequency.sample(self.images.records, PEOPLE, EACH, self.seed)
+        self.rows = frequency.sample(self.images.records, USUAL.people, USUAL.images, self.seed)
         self.lines, self.about = frequency.chains(self.net, ())
-        self.found = frequency.measure(self.net, self.images, self.rows, self.device, self.lines, NOISE, self.seed)
+        self.found = frequency.measure(self.net, self.images, self.rows, self.device, self.lines, USUAL.noise, self.seed)
         self.gated = cache(lambda: gates.collect(self.net, self.images, self.rows, self.device))
 
     @property
@@ -68,7 +68,7 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
     def noise() -> Tabled:
         found = before_after.noise_table(measured().found, cast.options.seed)
         gains = {f"{kind}_gain": (f"{kind}_gain", f"{kind}_low", f"{kind}_high") for kind in ("psnr", "snr")}
-        return Tabled(found, _printed(found, gains), measured().facts | {"noise": f"{NOISE:g}"})
+        return Tabled(found, _printed(found, gains), measured().facts | {"noise": f"{USUAL.noise:g}"})
 
     def histograms() -> Drawn:
         return Drawn(figures.gate_histograms(gates.histograms(measured().gated())), measured().facts)
