@@ -7,14 +7,14 @@ A batch holds N visible and N infrared images and V views (embeddings) of each: 
 (2N,), the visible rows first. Labels are any integers, and identities may have unequal numbers of images. Every loss is a
 scalar. It is computed in float32 under autocast too (float64 stays): a difference of close distances has no digits left in half
 precision. Identities are told apart by comparing labels and never by selecting rows, so nothing loops over samples or waits
-for the device.
+for the device. All that the losses ask of features, distances and centres included, follows from the products ⟨x, y⟩ of rows,
+which are taken once a step: two matrix products, one forward and one backward.
 
 Sources: Hermans et al., arXiv 1703.07737 (batch-hard triplet); Ye et al., TPAMI 2021 (weighted regularised triplet);
 Zhang & Wang, CVPR 2023 (CPM, orthogonality).
 """
 
 from dataclasses import dataclass
-from itertools import combinations
 from typing import NamedTuple, Protocol
 
 import torch
@@ -68,11 +68,7 @@ def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = TRIPLET
     In [0, 2 + margin].
     """
     _check_rows(features, labels)
-    distances = _distances(F.normalize(_full(features)))
-    same = labels[:, None] == labels
-    farthest_positive = distances.masked_fill(~same, -torch.inf).amax(1)
-    nearest_negative = distances.masked_fill(same, torch.inf).amin(1)
-    return (margin + farthest_positive - nearest_negative).relu().mean()
+    return _batch_hard(_products(features), labels, margin)
 
 
 def weighted_regularised_triplet(features: Tensor, labels: Tensor, normalised: bool = False) -> Tensor:
@@ -82,7 +78,9 @@ def weighted_regularised_triplet(features: Tensor, labels: Tensor, normalised: b
     without a negative has Σ w_n d = 0. At least 0.
     """
     _check_rows(features, labels)
-    distances = _distances(F.normalize(_full(features)) if normalised else _full(features))
+    rows = F.normalize(_full(features)) if normalised else _full(features)
+    # lengths apart from the products, as published: it leaves a row's distance to itself, which weighs in, the same rounding error
+    distances = _distances(_products(rows), rows.square().sum(1))
     same = labels[:, None] == labels
     positive = (_masked_softmax(distances, same) * distances).sum(1)
     negative = (_masked_softmax(-distances, ~same) * distances).sum(1)
@@ -99,7 +97,9 @@ def center_pair_mining(view_a: Tensor, view_b: Tensor, labels: Tensor, margin: f
     lacks a centre: its rows are left out, as if they were not in the batch; if nothing is left the loss is 0. A single
     identity has no q ≠ p: the terms with a minimum are 0. At least 0.
     """
-    return _center_pair_mining(torch.stack((view_a, view_b)), labels, margin)[0]
+    _check_rows(view_a, labels)
+    _check_modalities(labels)
+    return _center_pair_mining(_products(torch.cat((view_a, view_b))), labels, margin)[0]
 
 
 def orthogonality(features: Tensor) -> Tensor:
@@ -107,9 +107,7 @@ def orthogonality(features: Tensor) -> Tensor:
 
     features: (V, 2N, D), not normalised, view 0 the original one. Any sign; 0 if fewer than two views are generated.
     """
-    generated = _full(features[1:])
-    products = [(first * second).sum() for first, second in combinations(generated, 2)]
-    return sum(products, start=generated.new_zeros(())) / features.shape[:2].numel()
+    return _orthogonality(_products(features.flatten(0, 1)), len(features))
 
 
 def fsc_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED) -> Parts:
@@ -119,9 +117,11 @@ def fsc_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED) -
     """
     features = output.features
     classified = identity(output.logits, labels)
-    triplet = batch_hard_triplet(features.flatten(0, 1), labels.repeat(len(features)), weights.triplet_margin)
-    cpm = _center_pair_mining(features, labels, weights.cpm_margin).sum()
-    orthogonal = orthogonality(features)
+    _check_modalities(labels)
+    products = _products(features.flatten(0, 1))
+    triplet = _batch_hard(products, labels.repeat(len(features)), weights.triplet_margin)
+    cpm = _center_pair_mining(products, labels, weights.cpm_margin).sum()
+    orthogonal = _orthogonality(products, len(features))
     total = classified + triplet + weights.cpm * cpm + weights.orthogonality * orthogonal
     return Parts(total, classified, triplet, cpm, orthogonal)
 
@@ -139,41 +139,94 @@ def agw_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED, n
 LOSSES = {"fsc": fsc_loss, "agw": agw_loss}  # name → function of (output, labels, weights)
 
 
-def _center_pair_mining(views: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """CPM of view 0 with each other view, (V − 1,), from views (V, 2N, D)."""
-    _check_rows(views, labels)
-    if len(labels) % 2:
-        raise ValueError(f"Found {len(labels)} rows, expected an even number: N visible rows, then N infrared rows.")
-    views = _full(views)
+class _Products(torch.autograd.Function):
+    """⟨x, y⟩ of all rows, whose gradient G gives (G + Gᵀ)x: one matrix product where autograd would take two."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(rows: Tensor) -> Tensor:
+        return _product(rows, rows.mT)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (rows,) = ctx.saved_tensors
+        return (gradient + gradient.mT) @ rows
+
+
+def _products(features: Tensor) -> Tensor:
+    """⟨x, y⟩ of all rows, (M, D) → (M, M), at least float32."""
+    return _Products.apply(_full(features))
+
+
+def _normalised(products: Tensor) -> Tensor:
+    """Products of the rows divided by their lengths, (M, M) → (M, M)."""
+    lengths = products.diagonal().clamp_min(1e-24).sqrt()
+    return products / (lengths[:, None] * lengths)
+
+
+def _distances(products: Tensor, squares: Tensor | None = None) -> Tensor:
+    """Euclidean distances from products, (M, M) → (M, M), as √max(|x|² + |y|² − 2⟨x, y⟩, 1e-12).
+
+    `squares` is |x|², (M,); without it, the diagonal of the products.
+    Differences of close rows need float32: do not let matrix products down to TF32 (torch.set_float32_matmul_precision).
+    """
+    squares = products.diagonal() if squares is None else squares
+    return _root(squares[:, None] + squares - 2 * products)
+
+
+def _batch_hard(products: Tensor, labels: Tensor, margin: float) -> Tensor:
+    distances = _distances(_normalised(products))
+    same = labels[:, None] == labels
+    farthest_positive = distances.masked_fill(~same, -torch.inf).amax(1)
+    nearest_negative = distances.masked_fill(same, torch.inf).amin(1)
+    return (margin + farthest_positive - nearest_negative).relu().mean()
+
+
+def _center_pair_mining(products: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """CPM of view 0 with each other view, (V − 1,), from the products of all rows of all views, (V·2N, V·2N)."""
     visible, infrared = labels.chunk(2)
     # A row stands for the identity of one visible image: identities repeat, but shapes do not depend on the labels.
     same = visible[:, None] == torch.stack((visible, infrared))[:, None]  # (2, N, N)
     count = same.sum(-1)  # (2, N)
-    averages = same.to(views.dtype) / count.clamp_min(1)[..., None]
-    centers = _product(averages, views.unflatten(1, (2, -1)))  # (V, 2, N, D), row by row the centre of its identity
+    average = same.to(products.dtype) / count.clamp_min(1)[..., None]
+    shape = (len(products) // len(labels), 2, len(visible))  # V, 2, N
+    # row by row the centre of its identity, which is linear in the rows, and so are products with it
+    half = _product(average, products.view(*shape, -1))  # (V, 2, N, V·2N)
+    centers = _product(average, half.view(-1, *shape).permute(1, 2, 3, 0))
+    distances = _distances(centers.reshape(products.shape)).view(*shape, *shape)
 
     paired = count[1] > 0  # (N,)
     others = ~same[0] & paired
-    nearest = _distances(centers).masked_fill(~others, torch.inf).amin(-1)  # (V, 2, N)
-    across = _root((centers[0].flip(0) - centers[1:]).square().sum(-1))  # (V − 1, 2, N)
-    within = _root((centers[0] - centers[1:]).square().sum(-1)).detach()
+    among = distances.diagonal(0, 0, 3).diagonal(0, 0, 2)  # (N, N, V, 2)
+    nearest = among.masked_fill(~others[..., None, None], torch.inf).amin(1)  # (N, V, 2)
+    to_first = distances[0].diagonal(0, 1, 4)  # (2, V, 2, N)
+    within = to_first.diagonal(0, 0, 2)[1:].detach()  # (V − 1, N, 2)
+    across = to_first.flip(0).diagonal(0, 0, 2)[1:]
 
     def hinge(bound):
         return (margin + across - bound).relu()
 
+    nearest = nearest.transpose(0, 1)  # (V, N, 2)
     terms = hinge(within) + (hinge(nearest[1:]) + hinge(nearest[0])) / 2
-    weight = paired.to(views.dtype) / count[0]  # an identity counts once, however many rows stand for it
-    return (terms * weight).sum(-1).mean(-1) / weight.sum().clamp_min(1)
+    weight = paired.to(products.dtype) / count[0]  # an identity counts once, however many rows stand for it
+    return (terms.mean(-1) * weight).sum(-1) / weight.sum().clamp_min(1)
 
 
-def _distances(features: Tensor) -> Tensor:
-    """Euclidean distances among rows, (…, M, D) → (…, M, M), as √max(|x|² + |y|² − 2⟨x, y⟩, 1e-12).
+def _orthogonality(products: Tensor, views: int) -> Tensor:
+    """From the products of all rows of all views, (V·2N, V·2N)."""
+    rows = len(products) // views
+    own = products.view(views, rows, views, rows).diagonal(0, 1, 3).sum(-1)  # (V, V)
+    return own[1:, 1:].triu(1).sum() / len(products)
 
-    The arithmetic of the published programs, where a row's distance to itself is the root of a rounding error: small in
-    float32, but not so if matrix products are let down to TF32 (torch.set_float32_matmul_precision).
-    """
-    norms = features.square().sum(-1)
-    return _root(norms[..., :, None] + norms[..., None, :] - 2 * _product(features, features.mT))
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    with torch.autocast(a.device.type, enabled=False):  # matrix products are what autocast would turn into half precision
+        return a @ b
 
 
 def _root(squared: Tensor) -> Tensor:
@@ -188,11 +241,6 @@ def _masked_softmax(values: Tensor, mask: Tensor) -> Tensor:
     return exponentials / (exponentials.sum(1, keepdim=True) + 1e-6)
 
 
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    with torch.autocast(a.device.type, enabled=False):  # matrix products are what autocast would turn into half precision
-        return a @ b
-
-
 def _full(tensor: Tensor) -> Tensor:
     return tensor if tensor.dtype == torch.float64 else tensor.float()
 
@@ -203,3 +251,8 @@ def _check_rows(rows: Tensor, labels: Tensor) -> None:
             f"Found labels of shape {tuple(labels.shape)} for rows of shape {tuple(rows.shape)}, expected "
             f"{tuple(rows.shape[-2:-1])}: pass one label a row, for visible and infrared images, once and not per view."
         )
+
+
+def _check_modalities(labels: Tensor) -> None:
+    if len(labels) % 2:
+        raise ValueError(f"Found {len(labels)} rows, expected an even number: N visible rows, then N infrared rows.")

@@ -52,6 +52,30 @@ def test_neck_and_classifier_learn_at_a_rate_of_their_own():
         assert (group["momentum"], group["nesterov"], group["weight_decay"]) == (0.9, True, 5e-4)
 
 
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_steps_of_the_optimizer_are_those_of_the_formula(layout):
+    """v ← μv + g, w ← w − η(g + μv) with g = ∇ + λw; Nesterov's form of Sutskever et al. (ICML 2013), as torch writes it."""
+    torch.manual_seed(0)
+    config = Config(dataset="llcm", backbone="resnet18")
+    net = network_of(config, 5, pretrained=False).to(memory_format=layout)
+    optimizer = train.build_optimizer(net, config)
+    before = {name: value.detach().double().contiguous() for name, value in net.named_parameters()}
+    momenta = dict.fromkeys(before, 0.0)
+    for _ in range(3):
+        optimizer.zero_grad(set_to_none=True)
+        (net(*torch.randn(2, 2, 3, 64, 32)).logits ** 2).mean().backward()
+        for name, parameter in net.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            rate = 0.1 if name in ("neck.weight", "classifier.weight") else 0.01
+            gradient = parameter.grad.double().contiguous() + 5e-4 * before[name]
+            momenta[name] = 0.9 * momenta[name] + gradient
+            before[name] = before[name] - rate * (gradient + 0.9 * momenta[name])
+        optimizer.step()
+    for name, parameter in net.named_parameters():
+        torch.testing.assert_close(parameter.detach().double().contiguous(), before[name], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
 def test_a_run_is_complete_and_explains_itself(home, tiny, dataset):
     run = fit(tiny(dataset=dataset, epochs=1))
