@@ -8,7 +8,7 @@ DEVICE ?= cpu
 REPORT ?= $(OUT)
 TESTS ?= 2
 
-.PHONY: demo figures report test test-browser bench lint clean
+.PHONY: demo figures report test test-faults test-browser bench lint clean
 
 demo: .venv/installed
 	mkdir -p $(OUT)
@@ -29,6 +29,11 @@ report: .venv/installed
 # as many tests at a time as TESTS says, each with one core: most of them wait for processes of their own
 test: .venv/installed lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTS) --dist worksteal
+
+# many more kills, broken files and made-up inputs than make test has time for; what became of them goes into results/faults/
+test-faults: .venv/installed
+	OMP_NUM_THREADS=1 FSCLIB_FAULTS=long $(BIN)/python -m pytest -n $(TESTS) --dist worksteal tests/faults
+	@$(BIN)/python tests/faults/tally.py
 
 # JupyterLab in headless Chromium, which has to be there: apt install chromium
 test-browser: .venv/installed
