@@ -63,8 +63,12 @@ def environment(device: torch.device, precision: torch.dtype, images: Images) ->
 
 
 def name_of(device: torch.device) -> str:
-    """What the maker calls the GPU, or the kind of processor."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    """What the maker calls the GPU or the processor."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    information = Path("/proc/cpuinfo")  # platform.processor knows the architecture at most
+    found = re.search(r"^model name\s*:\s*(.+)$", information.read_text(), re.MULTILINE) if information.exists() else None
+    return " ".join(found[1].split()) if found else platform.processor() or platform.machine()
 
 
 def peak_memory(device: torch.device | str, mapped: bool = False) -> int:

@@ -132,3 +132,12 @@ def test_revision_without_git_or_repository(tmp_path, monkeypatch):
     assert revision() == ""
     monkeypatch.setenv("PATH", str(Path("nowhere")))
     assert revision() == ""
+
+
+def test_a_processor_is_called_what_its_maker_calls_it(monkeypatch, tmp_path):
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Some  Processor @ 3 GHz\nmodel name\t: other\n")
+    monkeypatch.setattr(machine, "Path", lambda name: tmp_path / Path(name).name)
+    assert machine.name_of(CPU) == "Some Processor @ 3 GHz"
+    (tmp_path / "cpuinfo").unlink()
+    monkeypatch.setattr(machine.platform, "processor", lambda: "")
+    assert machine.name_of(CPU) == machine.platform.machine()

@@ -15,7 +15,6 @@ from fsclib.ranking import Found, Ranking
 from fsclib.samples import lists
 
 LENGTH, EXPLAINED = 10, 5  # gallery images that are shown, and those that attention is shown to, within a second
-NOISE = 0.1  # which the spectra here do not show
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +71,7 @@ def spectra(query: Query) -> Any:
     """Spectra of the query before and after each module of each view, or at the points that the network has instead."""
     net, device = query.subject.net, device_of(query.subject.run.config)
     chains, _ = frequency.chains(net, ())
-    found = frequency.measure(net, query.subject.images, np.array([query.row]), device, chains, NOISE, 0, show=False)
+    found = frequency.measure(net, query.subject.images, np.array([query.row]), device, chains, 0.0, 0, show=False)
     return figures.module_spectra(before_after.pictures(found), before_after.boxes(found))
 
 

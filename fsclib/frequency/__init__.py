@@ -154,7 +154,10 @@ def measure(
     *,
     show: bool = True,
 ) -> Spectra:
-    """Spectra of records `rows`, visible ones first, at the points of chains and at the input; noise as in noise.disturbed."""
+    """Spectra of records `rows`, visible ones first, at the points of chains and at the input; noise as in noise.disturbed.
+
+    With level 0 the network runs once and not twice, and every error is 0.
+    """
     names = list(dict.fromkeys(["input", *(name for line in lines.values() for name in line)]))
     kept: list[dict[str, tuple[np.ndarray, ...]]] = []
     order = []
@@ -162,7 +165,7 @@ def measure(
         for modality, part in by_modality(images.records, rows, maps.BATCH):
             pixels = normalise(torch.from_numpy(images.take(part)).to(device))
             clean = maps.capture(net, pixels, modality, names)
-            noisy = maps.capture(net, noise.disturbed(pixels, part, level, seed), modality, names)
+            noisy = maps.capture(net, noise.disturbed(pixels, part, level, seed), modality, names) if level else clean
             kept.append({name: _reduced(clean[name], noisy[name]) for name in clean})
             order.append(part)
             bar.update(len(part))

@@ -107,6 +107,14 @@ def test_spectra_are_those_of_the_maps_image_by_image(monkeypatch):
             assert found.error[name][place] == pytest.approx(((noisy - clean) ** 2).mean(), rel=1e-2)
 
 
+    seen = []
+    monkeypatch.setattr(maps, "capture", lambda *args, capture=maps.capture: seen.append(args) or capture(*args))
+    quiet = frequency.measure(net, images, rows, torch.device("cpu"), lines, 0.0, seed=2)
+    assert len(seen) == 2  # once a modality
+    np.testing.assert_array_equal(quiet.energy["view 1 FSA"], found.energy["view 1 FSA"])
+    assert all((error == 0).all() for error in quiet.error.values())
+
+
 def test_pictures_and_profiles_are_means_of_their_modality():
     found = measured(VIEW)
     own = found.modality == "infrared"
