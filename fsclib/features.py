@@ -90,7 +90,7 @@ def embed(
 def similarity(queries: tuple[Tensor, Tensor], gallery: tuple[Tensor, Tensor], weighting: str = "equal") -> np.ndarray:
     """(Q, G) float32 from (pool, neck) of both sides, (Q, V·D) and (G, V·D)."""
     pool, neck = WEIGHTINGS[weighting]
-    return torch.addmm(pool * (queries[0] @ gallery[0].T), queries[1], gallery[1].T, beta=1, alpha=neck).numpy()
+    return (queries[0] @ gallery[0].T).addmm_(queries[1], gallery[1].T, beta=pool, alpha=neck).numpy()
 
 
 def write_features(file: Path, features: Features, origin: Mapping[str, str]) -> None:

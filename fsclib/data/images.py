@@ -76,7 +76,7 @@ def open_images(
     """
     found = open_dataset(name, root, trial, strict=False)
     # sorted: the trials of RegDB list the same images in different orders, and share one cache
-    names = sorted(set(found.records["path"]))
+    names = sorted(set(found.records["path"].tolist()))
     cache = open_cache(found.root, names, size, cache_dir or paths.cache_dir(), name=name, workers=workers, progress=show)
     dataset = settle(found, cache.problems, strict)
     place = dataset.records["path"].map({path: row for row, path in enumerate(names)})

@@ -135,14 +135,14 @@ def check_records(records: pd.DataFrame, index: str = "the training index") -> l
     training = records.iloc[select(records, ("train", "val"))]
     test = records.iloc[select(records, "test")]
 
-    absent = [modality for modality in MODALITIES if modality not in set(training["modality"])]
+    absent = [modality for modality in MODALITIES if modality not in training["modality"].unique()]
     for modality in absent:
         mend = "training needs images of both modalities of the same identities"
         problems.append(Problem(index, None, f"no {modality} training image", mend, NO_TRAINING))
     if not absent:
         problems += [_lonely(training[training["identity"] == who], index) for who in lonely_identities(records)]
 
-    absent = [modality for modality in MODALITIES if modality not in set(test["modality"])]
+    absent = [modality for modality in MODALITIES if modality not in test["modality"].unique()]
     for modality in absent:
         mend = "retrieval needs images of both modalities; restore the test images"
         problems.append(Problem("test set", None, f"no {modality} test image", mend, NO_TEST))
