@@ -129,7 +129,7 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
     assert (run / "metrics.json").exists()
     for file in ("training.pdf", "training.png", "cmc.pdf", "cmc.png", "ranked_lists.pdf", "ranked_lists.png"):
         assert (run / "figures" / file).stat().st_size > 1000
-    for file in ("trials", "summary", "summary_all_trials", "baselines"):
+    for file in ("trials", "summary", "summary_all_trials", "baselines", "reranked"):
         assert (run / "tables" / f"{file}.csv").exists()
         assert (run / "tables" / f"{file}.tex").exists()
     for file in ("spectra_difference", "without_training", "leak"):
