@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from fsclib.files import replacing
+from fsclib.tensorfile import open_tensors
 
 NETWORK, OPTIMIZER = "network.", "optimizer."
 FORMAT = "fsclib checkpoint 1"  # the one entry of the header: of several, safetensors would shuffle the order from file to file
@@ -48,6 +49,12 @@ def write(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None, s
             f"{path}: a checkpoint of {len(content) / 1e6:.0f} MB could not be written ({error.strerror or error}); {kept}. "
             "Make room or mend the folder, then start the same command again: it goes on from there."
         ) from error
+
+
+def size(net: nn.Module, momenta: bool) -> int:
+    """Bytes of a checkpoint of a network, with the momenta of its parameters or without; the header adds a little."""
+    weights = sum(value.nbytes for value in net.state_dict().values())
+    return weights + momenta * sum(parameter.nbytes for parameter in net.parameters() if parameter.requires_grad)
 
 
 def read(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> dict[str, Any]:
@@ -119,7 +126,7 @@ def _content(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str
     if not path.exists():
         raise CheckpointError(_missing(path))
     try:
-        with safe_open(path, framework="pt") as file:
+        with open_tensors(path) as file:
             entries = file.metadata() or {}
             content = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
         header = json.loads(entries.get(FORMAT, "null"))

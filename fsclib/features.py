@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor
 
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
-from fsclib.files import replacing
+from fsclib.disk import make_folder
 from fsclib.machine import autocast
 from fsclib.models.networks import Network
 from fsclib.progress import progress
+from fsclib.tensorfile import open_tensors, write_tensors
 
 WEIGHTINGS = {"equal": (1.0, 1.0), "neck": (0.1, 0.9)}  # of pooled and of neck features; the published programs report both
 
@@ -95,16 +95,15 @@ def similarity(queries: tuple[Tensor, Tensor], gallery: tuple[Tensor, Tensor], w
 
 def write_features(file: Path, features: Features, origin: Mapping[str, str]) -> None:
     """Keeps features in a safetensors file; `origin` says what they were made from."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     tensors = {"rows": torch.from_numpy(features.rows), "pool": features.pool, "neck": features.neck}
-    with replacing(file) as part:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, part, dict(origin))
+    write_tensors(file, {name: value.contiguous() for name, value in tensors.items()}, origin)
 
 
 def read_features(file: Path, origin: Mapping[str, str]) -> Features | None:
     """Features kept in the file, or None where there is none, or one of another origin, or one that cannot be read."""
     try:
-        with safe_open(file, framework="pt") as kept:
+        with open_tensors(file) as kept:
             if kept.metadata() != dict(origin):
                 return None
             return Features(kept.get_tensor("rows").numpy(), kept.get_tensor("pool"), kept.get_tensor("neck"))

@@ -21,6 +21,7 @@ import traitlets.config
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
+from fsclib.disk import make_folder
 from fsclib.files import write_text
 
 # nbconvert's page without the scripts that it would fetch: formulas, diagrams and widgets, which show as text or picture instead
@@ -81,7 +82,7 @@ def write(folder: Path) -> Path:
         raise ReportError(f"{folder}: found no notebook, expected executed ones; `make demo` leaves some in results/demo/notebooks")
     settings = traitlets.config.Config(NbConvertBase={"display_data_priority": SHOWN})
     exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True, config=settings)
-    (folder / "html").mkdir(exist_ok=True)
+    make_folder(folder / "html")
     for each in pages:
         if each.notebook is not None:
             where = {"metadata": {"name": each.title, "path": str(folder)}}  # where the pictures of its prose lie
@@ -160,5 +161,5 @@ def main(words: Sequence[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except ReportError as error:
+    except (ReportError, OSError) as error:
         sys.exit(str(error))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from fsclib.files import replacing
+from fsclib.disk import make_folder
+from fsclib.files import replacing, write_text
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Report:
         """Writes a matplotlib figure as PDF and PNG; returns the PNG's path."""
         for kind, metadata in (("pdf", {"CreationDate": None}), ("png", None)):  # no date: the same figure gives the same file
             file = self.folder / "figures" / f"{name}.{kind}"
-            file.parent.mkdir(exist_ok=True)
+            make_folder(file.parent)
             with replacing(file) as part:
                 figure.savefig(part, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
         return file
@@ -27,11 +28,10 @@ class Report:
     def save_table(self, table: pd.DataFrame, name: str, latex: str = "") -> Path:
         """Writes a table as CSV and LaTeX, by default all of it in plain form; returns the CSV's path."""
         file = self.folder / "tables" / f"{name}.csv"
-        file.parent.mkdir(exist_ok=True)
+        make_folder(file.parent)
         with replacing(file) as part:
             table.to_csv(part, index=False)
-        with replacing(file.with_suffix(".tex")) as part:
-            part.write_text(latex or _plain(table))
+        write_text(file.with_suffix(".tex"), latex or _plain(table))
         return file
 
 

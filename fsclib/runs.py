@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import json
 import re
-import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -21,7 +20,9 @@ import pandas as pd
 
 from fsclib import paths
 from fsclib.config import Config, ConfigError, difference
-from fsclib.files import PART, lock_beside, locked, replacing, write_text
+from fsclib.disk import make_folder, writing
+from fsclib.files import PART, replacing, write_text
+from fsclib.locks import holder, lock_beside, locked
 from fsclib.report import Report
 from fsclib.strict import AUTO
 
@@ -111,7 +112,7 @@ def check(config: Config, environment: Mapping[str, Any] | None = None, results:
     if not config.resume or not folder.exists():
         return
     if not file.exists():
-        if folder.is_file() or any(found.suffix != PART for found in folder.iterdir()):
+        if not _not_begun(folder):
             raise RunError(f"{folder} exists and is no run (it has no config.json); move it away or give this run another name")
         return
     found = _read_json(file, "config", "environment")
@@ -130,25 +131,26 @@ def check(config: Config, environment: Mapping[str, Any] | None = None, results:
 def alone(config: Config, results: Path | None = None) -> Iterator[None]:
     """Holds the name of a run while it is trained. RunError if another process holds it; a dead process holds nothing."""
     folder = folder_of(config, results)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = lock_beside(folder)
+    make_folder(folder.parent)
     try:
-        with locked(lock_beside(folder), None):
+        with locked(lock, None):
             yield
     except BlockingIOError:
-        raise RunError(f"{folder} is being trained by another process; wait for it, or give this run another name") from None
+        raise RunError(f"{folder} is being trained by {holder(lock)}; wait for it, or give this run another name") from None
 
 
 def begin(config: Config, environment: Mapping[str, Any], results: Path | None = None) -> Run:
     """The run of this configuration: a new folder, or the one where it was left off. Errors: as in `check`."""
     folder = folder_of(config, results)
     check(config, environment, results)
-    if folder.exists() and not config.resume:
+    if folder.exists() and not config.resume and not _not_begun(folder):
         _move_aside(folder)
     if not (folder / "config.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         _write_json(folder / "config.json", {"config": config.to_dict(), "environment": dict(environment)})
     for part in ("checkpoints", "figures", "tables"):
-        (folder / part).mkdir(exist_ok=True)
+        make_folder(folder / part)
     return Run(folder, config)
 
 
@@ -190,7 +192,7 @@ def siblings(run: Run, field: str, results: Path | None = None) -> list[Run]:
 def report(dataset: str, name: str, results: Path | None = None) -> Report:
     """A folder beside the runs of a data set, for what belongs to none of them."""
     folder = (results or paths.results_dir()) / dataset / name
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     return Report(folder)
 
 
@@ -270,11 +272,17 @@ def _state(folder: Path) -> str:
     return f"{len(pd.read_csv(log))} epochs are done" if log.exists() else "no epoch is done"
 
 
+def _not_begun(folder: Path) -> bool:
+    """Whether the folder holds nothing, or only what a killed run was about to write."""
+    return folder.is_dir() and all(found.suffix == PART for found in folder.iterdir())
+
+
 def _move_aside(folder: Path) -> None:
     number = 1
     while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
         number += 1
-    shutil.move(folder, aside)
+    with writing(aside):
+        folder.rename(aside)
     print(f"the earlier run was moved to {aside}", flush=True)
 
 
@@ -298,5 +306,5 @@ def main(words: Sequence[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except RunError as error:
+    except (RunError, OSError) as error:
         sys.exit(str(error))

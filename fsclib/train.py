@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from fsclib import checkpoint, losses, retrieval, runs
+from fsclib import checkpoint, losses, retrieval, room, runs
 from fsclib.assemble import images_of, network_of
 from fsclib.checkpoint import CheckpointError
 from fsclib.config import Config
@@ -63,6 +63,7 @@ def _fit(config: Config) -> Run:
     if config.select_on == "holdout":
         images = images.with_records(hold_out(images.records, config.seed))
     chosen, sampler = training_set(config, images.records)
+    room.check(config, len(sampler.labels))  # once more: the decoded pixels have taken theirs
     run = runs.begin(config, environment(device, precision, images))
     if run.finished:
         print(f"{run.folder} is complete; nothing to train")
@@ -103,12 +104,13 @@ def check(config: Config) -> bool:
     """Refuses what can be refused before images are decoded; returns whether training begins anew.
 
     Errors: RunError for a run of this name with another recipe; DatasetError and ValueError for data that cannot be trained on or
-    tested; FileNotFoundError for ImageNet weights that are wanted and not to be had.
+    tested; DiskError where the run cannot be written; FileNotFoundError for ImageNet weights that are wanted and not to be had.
     """
     runs.check(config)
     found = open_dataset(config.dataset, config.data_root or None, config.trial, strict=False)
-    training_set(config, hold_out(found.records, config.seed) if config.select_on == "holdout" else found.records)
+    _, sampler = training_set(config, hold_out(found.records, config.seed) if config.select_on == "holdout" else found.records)
     retrieval.check_protocols(found)
+    room.check(config, len(sampler.labels))
     fresh = not (config.resume and (runs.folder_of(config) / runs.LAST).exists())
     if config.pretrained and fresh:
         imagenet_weights(config.backbone)

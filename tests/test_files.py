@@ -1,11 +1,12 @@
 """Files that are either whole or not there."""
 
-import threading
-import time
+import errno
+import os
 
 import pytest
 
-from fsclib.files import held, locked, replacing, reserve
+from fsclib.disk import DiskError
+from fsclib.files import replacing, reserve
 
 
 def test_replacing_takes_the_place_of_the_file_at_the_end(tmp_path):
@@ -35,36 +36,37 @@ def test_after_an_error_everything_is_as_before(tmp_path, error):
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("system", ["with", "without"])
+def test_what_the_disk_refuses_is_told_with_the_name_of_the_file(tmp_path):
+    file = tmp_path / "data.txt"
+    file.write_text("old")
+
+    def fail(number, filename):
+        with replacing(file) as temporary:
+            temporary.write_text("half")
+            raise OSError(number, os.strerror(number), filename)
+
+    for number, word in ((errno.ENOSPC, "make room there"), (errno.EROFS, "let this user write there"), (errno.EIO, "look after")):
+        for filename in (None, str(file) + ".part"):
+            with pytest.raises(DiskError, match=rf"data\.txt cannot be written \({os.strerror(number)}\): {word}") as caught:
+                fail(number, filename)
+            assert (caught.value.errno, caught.value.filename) == (number, str(file))
+    with pytest.raises(PermissionError, match="Permission denied: '/another/file'"):
+        fail(errno.EACCES, "/another/file")
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("system", ["with", "without", "unable"])
 def test_reserve_appends_zeros(tmp_path, monkeypatch, system):
+    def refuse(*arguments):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
     if system == "without":
         monkeypatch.delattr("os.posix_fallocate", raising=False)
+    if system == "unable":
+        monkeypatch.setattr("os.posix_fallocate", refuse, raising=False)
     file = tmp_path / "data"
     file.write_bytes(b"header")
     reserve(file, 100_000)
     assert file.read_bytes() == b"header" + bytes(99_994)
     assert file.stat().st_blocks * 512 >= 100_000  # not a hole
-
-
-def test_who_only_looks_whether_a_lock_is_held_keeps_nobody_out(tmp_path):
-    file, end = tmp_path / "lock", time.monotonic() + 0.5
-    looking = threading.Thread(target=lambda: [held(file) for _ in iter(lambda: time.monotonic() < end, False)])
-    file.touch()
-    looking.start()
-    taken = 0
-    while time.monotonic() < end:
-        with locked(file, None):
-            taken += 1
-    looking.join()
-    assert taken > 10
-
-
-def test_lock_is_free_again_after_an_error(tmp_path, capsys):
-    def fail():
-        with locked(tmp_path / "lock", "waiting"):
-            raise ValueError
-
-    with pytest.raises(ValueError):  # noqa: PT011 -- the test's own
-        fail()
-    with locked(tmp_path / "lock", "waiting"):
-        assert capsys.readouterr().out == ""

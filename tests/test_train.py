@@ -241,7 +241,7 @@ def test_missing_imagenet_weights_are_noticed_before_anything_is_decoded(home, t
 
 def test_a_run_is_trained_by_one_process_at_a_time(home, tiny):
     config = tiny(name="shared")
-    with runs.alone(config), pytest.raises(RunError, match="is being trained by another process"):
+    with runs.alone(config), pytest.raises(RunError, match=rf"is being trained by process {os.getpid()} on \S+ since \d{{4}}-"):
         fit(config)
     assert not (home / "results/llcm/shared").exists()
 

@@ -23,9 +23,11 @@ from typing import NamedTuple
 import numpy as np
 
 from fsclib.data.decoding import UNREADABLE, Decoded, read
-from fsclib.data.pixelfile import write_pixels
+from fsclib.data.pixelfile import open_pixels, write_pixels
 from fsclib.data.records import Problem
-from fsclib.files import locked, replacing
+from fsclib.disk import make_folder
+from fsclib.files import write_text
+from fsclib.locks import locked
 
 FORMAT = 1  # of the index; to be raised whenever the same image would give other pixels
 THREADS = 16  # for work that waits on a disk, perhaps one behind a network
@@ -36,13 +38,13 @@ MEND = "restore it from the data set's archive; until then the image is left out
 class PixelCache:
     """Pixels of a data set's images, in the order of the paths that were asked for.
 
-    pixels     uint8 (N, height, width, 3), RGB, memory-mapped and read-only; a broken image is black
+    pixels     uint8 (N, height, width, 3), RGB, read-only, memory-mapped where the disk allows; a broken image is black
     valid      bool (N,), False where the image is broken
     problems   what is wrong with each broken image
     data_hash  of all paths and file contents, whatever their order: equal hashes mean equal data
     """
 
-    pixels: np.memmap
+    pixels: np.ndarray
     valid: np.ndarray
     problems: tuple[Problem, ...]
     data_hash: str
@@ -89,7 +91,7 @@ def open_cache(
         raise ValueError(f"no images of {root} to cache, expected at least one path")
     if min(height, width) < 1:
         raise ValueError(f"size is {height}×{width}, expected a height and a width of at least 1")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     name = name or root.name
     # the relative place tells data sets of one name apart, and stays when a checkout is moved with its data and cache
     place = hashlib.blake2b(os.fsencode(os.path.relpath(root, folder)), digest_size=4).hexdigest()
@@ -98,7 +100,7 @@ def open_cache(
     with suppress(FileNotFoundError):  # the pixel file, if another process replaces it at this moment
         if (index := _read_index(index_file, height, width)) and _is_current(index, root, paths):
             return _open(folder, index)
-    with locked(index_file.with_suffix(".lock"), f"another process is decoding {name}; waiting for it to finish"):
+    with locked(index_file.with_suffix(".lock"), f"{name} is being decoded"):
         index = _read_index(index_file, height, width)
         if index is None or not _is_current(index, root, paths):
             description = f"pixels of {name} at {height}×{width}" if progress else ""
@@ -107,7 +109,7 @@ def open_cache(
 
 
 def _open(folder: Path, index: _Index) -> PixelCache:
-    pixels = np.load(folder / index.pixels, mmap_mode="r", allow_pickle=False)
+    pixels = open_pixels(folder / index.pixels)
     broken = ((path, found.reason) for path, found in index.images if found.reason)
     problems = tuple(Problem(path, None, reason, MEND, "broken image") for path, reason in broken)
     return PixelCache(pixels, np.array([not found.reason for _, found in index.images]), problems, index.data_hash)
@@ -156,8 +158,11 @@ def _update(
         images = [_Image(path, decoded.get(row, found[row])) for row, path in enumerate(paths)]
         index = _Index(FORMAT, *size, file.name, file.stat().st_size, _data_hash(images), images)
     if index != old:
-        with replacing(index_file) as temporary:
-            temporary.write_text(json.dumps(index._asdict()), encoding="utf-8")
+        try:
+            write_text(index_file, json.dumps(index._asdict()))
+        except OSError:
+            _remove_leftovers(index_file, old)  # the pixels, which fill a full disk to no purpose
+            raise
         _remove_leftovers(index_file, index)
     return index
 

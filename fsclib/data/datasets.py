@@ -10,7 +10,8 @@ import pandas as pd
 from fsclib import paths
 from fsclib.data import llcm, regdb, sysu
 from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
-from fsclib.files import lock_beside, locked
+from fsclib.disk import make_folder
+from fsclib.locks import lock_beside, locked
 from fsclib.strict import nearest
 
 LAYOUTS = MappingProxyType({"sysu": sysu, "regdb": regdb, "llcm": llcm})
@@ -83,6 +84,6 @@ def _write_demo(folder: Path) -> None:
     """Written on first use, and completed if that was interrupted; of two processes one writes and the other waits."""
     from fsclib.data import synthetic  # not needed to read, and it starts worker processes
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(lock_beside(folder), "another process is drawing the demo corpus; waiting for it to finish"):
+    make_folder(folder.parent)
+    with locked(lock_beside(folder), "the demo corpus is being drawn"):
         synthetic.write_corpus(folder, **DEMO)

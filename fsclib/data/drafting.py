@@ -3,6 +3,7 @@
 The number of images adds nothing to what this takes of memory: only a few chunks are under way at a time.
 """
 
+import contextlib
 import os
 import signal
 import threading
@@ -64,9 +65,14 @@ def write(path: str, content: bytes) -> None:
     """
     folder, _, name = path.rpartition("/")
     part = f"{folder}/.{name}.{os.getpid()}{PART}"
-    with open(part, "wb") as file:  # noqa: PTH123 -- tens of thousands of times
-        file.write(content)
-    os.replace(part, path)  # noqa: PTH105
+    try:
+        with open(part, "wb") as file:  # noqa: PTH123 -- tens of thousands of times
+            file.write(content)
+        os.replace(part, path)  # noqa: PTH105
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(part)  # noqa: PTH108
+        raise
 
 
 def is_part(path: str) -> bool:

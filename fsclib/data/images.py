@@ -19,13 +19,13 @@ class Images:
     """Records of a data set and their pixels.
 
     records  one row an image, broken ones left out
-    pixels   uint8 (M, height, width, 3), memory-mapped; record i is pixels[place[i]]
+    pixels   uint8 (M, height, width, 3), as PixelCache has them; record i is pixels[place[i]]
     pixels_hash  of all image contents, broken ones too, whatever their order
     data_hash    of these and of the records as they were read: labels, splits and order
     """
 
     dataset: Dataset
-    pixels: np.memmap = field(repr=False)
+    pixels: np.ndarray = field(repr=False)
     place: np.ndarray = field(repr=False)
     pixels_hash: str
     data_hash: str

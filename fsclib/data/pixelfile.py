@@ -5,14 +5,14 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from fsclib.data.decoding import Decoded, Target, decode_all
+from fsclib.disk import FULL, can_map
 from fsclib.files import replacing, reserve
 from fsclib.progress import progress
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_pixels(
@@ -60,6 +60,17 @@ def write_pixels(
     return found
 
 
+def open_pixels(file: Path) -> np.ndarray:
+    """The pixels of a file, read-only: mapped into memory, or, where the file system cannot do that, read into it."""
+    if can_map(file):
+        return np.load(file, mmap_mode="r", allow_pickle=False)
+    size = f"{file.stat().st_size / 1e9:.3g} GB"
+    print(f"{file} lies on a file system that cannot map files: reading {size} of pixels into memory", flush=True)
+    pixels = np.load(file, allow_pickle=False)
+    pixels.flags.writeable = False
+    return pixels
+
+
 def _write_header(file: Path, shape: tuple[int, ...], needed: int) -> int:
     """A .npy file of zeros with its room set aside on the disk; returns where its first row begins."""
     with file.open("wb") as handle:
@@ -70,11 +81,17 @@ def _write_header(file: Path, shape: tuple[int, ...], needed: int) -> int:
 
 
 def _copy_rows(source: Path, target: Path, rows: Sequence[tuple[int, int]]) -> None:
-    old, new = (np.load(file, mmap_mode="r", allow_pickle=False) for file in (source, target))
-    size = old[0].nbytes
     # read and written, not mapped: mapped pages would count as this process's memory
     with source.open("rb") as reader, target.open("r+b") as writer:
+        (old, size), (new, _) = map(_read_header, (reader, writer))
         for row_old, row_new in rows:
-            reader.seek(old.offset + row_old * size)
-            writer.seek(new.offset + row_new * size)
+            reader.seek(old + row_old * size)
+            writer.seek(new + row_new * size)
             writer.write(reader.read(size))
+
+
+def _read_header(handle: BinaryIO) -> tuple[int, int]:
+    """Where the first row of pixels begins, and the bytes of a row."""
+    np.lib.format.read_magic(handle)
+    (_, *row), _, _ = np.lib.format.read_array_header_1_0(handle)
+    return handle.tell(), int(np.prod(row))

@@ -20,6 +20,7 @@ from fsclib.data.corpus import IDENTITIES, IMAGES, Corpus
 from fsclib.data.drafting import draw_all, is_part, write
 from fsclib.data.drawing import DIFFICULTIES
 from fsclib.data.plans import PLANS, Plan
+from fsclib.disk import mend
 from fsclib.progress import progress as show_progress
 
 MARK = "corpus.json"
@@ -82,7 +83,8 @@ def write_corpus(
     except FileExistsError:
         raise
     except OSError as error:
-        found = f"cannot write a corpus: {error.strerror or error}; choose a folder on a disk that can be written"
+        advice = f"{mend(error.errno)}, and the same command goes on; or choose a folder on another disk"
+        found = f"cannot write a corpus: {error.strerror or error}; {advice}"
         raise OSError(error.errno, found, str(error.filename or out)) from error
 
 

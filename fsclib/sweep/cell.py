@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsclib.files import held, lock_beside, locked, replacing
+from fsclib.disk import make_folder
+from fsclib.files import write_text
+from fsclib.locks import held, lock_beside, locked
 
 DONE, RUNNING, FAILED, WAITING = STATES = ("done", "running", "failed", "waiting")
 LINES = 20  # of an error: the last frames of a traceback and the message
@@ -92,7 +94,7 @@ def run_cell(job: Job, execute: Callable[[Job], None] = execute) -> str:
     "running" means that another process has it, or that its run is still held: by a person who trains under this name, or by the
     kernel of a sweep that was killed, which notices within two seconds. Errors: none of the notebook's, they make it "failed".
     """
-    job.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(job.folder)
     try:
         with locked(job.lock, None):
             if (found := _left(job)) != WAITING:
@@ -112,9 +114,8 @@ def run_cell(job: Job, execute: Callable[[Job], None] = execute) -> str:
 def fail(job: Job, text: str) -> None:
     """Keeps the last lines of an error."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    job.folder.mkdir(parents=True, exist_ok=True)
-    with replacing(job.error_file) as part:
-        part.write_text("\n".join(lines[-LINES:]) + "\n")
+    make_folder(job.folder)
+    write_text(job.error_file, "\n".join(lines[-LINES:]) + "\n")
 
 
 def _left(job: Job) -> str:

@@ -1,6 +1,7 @@
 """The pixel cache when builders are killed, crowded or short of disk: nothing half-made is ever served."""
 
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -99,7 +100,8 @@ def test_of_two_builders_one_builds_and_the_other_waits(root):
     builder = start(first)
     assert builder.stdout.readline() == "building\n"
     waiter = start(second)
-    assert waiter.stdout.readline() == "another process is decoding corpus; waiting for it to finish\n"
+    who = f"process {builder.pid} on {socket.gethostname()} since "
+    assert waiter.stdout.readline().startswith(f"corpus is being decoded by {who}")
     assert waiter.poll() is None
     builder.communicate("go on\n", timeout=60)
     assert waiter.communicate(timeout=60) == ("", None)

@@ -9,7 +9,7 @@ import pytest
 from sweeping import write_sweep
 
 from fsclib import runs
-from fsclib.files import locked
+from fsclib.locks import locked
 from fsclib.sweep import board, read
 from fsclib.sweep.cell import fail
 

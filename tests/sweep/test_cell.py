@@ -9,7 +9,7 @@ from stub import execute
 from sweeping import stub_jobs
 
 from fsclib import runs
-from fsclib.files import held, locked
+from fsclib.locks import held, locked
 from fsclib.sweep.cell import LINES, fail, run_cell, state
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sweeping import processes, stub_jobs, until
 
-from fsclib.files import held, locked
+from fsclib.locks import held, locked
 from fsclib.sweep import local
 from fsclib.sweep.cell import state
 

@@ -1,0 +1,65 @@
+"""A corpus, a training and its test where files cannot be mapped, fsync is slow and there are no locks: the same numbers."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from programs import TINY, end, start, training
+from safetensors.torch import load_file
+from tally import LONG, keep
+
+from fsclib.config import Config
+from fsclib.data import synthetic
+from fsclib.train import fit
+
+AGAIN = "from fsclib import retrieval, runs; retrieval.evaluate_run(runs.load('llcm', 'a'))"
+CORPUS = "data.synthetic --layout llcm --identities 12 --images 2 --seed 3 --height 64 --width 24 --out"
+LEFT = ("checkpoints/last.safetensors", "checkpoints/best.safetensors", "embeddings/test.safetensors")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """The library to be loaded before the C library's own functions."""
+    if sys.platform != "linux":
+        pytest.skip("LD_PRELOAD and /proc are Linux's")
+    if (compiler := shutil.which("cc")) is None:
+        pytest.skip("no C compiler (cc) is installed")
+    file = tmp_path_factory.mktemp("library") / "oddities.so"
+    source = Path(__file__).with_name("oddities.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", str(file), str(source)], check=True)
+    return file
+
+
+def ends_well(*arguments, **options):
+    status, out, errors = end(start(*arguments, **options))
+    assert status == 0, errors
+    return out
+
+
+@pytest.mark.parametrize("epochs", [1, 3] if LONG else [1])
+def test_everything_works_and_comes_to_the_same(library, tmp_path, monkeypatch, epochs):
+    odd, usual, ledger = tmp_path / "odd", tmp_path / "usual", tmp_path / "ledger"
+    environment = {"LD_PRELOAD": str(library), "ODD_FOLDER": str(odd), "ODD_LEDGER": str(ledger)}
+    environment |= {"OMP_NUM_THREADS": str(torch.get_num_threads())}  # of this process, which trains the same
+    ends_well(odd, *CORPUS.split(), odd / "data" / "LLCM", environment=environment)
+    out = ends_well(odd, *training("a", epochs=epochs), environment=environment)
+    assert "cannot map files: reading" in out
+    assert "file system without locks" in out
+    assert set(ledger.read_text()) == {"m", "s", "l"}  # each oddity was met
+    out = ends_well(odd, "-c", AGAIN, environment=environment) if LONG else ""
+    assert "embedding images" not in out  # they were read
+
+    synthetic.main([*CORPUS.split()[1:], str(usual / "data" / "LLCM")])
+    monkeypatch.setenv("FSCLIB_HOME", str(usual))
+    fit(Config(**TINY | {"epochs": epochs}, name="a"))
+    first, second = (home / "results/llcm/a" for home in (odd, usual))
+    assert json.loads((first / "metrics.json").read_text()) == json.loads((second / "metrics.json").read_text())
+    for file in LEFT:
+        found, expected = load_file(first / file), load_file(second / file)
+        assert found.keys() == expected.keys()
+        assert all(bool((found[name] == value).all()) for name, value in expected.items()), file
+    keep("disk", f"no mmap, slow fsync, no locks, {epochs} epochs", {"drawn, trained and tested to the same numbers": 1})

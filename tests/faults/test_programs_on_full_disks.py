@@ -1,0 +1,106 @@
+"""The programs on full and read-only disks: they end with a message and a status, before work where that can be known, and the
+same command completes once the disk is mended."""
+
+import json
+import shutil
+from collections import Counter
+
+import pytest
+from disks import full, mounted, read_only
+from programs import TINY, end, is_one_message, start, training, until
+from safetensors.torch import load_file
+from tally import LONG, keep
+from writers import notebook
+
+from fsclib.data.datasets import FOLDERS
+
+KINDS = {"full": full, "read-only": read_only}
+
+
+@pytest.fixture
+def disk(corpora):
+    """A home on a small disk of its own, with a corpus beside; the cache and the results lie on it."""
+    with mounted(48) as folder:
+        (folder / "data").mkdir()
+        (folder / "data" / FOLDERS["llcm"]).symlink_to(corpora / "data" / FOLDERS["llcm"])
+        yield folder
+
+
+def refused(disk, kind, *words):
+    with KINDS[kind](disk):
+        status, out, errors = end(start(disk, *words))
+    assert status not in (0, None), out
+    assert is_one_message(errors), errors
+    assert str(disk) in errors, errors
+    assert ("make room" if kind == "full" else "let this user write there") in errors, errors
+    return out
+
+
+def completes(disk, *words):
+    status, out, errors = end(start(disk, *words))
+    assert status == 0, errors
+    assert not list(disk.rglob("*.part"))
+    return out
+
+
+@pytest.mark.parametrize("kind", KINDS if LONG else ["full"])
+def test_a_training_that_finds_no_disk_does_not_begin(disk, kind):
+    out = refused(disk, kind, *training("a"))
+    assert out == ""  # nothing was decoded
+    assert not (disk / "data" / "cache").exists()
+    if LONG:
+        completes(disk, *training("a"))
+    keep("disk", f"python -m fsclib.train, {kind}", {"refused before decoding and completed afterwards": 1})
+
+
+@pytest.mark.skipif(not LONG, reason="three trainings: make test-faults")
+def test_a_disk_that_fills_up_during_a_training(disk, tmp_path):
+    checkpoints = disk / "results/llcm/a/checkpoints"
+    process = start(disk, *training("a", epochs=40, decay=10))
+    until((checkpoints / "last.safetensors").exists)
+    with full(disk):
+        status, out, errors = end(process)
+    assert status == 1, out
+    assert is_one_message(errors), errors
+    assert "make room" in errors.lower()
+    assert not list(disk.rglob("*.part"))
+    assert not (disk / "results/llcm/a/metrics.json").exists()
+    assert "going on after epoch" in completes(disk, *training("a", epochs=40, decay=10))
+    (tmp_path / "data").symlink_to(disk / "data")
+    completes(tmp_path, *training("a", epochs=40, decay=10))
+    found, expected = (load_file(home / "results/llcm/a/checkpoints/last.safetensors") for home in (disk, tmp_path))
+    assert all(bool((found[name] == value).all()) for name, value in expected.items())
+    keep("disk", "full after the first checkpoint", {"stopped with a mend and completed with the same weights": 1})
+
+
+@pytest.mark.parametrize("kind", KINDS if LONG else ["full"])
+def test_other_programs(disk, kind):
+    (disk / "notebooks").mkdir()
+    notebook(disk / "notebooks")
+    corpus = ["data.synthetic", "--layout", "llcm", "--out", disk / "corpus", "--identities", "60", "--images", "2"]
+    programs = [["html_report", disk / "notebooks"], [*corpus, "--height", "64", "--width", "24", "--workers", "2"]]
+    for words in programs if LONG else programs[1:]:
+        refused(disk, kind, *words)
+        completes(disk, *words)
+    assert not [path for path in (disk / "corpus").rglob(".*") if path.is_file()]
+    keep("disk", f"other programs, {kind}", {"refused with a mend and completed afterwards": len(programs)})
+
+
+@pytest.mark.skipif(not LONG, reason="two notebooks a trial: make test-faults")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sweep(disk, kind, tmp_path):
+    file = tmp_path / "two.yaml"
+    file.write_text(json.dumps({"fixed": TINY, "grids": [{"modules": ["none", "channel"]}], "seeds": [0]}))
+    refused(disk, kind, "sweep", file, "--workers", "1")
+    assert "2 of 2 done" in completes(disk, "sweep", file, "--workers", "1")
+    shutil.rmtree(disk / "results")
+
+    process = start(disk, "sweep", file, "--workers", "1")
+    until(lambda: list(disk.glob("results/llcm/two-*/checkpoints/last.safetensors")), 300)
+    with full(disk):
+        status, out, errors = end(process)
+    assert status != 0, out
+    assert "Traceback" not in errors, errors
+    assert "2 of 2 done" in completes(disk, "sweep", file, "--workers", "1", "--retry")
+    outcomes = Counter({"refused before the first run and completed afterwards": 1, "stopped and completed with --retry": 1})
+    keep("disk", f"python -m fsclib.sweep, {kind}", outcomes)

@@ -1,0 +1,141 @@
+"""Two processes that want the same: the second says who is at it, and either stops or waits; the dead keep nobody out."""
+
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from programs import TINY, end, is_one_message, start, training, until
+from tally import LONG, keep
+
+from fsclib import runs
+from fsclib.config import Config
+from fsclib.data.datasets import FOLDERS
+from fsclib.data.images import open_images
+from fsclib.data.synthetic import write_corpus
+from fsclib.locks import held, holder, lock_beside, locked
+
+WHO = rf"process (\d+) on {re.escape(socket.gethostname())} since \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+CONTEND = """
+import os, sys, time
+from pathlib import Path
+from fsclib.locks import holder, locked
+lock, ledger = map(Path, sys.argv[1:3])
+def note(word):
+    with ledger.open("a") as file:
+        file.write(f"{word} {os.getpid()}\\n")
+while True:
+    with locked(lock, "the thing is being done"):
+        note("in" if f"process {os.getpid()} " in holder(lock) else "unnamed")
+        time.sleep(0.01)
+        note("out" if f"process {os.getpid()} " in holder(lock) else "unnamed")
+"""
+
+
+def test_a_run_that_is_trained_names_its_process(home):
+    config = Config(**TINY, name="taken")
+    with runs.alone(config):
+        status, out, errors = end(start(home, *training("taken")))
+    assert (status, out) == (1, "")
+    assert is_one_message(errors)
+    assert re.search(rf"results/llcm/taken is being trained by {WHO}; wait for it, or give", errors)[1] == str(os.getpid())
+    keep("locks", "a run that the test holds", {"refused with its process": 1})
+
+
+@pytest.mark.skipif(not LONG, reason="two trainings: make test-faults")
+@pytest.mark.parametrize("number", range(5))
+def test_the_same_training_twice(home, number):
+    lock = lock_beside(home / "results/llcm/twice")
+    first = start(home, *training("twice", epochs=30))
+    until(lambda: holder(lock).startswith("process"))
+    time.sleep(number)  # in its beginning, in the middle
+    status, out, errors = end(start(home, *training("twice", epochs=30)))
+    assert (status, out) == (1, "")
+    assert re.search(WHO, errors)[1] == str(first.pid)
+    assert end(first)[0] == 0
+    assert "is complete" in end(start(home, *training("twice", epochs=30)))[1]
+    keep("locks", f"the same training twice, {number}", {"the second refused with the first's process, the first completed": 1})
+
+
+@pytest.mark.skipif(not LONG, reason="two trainings: make test-faults")
+@pytest.mark.parametrize("number", range(5))
+def test_two_runs_that_decode_the_same_images(tmp_path, number):
+    """Whoever comes second waits, with a message, or finds everything decoded."""
+    corpus = tmp_path / "data" / FOLDERS["llcm"]
+    write_corpus(corpus, "llcm", 40, 3, images=4, height=192, width=72, progress=False)
+    both = [start(tmp_path, *training(name)) for name in ("a", "b")]
+    ends = [end(process) for process in both]
+    assert [status for status, _, _ in ends] == [0, 0], ends
+    decoded = [out.count("pixels of llcm") for _, out, _ in ends]
+    assert sorted(decoded) == [0, 1]
+    waited = re.search(rf"llcm is being decoded by {WHO}; waiting for it to finish", ends[decoded.index(0)][1])
+    if waited:
+        assert waited[1] == str(both[decoded.index(1)].pid)
+    assert len(list((tmp_path / "data" / "cache").glob("*.npy"))) == 1
+    keep("locks", f"two runs decode the same, {number}", {"the second waited with a message" if waited else "found it decoded": 1})
+
+
+def test_a_training_waits_for_who_decodes_its_images(corpora, tmp_path):
+    """The same for certain: the test is the first of the two, and gives up."""
+    root, cache = tmp_path / "data" / FOLDERS["llcm"], tmp_path / "data" / "cache"
+    cache.mkdir(parents=True)
+    root.symlink_to(corpora / "data" / FOLDERS["llcm"])
+    open_images("llcm", (TINY["height"], TINY["width"]), root, workers=1, cache_dir=cache, show=False)
+    (lock,) = cache.glob("*.lock")
+    for made in [*cache.glob("*.json"), *cache.glob("*.npy")]:
+        made.unlink()
+    with locked(lock, None):
+        process = start(tmp_path, *training("waits", epochs=1))
+        told = re.fullmatch(rf"llcm is being decoded by {WHO}; waiting for it to finish\n", process.stdout.readline())
+        assert told[1] == str(os.getpid())
+    status, out, errors = end(process)
+    assert status == 0, errors
+    assert "pixels of llcm" in out
+    keep("locks", "a training waits for who decodes", {"waited with a message, then decoded": 1})
+
+
+def test_holders_who_are_killed_at_random(tmp_path):
+    """Never two at a time, each named while he holds, and nobody kept out by the dead."""
+    lock, ledger, rng = tmp_path / "lock", tmp_path / "ledger", random.Random(7)
+    command = [sys.executable, "-c", CONTEND, str(lock), str(ledger)]
+    contenders = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(3)]
+    killed = set()
+    try:
+        until(lambda: ledger.exists() and ledger.read_text().count("in") > 5)
+        for _ in range(100 if LONG else 10):
+            time.sleep(rng.uniform(0, 0.2))
+            victim = rng.randrange(len(contenders))
+            if found := re.search(r"process (\d+)", holder(lock)):  # half of the time whoever holds it
+                holding = [number for number, process in enumerate(contenders) if process.pid == int(found[1])]
+                victim = holding[0] if holding and rng.random() < 0.5 else victim
+            contenders[victim].send_signal(signal.SIGKILL)
+            contenders[victim].wait()
+            killed.add(contenders[victim].pid)
+            contenders[victim] = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        before = ledger.read_text().count("in")
+        until(lambda: ledger.read_text().count("in") > before + 20)
+    finally:
+        for process in contenders:
+            process.kill()
+            process.wait()
+            killed.add(process.pid)
+    inside, interrupted, entries = None, 0, 0
+    for line in ledger.read_text().splitlines():
+        word, pid = line.split()
+        assert word != "unnamed", line
+        if word == "in":
+            assert inside is None or int(inside) in killed, f"{pid} came in while {inside} was there"
+            interrupted += inside is not None
+            inside, entries = pid, entries + 1
+        else:
+            assert pid == inside, line
+            inside = None
+    assert interrupted, "nobody was killed while he held the lock"
+    assert not held(lock)
+    outcomes = {"taken alone and named": entries - interrupted, "taken over from the dead": interrupted}
+    keep("locks", "holders killed at random", outcomes)

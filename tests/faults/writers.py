@@ -1,0 +1,210 @@
+"""Every place where the library writes: what lies there before, what is written, and what is there in the end.
+
+A place is a folder `home`. The same action on it again completes what was interrupted.
+"""
+
+import functools
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.figure
+import nbformat
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import nn
+
+from benchmarks import results
+from fsclib import checkpoint, features, files, html_report, runs
+from fsclib.config import Config
+from fsclib.data import datasets, synthetic
+from fsclib.data.cache import open_cache
+from fsclib.disk import make_folder
+from fsclib.report import Report
+from fsclib.sweep import cell
+
+ENVIRONMENT = {"data_hash": "d", "precision": "float32", "revision": "r" * 6000}
+CONFIG = Config(dataset="llcm", scale="tiny", name="mine")
+TOKEN = re.compile(rb"\.[0-9a-f]{8}\.npy")  # of a file of pixels, drawn at random
+
+
+@dataclass(frozen=True)
+class Writer:
+    """before, write: what they do to a home."""
+
+    name: str
+    write: Callable[[Path], object]
+    before: Callable[[Path], object] = lambda home: None
+
+
+def tree(home: Path) -> dict[str, bytes]:
+    """Every file below a home but locks, the random parts of names taken out."""
+    found = {}
+    for path in home.rglob("*"):
+        if path.is_file() and path.suffix != ".lock":
+            name = os.fsencode(path.relative_to(home))
+            name = TOKEN.sub(b".npy", name).decode()
+            assert name not in found, f"a second file of pixels: {path}"
+            found[name] = TOKEN.sub(b".npy", path.read_bytes())
+    return found
+
+
+def run_of(home: Path) -> runs.Run:
+    return runs.begin(CONFIG, ENVIRONMENT, home)
+
+
+def long_log(home: Path) -> None:
+    rows = {"epoch": range(200), "total": np.linspace(1, 0, 200), "seconds": 1.0}
+    pd.DataFrame(rows).to_csv(run_of(home).folder / "log.csv", index=False)
+
+
+def table(rows: int) -> pd.DataFrame:
+    return pd.DataFrame({"name": [f"row {row}" for row in range(rows)], "value": np.arange(rows) / 7})
+
+
+def figure(points: int) -> matplotlib.figure.Figure:
+    made = matplotlib.figure.Figure(figsize=(3, 2))
+    made.subplots().plot(np.random.default_rng(0).standard_normal(points))
+    return made
+
+
+def draw(home: Path, points: int) -> None:
+    run_of(home).save_figure(figure(points), "f")
+
+
+def save_checkpoint(home: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Linear(60, 60), nn.Linear(60, 60))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    net(torch.ones(1, 60)).sum().backward()
+    optimizer.step()
+    checkpoint.write(home / "last.safetensors", net, optimizer, {"epoch": seed})
+
+
+def save_features(home: Path, seed: int) -> None:
+    draws = torch.Generator().manual_seed(seed)
+    pool, neck = (torch.randn(2, 30, 40, generator=draws) for _ in range(2))
+    made = features.Features(np.arange(30), pool, neck)
+    features.write_features(home / "embeddings" / "test.safetensors", made, {"from": str(seed)})
+
+
+def draw_images(home: Path, seed: int) -> None:
+    source = np.random.default_rng(seed)
+    (home / "images").mkdir(exist_ok=True)
+    for number in range(8):
+        file = home / "images" / f"{number}.png"
+        if number % 2 == 0 or not file.exists():  # with another seed, every second one is another
+            Image.fromarray(source.integers(0, 256, (48, 24, 3), dtype=np.uint8)).save(file)
+            os.utime(file, (seed, seed))
+
+
+def decode(home: Path) -> None:
+    names = sorted(path.name for path in (home / "images").iterdir())
+    open_cache(home / "images", names, (48, 24), home / "cache", workers=1, progress=False)
+
+
+def decode_then_change(home: Path) -> None:
+    draw_images(home, 0)
+    decode(home)
+    draw_images(home, 1)
+
+
+def draw_corpus(home: Path) -> None:
+    synthetic.write_corpus(home / "corpus", "llcm", 4, 1, images=1, height=48, width=24, workers=1, progress=False)
+
+
+def draw_demo(home: Path) -> None:
+    usual = datasets.DEMO
+    datasets.DEMO = {"layout": "regdb", "identities": 4, "seed": 1, "height": 48, "width": 24, "workers": 1, "progress": False}
+    try:
+        datasets._write_demo(home / "data" / "demo")
+    finally:
+        datasets.DEMO = usual
+
+
+def job_of(home: Path) -> cell.Job:
+    return cell.Job(notebook=home / "n.ipynb", parameters={"name": "s-0-seed0"}, folder=home / "results" / "llcm" / "s")
+
+
+def fail_cell(home: Path) -> None:
+    cell.fail(job_of(home), "\n".join(f"line {number} {'x' * 500}" for number in range(cell.LINES)))
+
+
+def run_cell(home: Path) -> None:
+    """With --retry: what failed on a full disk is run again."""
+
+    def execute(job: cell.Job) -> None:
+        files.write_text(job.executed, "n" * 9000)
+        make_folder(job.run_folder)
+        files.write_text(job.run_folder / "metrics.json", "{}" + " " * 5000)
+
+    job = job_of(home)
+    job.error_file.unlink(missing_ok=True)
+    if (found := cell.run_cell(job, execute)) != cell.DONE:
+        assert found == cell.FAILED
+        raise OSError(job.error)
+
+
+def notebook(home: Path) -> None:
+    cells = [nbformat.v4.new_markdown_cell("# A title\n\nA sentence."), nbformat.v4.new_code_cell("1 + 1", id="a")]
+    for number, each in enumerate(cells):
+        each["id"] = str(number)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), home / "02_train.ipynb")
+
+
+def hold(home: Path) -> None:
+    with runs.alone(CONFIG, home / "results"):
+        pass
+
+
+def earlier_run(home: Path) -> None:
+    files.write_text(run_of(home).folder / "log.csv", "epoch\n0\n")
+
+
+def begin_anew(home: Path) -> None:
+    runs.begin(Config(dataset="llcm", scale="tiny", name="mine", resume=False), ENVIRONMENT, home)
+
+
+def keep_result(home: Path, number: int) -> None:
+    results.keep(home / "benchmarks" / "m.json", "m", "cpu", "cases", "case", {"ms": [number] * 3000})
+
+
+WRITERS = (
+    Writer("a text", lambda home: files.write_text(home / "t", "new" * 5000), lambda home: files.write_text(home / "t", "old")),
+    Writer("the first checkpoint", functools.partial(save_checkpoint, seed=1)),
+    Writer("a later checkpoint", functools.partial(save_checkpoint, seed=1), functools.partial(save_checkpoint, seed=0)),
+    Writer("the first features", functools.partial(save_features, seed=1)),
+    Writer("later features", functools.partial(save_features, seed=1), functools.partial(save_features, seed=0)),
+    Writer("the beginning of a run", run_of),
+    Writer("a run begun anew", begin_anew, earlier_run),
+    Writer("a row of the log", lambda home: run_of(home).add_to_log({"epoch": 200, "total": 0.0, "seconds": 1.0}), long_log),
+    Writer("metrics.json", lambda home: run_of(home).finish({f"mode.{n}": n / 7 for n in range(400)}), run_of),
+    Writer("a table", lambda home: run_of(home).save_table(table(100), "t"), lambda home: run_of(home).save_table(table(3), "t")),
+    Writer("a figure", functools.partial(draw, points=50), functools.partial(draw, points=3)),
+    Writer("a report", lambda home: runs.report("llcm", "01_data", home).save_table(table(50), "t")),
+    Writer("a report's folder", lambda home: Report(home).save_figure(figure(3), "f")),
+    Writer("the lock of a run", hold),
+    Writer("the first cache", decode, functools.partial(draw_images, seed=0)),
+    Writer("a later cache", decode, decode_then_change),
+    Writer("a corpus", draw_corpus),
+    Writer("the demo corpus", draw_demo),
+    Writer("the error of a cell", fail_cell),
+    Writer("a cell", run_cell),
+    Writer("web pages", html_report.write, notebook),
+    Writer("benchmarks", functools.partial(keep_result, number=2), functools.partial(keep_result, number=1)),
+)
+
+
+def prepare(writer: Writer, home: Path) -> dict[str, bytes]:
+    """A home as it is before; what lies there."""
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    writer.before(home)
+    return tree(home)
+
+

@@ -1,0 +1,130 @@
+"""One holder at a time, who says who he is, and whom nobody has to mourn."""
+
+import errno
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from fsclib import locks
+from fsclib.locks import held, holder, locked
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from fsclib.locks import locked
+with locked(Path(sys.argv[1]), None):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A process that holds the lock tmp_path / "lock"."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "lock")], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def refuse(number):
+    def flock(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    return flock
+
+
+def test_who_only_looks_whether_a_lock_is_held_keeps_nobody_out(tmp_path):
+    file, end = tmp_path / "lock", time.monotonic() + 0.5
+    looking = threading.Thread(target=lambda: [held(file) for _ in iter(lambda: time.monotonic() < end, False)])
+    file.touch()
+    looking.start()
+    taken = 0
+    while time.monotonic() < end:
+        with locked(file, None):
+            taken += 1
+    looking.join()
+    assert taken > 10
+
+
+def test_lock_is_free_again_after_an_error(tmp_path, capsys):
+    def fail():
+        with locked(tmp_path / "lock", "waiting"):
+            raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 -- the test's own
+        fail()
+    with locked(tmp_path / "lock", "waiting"):
+        assert capsys.readouterr().out == ""
+
+
+def test_the_holder_says_who_he_is_where_and_since_when(tmp_path, elsewhere):
+    file = tmp_path / "lock"
+    found = re.fullmatch(r"process (\d+) on (\S+) since (\S+)", holder(file))
+    assert found.groups()[:2] == (str(elsewhere.pid), socket.gethostname())
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(found[3])).total_seconds()) < 60
+    assert held(file)
+    with pytest.raises(BlockingIOError, match=f"held by process {elsewhere.pid} on "), locked(file, None):
+        pass
+    assert f"process {elsewhere.pid} " in holder(file)  # who was refused has left it alone
+
+
+def test_who_waits_says_for_whom(tmp_path, elsewhere, capsys):
+    threading.Timer(0.2, elsewhere.kill).start()
+    with locked(tmp_path / "lock", "corpus is being decoded"):
+        assert f"process {os.getpid()} on " in holder(tmp_path / "lock")
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"corpus is being decoded by process {elsewhere.pid} on {socket.gethostname()} since ")
+    assert printed.endswith("; waiting for it to finish\n")
+
+
+def test_the_lock_of_the_dead_is_taken_over_and_names_the_living(tmp_path, elsewhere):
+    file = tmp_path / "lock"
+    elsewhere.send_signal(signal.SIGKILL)
+    elsewhere.wait()
+    assert f"process {elsewhere.pid} on" in file.read_text()  # it had no time to remove it
+    assert not held(file)
+    with locked(file, None):
+        assert file.read_text().startswith(f"process {os.getpid()} on ")
+        assert file.read_text().count("process") == 1
+    assert file.read_text() == ""
+    assert not held(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\0" * 500, b"process 1 on x", b"rm -rf / # process 1 on x since y"])
+def test_what_else_the_file_may_hold_is_not_shown(tmp_path, content):
+    (tmp_path / "lock").write_bytes(content)
+    assert holder(tmp_path / "lock") == "another process"
+    assert holder(tmp_path / "nowhere") == "another process"
+    with locked(tmp_path / "lock", None):
+        assert holder(tmp_path / "lock").startswith("process")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_without_locks_the_work_goes_on_with_one_warning(tmp_path, monkeypatch, capsys, number):
+    monkeypatch.setattr(locks.fcntl, "flock", refuse(number))
+    for _ in range(2):
+        with locked(tmp_path / "lock", None):
+            assert not held(tmp_path / "lock")
+    warning = f"{tmp_path} is on a file system without locks ({os.strerror(number)}): nobody watches over two processes"
+    assert capsys.readouterr().out.count(warning) == 1
+
+
+def test_other_errors_of_locks_are_errors(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks.fcntl, "flock", refuse(errno.EBADF))
+    with pytest.raises(OSError, match="Bad file descriptor"), locked(tmp_path / "lock", None):
+        pass
+
+
+def test_a_disk_without_room_for_the_line_does_not_keep_from_the_lock():
+    with open("/dev/full", "ab", buffering=0) as full:  # noqa: PTH123
+        locks._sign(full, "process 1 on x since y\n")

@@ -1,0 +1,74 @@
+"""A training for which the disk has no room is refused before anything is decoded."""
+
+import errno
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from fsclib import checkpoint, disk, room, runs, train
+from fsclib.assemble import network_of
+from fsclib.disk import DiskError
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """free(n): n bytes are free on every disk."""
+    return lambda size: monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: SimpleNamespace(free=size))
+
+
+def test_the_size_of_a_checkpoint_is_known_before_there_is_one(tiny, tmp_path):
+    config = tiny()
+    net = network_of(config, 5, pretrained=False)
+    optimizer = train.build_optimizer(net, config)
+    for parameter in net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    checkpoint.write(tmp_path / "last", net, optimizer, {})
+    checkpoint.write(tmp_path / "best", net, None, {})
+    sizes = [(tmp_path / name).stat().st_size for name in ("last", "best")]
+    assert checkpoint.size(net, momenta=True) == pytest.approx(sizes[0], rel=0.02)
+    assert checkpoint.size(net, momenta=False) == pytest.approx(sizes[1], rel=0.02)
+    assert room._needed(config, 5) == pytest.approx(2 * sizes[0] + sizes[1], rel=0.02)
+
+
+def test_a_training_without_room_is_refused_before_anything_is_decoded(home, tiny, monkeypatch, free):
+    monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
+    free(room._needed(tiny(), 8) // 2)
+    told = r"results/llcm/full cannot be written \(its checkpoints need \d+ MB, \d+ MB are free\)"
+    with pytest.raises(DiskError, match=told) as caught:
+        train.fit(tiny(name="full"))
+    assert caught.value.errno == errno.ENOSPC
+    assert not (home / "results/llcm/full").exists()
+
+
+def test_what_the_checkpoints_take_already_need_not_be_free(home, tiny, free):
+    config = tiny(name="later")
+    needed = room._needed(config, 8)
+    folder = runs.folder_of(config) / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "last.safetensors").write_bytes(bytes(1000))
+    free(needed - 1000)
+    room.check(config, 8)
+    free(needed - 1001)
+    with pytest.raises(DiskError):
+        room.check(config, 8)
+    with pytest.raises(DiskError):
+        room.check(tiny(name="later", resume=False), 8)
+
+
+def test_a_finished_run_needs_no_room(home, tiny, free):
+    config = tiny(name="done")
+    runs.folder_of(config).mkdir(parents=True)
+    (runs.folder_of(config) / "metrics.json").write_text("{}")
+    free(0)
+    room.check(config, 8)
+
+
+def test_a_network_that_cannot_be_measured_is_not_refused(home, tiny, monkeypatch, free):
+    def looks_at_its_weights(*arguments, **options):
+        return torch.ones(1).item()
+
+    monkeypatch.setattr(room, "network_of", looks_at_its_weights)
+    free(0)
+    room.check(tiny(), 8)

@@ -1,0 +1,68 @@
+"""safetensors files where files cannot be mapped, and where there is no room for them."""
+
+import errno
+
+import pytest
+import torch
+from safetensors import SafetensorError, safe_open
+
+from fsclib import checkpoint, disk, features, tensorfile
+from fsclib.disk import DiskError
+from fsclib.tensorfile import open_tensors, write_tensors
+
+TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([1, 2]), "c": torch.ones(3, dtype=torch.float16)}
+
+
+@pytest.fixture
+def unmapped(monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(disk.mmap, "mmap", refuse)
+
+
+@pytest.fixture
+def file(tmp_path):
+    write_tensors(tmp_path / "t.safetensors", TENSORS, {"x": "y"})
+    return tmp_path / "t.safetensors"
+
+
+def test_a_file_is_mapped_where_that_is_possible(file):
+    with open_tensors(file) as found:
+        assert isinstance(found, safe_open)
+
+
+def test_a_file_that_cannot_be_mapped_is_read(file, unmapped):
+    with open_tensors(file) as found:
+        assert not isinstance(found, safe_open)
+        assert found.metadata() == {"x": "y"}
+        assert sorted(found.keys()) == sorted(TENSORS)
+        for name, value in TENSORS.items():
+            assert torch.equal(found.get_tensor(name), value)
+            assert found.get_tensor(name).dtype == value.dtype
+
+
+def test_without_entries(tmp_path, unmapped):
+    write_tensors(tmp_path / "t", TENSORS, {})
+    with open_tensors(tmp_path / "t") as found:
+        assert not found.metadata()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\xff" * 20, b"\x02\0\0\0\0\0\0\0[]"])
+def test_a_broken_file_is_refused_either_way(tmp_path, content, unmapped):
+    (tmp_path / "t").write_bytes(content)
+    with pytest.raises((SafetensorError, OSError)), open_tensors(tmp_path / "t"):
+        pass
+    with pytest.raises(checkpoint.CheckpointError, match="not a readable checkpoint"):
+        checkpoint.state(tmp_path / "t")
+    assert features.read_features(tmp_path / "t", {}) is None
+
+
+def test_the_error_of_the_system_is_found_in_that_of_safetensors(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(tensorfile, "save_file", full)
+    with pytest.raises(DiskError, match=r"/t cannot be written \(No space left on device\): make room there"):
+        write_tensors(tmp_path / "t", TENSORS, {})
+    assert list(tmp_path.iterdir()) == []
