@@ -20,6 +20,8 @@ from fsclib.models.networks import NETWORKS, FSCNet
 from fsclib.presets import DATASETS, SCALES
 from fsclib.strict import AUTO, ConfigError, Strict, option, shown
 
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")  # of a run: never a path, and plain text to LaTeX, HTML and shells alike
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Strict):
@@ -138,7 +140,7 @@ def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:
     if config.erase_min > config.erase_max:
         problem = f"erase_min: found {config.erase_min}, expected at most erase_max, which is {config.erase_max}"
         yield {"erase_min", "erase_max", "dataset"}, problem
-    if config.name != AUTO and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", config.name):
+    if config.name != AUTO and not NAME.fullmatch(config.name):
         expected = "1 to 100 letters, digits, dots, dashes and underscores, no dot or dash first, not a path"
         yield {"name"}, f"name: found {shown(config.name)}, expected {expected}"
     if config.trial != 1 and config.dataset != "regdb":

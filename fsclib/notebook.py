@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from fsclib.config import Config, ConfigError
+from fsclib.strict import shown
 
 INJECTED = "# Parameters"  # papermill's first line
 
@@ -22,7 +23,10 @@ def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     ignored.
     """
     own, injected = None, []
-    for source in namespace.get("In", ()):
+    cells = namespace.get("In", ())
+    if not (isinstance(cells, (list, tuple)) and all(isinstance(source, str) for source in cells)):
+        raise ConfigError([f"In: found {shown(cells)}, expected the cells that have run; it is no parameter"])
+    for source in cells:
         names, is_own = assigned(source)
         if source.strip().splitlines()[:1] == [INJECTED]:
             injected = names

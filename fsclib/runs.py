@@ -26,7 +26,8 @@ from fsclib.locks import holder, lock_beside, locked
 from fsclib.report import Report
 from fsclib.strict import AUTO
 
-ASIDE = re.compile(r"\.old-\d+$")  # ends the names of runs that resume=False moved aside
+REPLAY = ".replay"  # ends the names of runs that repeat another: see replay.py
+ASIDE = re.compile(rf"(?:\.old-\d+|{re.escape(REPLAY)})$")  # and of those that resume=False moved aside: neither counts
 LAST = Path("checkpoints", "last.safetensors")
 MEND = "restore the file, or move the folder out of results/"
 
@@ -172,9 +173,14 @@ def load(dataset: str, name: str, results: Path | None = None, *, data_root: str
     return dataclasses.replace(run, config=dataclasses.replace(run.config, **here))
 
 
+def recorded(run: Run) -> Run:
+    """A run as its config.json has it: with device and workers as when it began."""
+    return _run(run.folder)
+
+
 def siblings(run: Run, field: str, results: Path | None = None) -> list[Run]:
     """Finished runs on the same images whose recipe and precision differ from this one's in nothing but `field`, one for each
-    value of it: where there are several, the last in the order of names. Runs that were moved aside do not count."""
+    value of it: where there are several, the last in the order of names. Runs moved aside and repetitions do not count."""
 
     def alike(other: Run) -> dict[str, Any]:
         return other.config.recipe() | {field: None} | {key: other.environment.get(key) for key in ("precision", "pixels_hash")}
@@ -222,7 +228,7 @@ def _run(folder: Path) -> Run:
 
 
 def finished(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `table` whose runs are finished and were not moved aside."""
+    """The rows of `table` whose runs are finished, were not moved aside and do not repeat another."""
     return table[table["finished"].astype(bool) & ~table["name"].str.contains(ASIDE)] if len(table) else table
 
 
@@ -291,8 +297,12 @@ def _write_json(file: Path, content: Mapping[str, Any]) -> None:
 
 
 def main(words: Sequence[str]) -> None:
-    """`python -m fsclib.runs`: all runs; `python -m fsclib.runs DATASET NAME`: the result of one and where its files lie."""
-    if len(words) == 2:
+    """`python -m fsclib.runs`: all runs; `… DATASET NAME`: the result of one and where its files lie; `… replay`: see replay.py."""
+    if words[:1] == ["replay"]:
+        from fsclib import replay  # which trains, and so stands above this module
+
+        replay.command(words[1:])
+    elif len(words) == 2:
         run = load(*words)
         print(f"{run.headline().to_string(index=False)}\nin per cent, means over trials; selected on {run.metrics['select_on']}")
         print(f"figures: {run.folder / 'figures'}\ntables:  {run.folder / 'tables'}")
@@ -300,7 +310,7 @@ def main(words: Sequence[str]) -> None:
         runs = table()
         print(runs[["dataset", "name", "finished", "epochs_done"]].to_string(index=False) if len(runs) else "there are no runs")
     else:
-        sys.exit("usage: python -m fsclib.runs [DATASET NAME]")
+        sys.exit("usage: python -m fsclib.runs [[replay] DATASET NAME]")
 
 
 if __name__ == "__main__":

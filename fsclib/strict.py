@@ -28,7 +28,7 @@ class Strict:
     Errors: ConfigError that names every unknown field (with the nearest valid one), wrong type and impossible value.
     """
 
-    def __new__(cls, **values: Any):
+    def __new__(cls, /, **values: Any):  # so that "cls" is an unknown name like any other
         known = [f.name for f in dataclasses.fields(cls)]
         unknown = [name for name in values if name not in known]
         if unknown:
@@ -62,13 +62,21 @@ class Strict:
 
 
 def option(
-    default: Any, help: str, *, choices: Collection = (), low: float | None = None, high: float | None = None, recipe: bool = True
+    default: Any,
+    help: str,
+    *,
+    choices: Collection = (),
+    low: float | None = None,
+    high: float | None = None,
+    form: re.Pattern[str] | None = None,
+    recipe: bool = True,
 ) -> Any:
     """A field with its meaning, its admissible values, and whether it belongs to the recipe or only says how to run it.
 
-    `choices` are looked up at each check: a dict that grows admits what was added.
+    `choices` are looked up at each check: a dict that grows admits what was added. `form`: what a text has to match as a whole.
     """
-    return field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high, "recipe": recipe})
+    limits = {"choices": choices, "low": low, "high": high, "form": form}
+    return field(default=default, metadata={"help": help, "recipe": recipe} | limits)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -126,7 +134,9 @@ def _scalar(f: Field, kind: type, value: Any) -> tuple[Any, str]:
         elif kind is str and isinstance(value, (int, float)):
             hint = f"; papermill's -r {f.name} {shown(value)} passes it as text"
         return value, f"{f.name}: found {shown(value)} ({type(value).__name__}), expected {expected}{admissible(f)}{hint}"
-    choices, low, high = (f.metadata[key] for key in ("choices", "low", "high"))
+    choices, low, high, form = (f.metadata[key] for key in ("choices", "low", "high", "form"))
+    if form and not form.fullmatch(value):
+        return value, f"{f.name}: found {shown(value)}, expected {f.metadata['help']}, of the form {form.pattern}"
     wrong = (choices and value not in choices) or (low is not None and not low <= value < float("inf"))
     if wrong or (high is not None and not value <= high):
         word = "one of" if choices else "a finite number" if kind is float else "a value"

@@ -11,23 +11,26 @@ import ast
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from fsclib import checkpoint, losses, retrieval, room, runs
+from fsclib import checkpoint, failure, losses, retrieval, room, runs
 from fsclib.assemble import images_of, network_of
 from fsclib.checkpoint import CheckpointError
 from fsclib.config import Config
 from fsclib.data.augment import Augmentation
 from fsclib.data.batches import batches
 from fsclib.data.datasets import open_dataset
+from fsclib.data.images import Images
 from fsclib.data.protocols import training_rows
-from fsclib.data.records import DatasetError, hold_out, training_labels
+from fsclib.data.records import INFRARED, VISIBLE, DatasetError, hold_out, training_labels
 from fsclib.data.sampler import IdentitySampler
+from fsclib.failure import NotFinite
 from fsclib.machine import autocast, device_of, environment, precision_of
 from fsclib.models.backbone import imagenet_weights
 from fsclib.models.networks import Network
@@ -35,15 +38,46 @@ from fsclib.progress import progress
 from fsclib.runs import Run, RunError
 
 SHOWN = ("lr", "total", "val_rank1", "val_map")
-KEPT = (
-    "The checkpoint of the epoch before, if there was one, is intact. Lower lr and body_lr, or train with precision=float32, "
-    "under another name or with resume=False."
-)
 CHOSEN_BY = {"holdout": "val_map", "test": "val_rank1"}  # select_on → the column of the log that the best checkpoint maximises
 
 
 class TrainingError(RuntimeError):
-    """Training that cannot go on: says where it stopped and what is kept."""
+    """Training that cannot go on: says where it stopped, on what, and what is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A run, and what its epochs are made from. chosen: the records to train on, (M,), which the sampler counts."""
+
+    run: Run
+    images: Images
+    chosen: np.ndarray
+    sampler: IdentitySampler
+    device: torch.device
+    precision: torch.dtype
+
+    def left_off(self) -> tuple[Network, torch.optim.SGD, dict[str, Any]]:
+        """Network, optimiser and state after the last epoch that was finished, or before the first."""
+        config, last, classes = self.run.config, self.run.checkpoint("last"), len(self.sampler.labels)
+        torch.manual_seed(config.seed)
+        net = network_of(config, classes, pretrained=config.pretrained and not last.exists())
+        net = net.to(self.device, memory_format=torch.channels_last)
+        optimizer = build_optimizer(net, config)
+        if last.exists():
+            return net, optimizer, checkpoint.read(last, net, optimizer)
+        return net, optimizer, {"epoch": -1, "best": None, "best_epoch": None, "num_classes": classes}
+
+    def steps(self, net: Network, optimizer: torch.optim.Optimizer, epoch: int) -> Iterator[losses.Parts]:
+        """The steps of an epoch, as `training_steps` takes them, at its learning rates."""
+        config, rows = self.run.config, self.images.place[self.chosen]
+        set_learning_rates(optimizer, config, epoch)
+        return training_steps(net, optimizer, config, self.images.pixels, rows, self.sampler, epoch, self.precision)
+
+    def images_of_step(self, epoch: int, step: int) -> dict[str, list[str]]:
+        """Modality → paths, below the data set's folder, of the images that a step sees."""
+        paths = self.images.records["path"].to_numpy()[self.chosen]
+        drawn = zip((VISIBLE, INFRARED), self.sampler.epoch(epoch)[:2], strict=True)
+        return {modality: list(dict.fromkeys(paths[rows[step]])) for modality, rows in drawn}
 
 
 def fit(config: Config) -> Run:
@@ -58,7 +92,7 @@ def fit(config: Config) -> Run:
 def _fit(config: Config) -> Run:
     device = device_of(config)
     precision = precision_of(config, device)
-    fresh = check(config)
+    check(config)
     images = images_of(config)
     if config.select_on == "holdout":
         images = images.with_records(hold_out(images.records, config.seed))
@@ -69,23 +103,21 @@ def _fit(config: Config) -> Run:
         print(f"{run.folder} is complete; nothing to train")
         return run
     start = time.monotonic()
-    torch.manual_seed(config.seed)
-    net = network_of(config, len(sampler.labels), pretrained=config.pretrained and fresh)
-    net = net.to(device, memory_format=torch.channels_last)
-    optimizer = build_optimizer(net, config)
-    state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": len(sampler.labels)}
-    if run.checkpoint("last").exists():
-        state = checkpoint.read(run.checkpoint("last"), net, optimizer)
+    training = Training(run, images, chosen, sampler, device, precision)
+    net, optimizer, state = training.left_off()
+    if state["epoch"] >= 0:
         print(f"{run.folder}: going on after epoch {state['epoch'] + 1} of {config.epochs}")
     for epoch in range(state["epoch"] + 1, config.epochs):
-        set_learning_rates(optimizer, config, epoch)
+        steps = training.steps(net, optimizer, epoch)
         row = {"epoch": epoch, "lr": optimizer.param_groups[0]["lr"]}
-        steps = training_steps(net, optimizer, config, images.pixels, images.place[chosen], sampler, epoch, precision)
-        with progress(sampler.steps, f"epoch {epoch + 1}/{config.epochs}", passing=True) as bar:
-            row |= mean_losses(steps, bar, epoch)
+        try:
+            with progress(sampler.steps, f"epoch {epoch + 1}/{config.epochs}", passing=True) as bar:
+                row |= failure.mean_losses(steps, net, bar)
+        except NotFinite as found:
+            steps.close()
+            raise TrainingError(failure.explain(training, epoch, found)) from None
         if config.select_on in CHOSEN_BY and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
             row |= retrieval.validate(net, images, device, precision, config.select_on)
-        check_weights(net, epoch)
         run.add_to_log(row)
         state["epoch"] = epoch
         if is_best(row, state, config):
@@ -100,8 +132,8 @@ def _fit(config: Config) -> Run:
     return run
 
 
-def check(config: Config) -> bool:
-    """Refuses what can be refused before images are decoded; returns whether training begins anew.
+def check(config: Config) -> None:
+    """Refuses what can be refused before images are decoded.
 
     Errors: RunError for a run of this name with another recipe; DatasetError and ValueError for data that cannot be trained on or
     tested; DiskError where the run cannot be written; FileNotFoundError for ImageNet weights that are wanted and not to be had.
@@ -111,10 +143,9 @@ def check(config: Config) -> bool:
     _, sampler = training_set(config, hold_out(found.records, config.seed) if config.select_on == "holdout" else found.records)
     retrieval.check_protocols(found)
     room.check(config, len(sampler.labels))
-    fresh = not (config.resume and (runs.folder_of(config) / runs.LAST).exists())
-    if config.pretrained and fresh:
+    goes_on = config.resume and (runs.folder_of(config) / runs.LAST).exists()
+    if config.pretrained and not goes_on:
         imagenet_weights(config.backbone)
-    return fresh
 
 
 def is_best(row: Mapping[str, float], state: Mapping[str, Any], config: Config) -> bool:
@@ -200,30 +231,6 @@ def training_steps(
         parts.total.backward()
         optimizer.step()
         yield losses.Parts(*(part.detach() for part in parts))
-
-
-def mean_losses(steps: Iterator[losses.Parts], bar, epoch: int) -> dict[str, float]:
-    """Runs the steps and averages their losses; the device is waited for once, at the end."""
-    start, seen = time.monotonic(), []
-    for parts in steps:
-        seen.append(torch.stack(parts))
-        bar.update()
-    values: Tensor = torch.stack(seen).cpu()
-    finite = values.isfinite().all(1)
-    if not finite.all():
-        step = int((~finite).nonzero()[0])
-        found = ", ".join(f"{name} {value:.4g}" for name, value in zip(losses.Parts._fields, values[step].tolist(), strict=True))
-        raise TrainingError(
-            f"epoch {epoch + 1}, step {step + 1}: the loss is not finite ({found}). {KEPT}"
-        )
-    return dict(zip(losses.Parts._fields, values.mean(0).tolist(), strict=True)) | {"seconds": time.monotonic() - start}
-
-
-def check_weights(net: nn.Module, epoch: int) -> None:
-    """Refuses to keep weights that are not finite, which the loss of the last step does not show yet."""
-    broken = [name for name, value in net.state_dict().items() if value.is_floating_point() and not value.isfinite().all()]
-    if broken:
-        raise TrainingError(f"epoch {epoch + 1}: weights are not finite after its last step ({broken[0]} and others). {KEPT}")
 
 
 def main(words: Sequence[str]) -> None:

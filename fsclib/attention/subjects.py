@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fsclib import retrieval, runs
 from fsclib.attention import unit_rows
-from fsclib.config import Config
+from fsclib.config import NAME, Config
 from fsclib.data.images import Images
 from fsclib.features import Features
 from fsclib.machine import device_of
@@ -24,7 +24,9 @@ class AttentionOptions(Strict):
     """The parameters of notebook 05. Errors: ConfigError, as in Strict."""
 
     dataset: str = option("demo", "data set of the runs", choices=DATASETS)
-    names: tuple[str, ...] = option(AUTO, "runs, side by side; auto: 02_train's own, and, if trained, the same without modules")
+    names: tuple[str, ...] = option(
+        AUTO, "runs, side by side; auto: 02_train's own, and, if trained, the same without modules", form=NAME
+    )
     people: int = option(4, "people in the pictures, drawn at random", low=1, high=8)
     sample: int = option(60, "images of each modality over which maps are compared and counted", low=2, high=100_000)
     seed: int = option(1, "seed of the drawn people and images, and of the intervals", low=0, high=2**31 - 1)

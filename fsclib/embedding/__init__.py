@@ -17,7 +17,7 @@ from sklearn.manifold import TSNE
 from torch import Tensor
 
 from fsclib import metrics, retrieval, runs
-from fsclib.config import Config
+from fsclib.config import NAME, Config
 from fsclib.data import protocols
 from fsclib.data.images import Images
 from fsclib.data.records import VISIBLE, seen_by_both
@@ -37,7 +37,9 @@ class EmbeddingOptions(Strict):
     """The parameters of notebook 07. Errors: ConfigError, as in Strict."""
 
     dataset: str = option("demo", "data set of the runs", choices=DATASETS)
-    names: tuple[str, ...] = option(AUTO, "runs, side by side, the others compared with the first; auto: 02_train's own name")
+    names: tuple[str, ...] = option(
+        AUTO, "runs, side by side, the others compared with the first; auto: 02_train's own name", form=NAME
+    )
     people: int = option(COLOURED, "people in the t-SNE picture, drawn at random", low=1, high=COLOURED)
     failures: int = option(6, "queries in the failure gallery", low=1, high=50)
     seed: int = option(0, "seed of the drawn people, of t-SNE and of the intervals", low=0, high=2**31 - 1)

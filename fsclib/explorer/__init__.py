@@ -6,7 +6,7 @@ In JupyterLab with widgets; where nobody watches (papermill, nbconvert) the same
 from dataclasses import dataclass
 
 from fsclib import runs
-from fsclib.config import Config
+from fsclib.config import NAME, Config
 from fsclib.explorer.board import explore
 from fsclib.explorer.desk import SIMILARITIES
 from fsclib.presets import DATASETS
@@ -21,10 +21,10 @@ class ExplorerOptions(Strict):
     """The parameters of the notebook `explore`. Errors: ConfigError, as in Strict."""
 
     dataset: str = option("demo", "data set of the runs", choices=DATASETS)
-    name: str = option(AUTO, "the run to begin with; auto: that of 02_train")
+    name: str = option(AUTO, "the run to begin with; auto: that of 02_train", form=NAME)
     similarity: str = option(next(iter(SIMILARITIES)), "what is compared", choices=SIMILARITIES)
-    person: int = option(AUTO, "identity of the query to begin with; auto: one drawn at random", low=0)
-    camera: int = option(AUTO, "its camera; auto: the first", low=0)
+    person: int = option(AUTO, "identity of the query to begin with; auto: one drawn at random", low=0, high=2**31 - 1)
+    camera: int = option(AUTO, "its camera; auto: the first", low=0, high=2**31 - 1)
     seed: int = option(1, "seed of the drawn queries", low=0, high=2**31 - 1)
     data_root: str = option("", "folder of the data set, if it has moved since the training")
     device: str = option(AUTO, "cpu, cuda or cuda:N; auto: a GPU if there is one")

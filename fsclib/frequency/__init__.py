@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from fsclib import runs, spectrum
-from fsclib.config import Config
+from fsclib.config import NAME, Config
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
@@ -32,7 +32,7 @@ class SpectrumOptions(Strict):
     """The parameters of notebook 04. Errors: ConfigError, as in Strict."""
 
     dataset: str = option("demo", "which data set", choices=DATASETS)
-    name: str = option(AUTO, "name of the run")
+    name: str = option(AUTO, "name of the run", form=NAME)
     network: str = option("fsc", "part of an automatic name", choices=NETWORKS)
     scale: str = option(AUTO, "part of an automatic name", choices=SCALES)
     seed: int = option(0, "part of an automatic name", low=0, high=2**31 - 1)
@@ -44,7 +44,7 @@ class SpectrumOptions(Strict):
     people: int = option(40, "test identities, drawn among those seen by both modalities", low=2, high=100_000)
     images: int = option(2, "images of an identity and modality", low=1, high=1000)
     noise: float = option(0.1, "standard deviation of noise added, as a share of the range from black to white", low=0.001, high=1)
-    person: int = option(AUTO, "identity that is shown by itself; auto: the first of those drawn", low=0)
+    person: int = option(AUTO, "identity that is shown by itself; auto: the first of those drawn", low=0, high=2**31 - 1)
 
     def run(self) -> Run:
         """The run that they name. Errors: RunError, ConfigError."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fsclib.config import NAME
 from fsclib.presets import DATASETS
 from fsclib.strict import AUTO, Strict, option
 
@@ -13,7 +14,9 @@ class PaperOptions(Strict):
     """What a paper is made from. Errors: ConfigError, as in Strict."""
 
     dataset: str = option("demo", "data set of the runs", choices=DATASETS)
-    runs: tuple[str, ...] = option(AUTO, "runs, side by side, the first in front; auto: 02_train's own, and, if trained, DEEN")
+    runs: tuple[str, ...] = option(
+        AUTO, "runs, side by side, the first in front; auto: 02_train's own, and, if trained, DEEN", form=NAME
+    )
     sweep: str = option(
         AUTO, "the ablation, whose runs tables then hold: a sweep file or its name; auto: the one with most finished runs; none"
     )

@@ -11,6 +11,7 @@
 notebook, fixed and slurm may be left out.
 """
 
+import contextlib
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,9 @@ def find(path: str | Path) -> Path:
     """A sweep file by its path, or by its bare name below sweeps/. Errors: SweepError that lists those there."""
     folder = paths.checkout() / "sweeps"
     for file in (Path(path), folder / path, folder / f"{path}.yaml"):
-        if file.is_file():
-            return file
+        with contextlib.suppress(OSError, ValueError):  # too long for a file, or with a null character
+            if file.is_file():
+                return file
     there = [file.stem for file in sorted(folder.glob("*.yaml"))]
     raise SweepError([f"no such file, and no sweep of this name in {folder}, which has {', '.join(there) or 'none'}"], str(path))
 

@@ -1,0 +1,200 @@
+"""A loss that is not finite, whatever made it so: the run stops and says at which step, on which images and at which rates, and the
+network as it was before that step is kept, bit for bit."""
+
+import re
+from collections import Counter
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tally import LONG, keep
+
+from fsclib import checkpoint, failure, runs, train
+from fsclib.assemble import images_of
+from fsclib.data.sampler import IdentitySampler
+from fsclib.losses import Parts
+from fsclib.models import backbone
+from fsclib.runs import RunError
+from fsclib.train import TrainingError, fit
+
+NETWORKS = [{"network": "fsc"}, {"network": "deen"}, {"network": "agw", "stages": 4}, {"network": "twostream"}]
+ARITHMETIC = [{"precision": "float32"}, {"precision": "bfloat16"}]
+PLACES = [(0, 0), (0, 1), (1, 0), (1, 3), (2, -1)]  # epoch and step, from 0; −1: the last
+RATES = [{"lr": 1e30}, {"body_lr": 1e30}, {"lr": 1e308}, {"body_lr": 1e12, "warmup": 0}]
+
+
+def seen(config):
+    """The sampler of a training, the paths it draws from, and the folder they are in."""
+    images = images_of(config)
+    chosen, sampler = train.training_set(config, images.records)
+    return sampler, images.records["path"].to_numpy()[chosen], images.dataset.root
+
+
+def stopped_before(monkeypatch, config, epoch, step):
+    """The tensors of a checkpoint of an undisturbed run, written just before a step of an epoch."""
+    whole = train.training_steps
+
+    def interrupted(net, optimizer, config, pixels, rows, sampler, now, precision):
+        for number, parts in enumerate(whole(net, optimizer, config, pixels, rows, sampler, now, precision), 1):
+            yield parts
+            stop(net, optimizer, config, now, number)
+
+    def stop(net, optimizer, config, now, number):
+        if (now, number) == (epoch, step):
+            checkpoint.write(runs.folder_of(config) / "here", net, optimizer, {})
+            raise KeyboardInterrupt
+
+    def stopped_at_once(net, optimizer, config, pixels, rows, sampler, now, precision):
+        stop(net, optimizer, config, now, 0)
+        return interrupted(net, optimizer, config, pixels, rows, sampler, now, precision)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "training_steps", stopped_at_once)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config)
+    return load_file(runs.folder_of(config) / "here")
+
+
+def poison(monkeypatch, epoch, step):
+    """From now on one pixel of the batch of a step is not a number, whenever that step is taken."""
+    drawn, read, now = IdentitySampler.epoch, train.batches, []
+
+    def epoch_of(self, number, rank=0):
+        now[:] = [number]
+        return drawn(self, number, rank)
+
+    def spoilt(*args):
+        for number, (visible, infrared, labels) in enumerate(read(*args)):
+            if (now[0], number) == (epoch, step):
+                infrared[1, 0, 5, 5] = float("nan")
+            yield visible, infrared, labels
+
+    monkeypatch.setattr(IdentitySampler, "epoch", epoch_of)
+    monkeypatch.setattr(train, "batches", spoilt)
+
+
+def failed(config):
+    """The message of a training that fails, its run, and the epoch and step that it says."""
+    with pytest.raises(TrainingError) as caught:
+        fit(config)
+    message = str(caught.value)
+    epoch, step = map(int, re.match(r"epoch (\d+), step (\d+): ", message).groups())
+    return message, runs.load(config.dataset, config.name), (epoch - 1, step - 1)
+
+
+def check(config, message, run, place):
+    """That the message says all it should, and that the checkpoint is of the step before and says so."""
+    epoch, step = place
+    assert all(re.search(rf"\b{part} \S+[,)]", message.splitlines()[0]) for part in Parts._fields)
+    factor = train.learning_rate_factor(config, epoch)
+    assert f"{config.lr * factor:.4g} of neck and classifier, {config.body_lr * factor:.4g} of everything else" in message
+    sampler, paths, root = seen(config)
+    for modality, rows in zip(("visible", "infrared"), sampler.epoch(epoch), strict=False):
+        (line,) = (line for line in message.splitlines() if line.startswith(f"{modality} images of this step: "))
+        named = line.split(": ", 1)[1].split(", ")
+        assert set(named) == set(paths[rows[step]])
+        assert all((root / path).is_file() for path in named)
+    file = run.checkpoint(failure.KEPT)
+    assert f"as they were before this step are in {file}\n" in message
+    state = checkpoint.state(file)
+    assert (state["epoch"], state["step"], state["num_classes"]) == (epoch, step, len(sampler.labels))
+    assert all(value.isfinite().all() for value in load_file(file).values())
+    last = run.checkpoint("last")
+    assert last.exists() == (epoch > 0)
+    assert (f"is intact: {last}" if epoch else "no epoch was finished before") in message
+    if epoch:
+        assert checkpoint.state(last)["epoch"] == epoch - 1
+    assert run.log().get("epoch", default=[]).tolist() == list(range(epoch)) if epoch else run.log().empty
+    assert not run.finished
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    assert [name for name, value in expected.items() if not torch.equal(found[name], value)] == []
+
+
+def trials(of, short):
+    """Pairs of values and one of `of`: all, or the few of the short form."""
+    return [(values, one) for values in ARITHMETIC for one in of] if LONG else [(ARITHMETIC[nth], of[one]) for nth, one in short]
+
+
+@pytest.mark.parametrize("network", NETWORKS if LONG else NETWORKS[:1], ids=lambda values: values["network"])
+def test_a_pixel_that_is_not_a_number(home, tiny, monkeypatch, network):
+    outcomes = Counter()
+    for number, (values, (epoch, step)) in enumerate(trials(PLACES, [(0, 3), (1, 1)])):
+        config = tiny(name=f"poisoned-{number}", **network, **values)
+        step %= seen(config)[0].steps
+        expected = stopped_before(monkeypatch, tiny(name=f"undisturbed-{number}", **network, **values), epoch, step)
+        with monkeypatch.context() as patch:
+            poison(patch, epoch, step)
+            message, run, found = failed(config)
+        assert found == (epoch, step)
+        assert "the loss is not finite (total nan" in message
+        check(config, message, run, found)
+        assert_same(load_file(run.checkpoint(failure.KEPT)), expected)
+        outcomes["stopped at its loss, and the network before the step kept bit for bit"] += 1
+    keep("not finite", f"a pixel, {network['network']}", outcomes)
+
+
+@pytest.mark.parametrize("network", NETWORKS if LONG else NETWORKS[:1], ids=lambda values: values["network"])
+def test_a_learning_rate_that_is_too_large(home, tiny, monkeypatch, network):
+    outcomes = Counter()
+    for number, (values, rates) in enumerate(trials(RATES, [(0, 0), (1, 1), (0, 2)])):
+        config = tiny(name=f"fast-{number}", **network, **values, **rates)
+        message, run, place = failed(config)
+        check(config, message, run, place)
+        expected = stopped_before(monkeypatch, tiny(name=f"undisturbed-{number}", **network, **values, **rates), *place)
+        assert_same(load_file(run.checkpoint(failure.KEPT)), expected)
+        how = "weights" if "weights are not finite" in message else "loss"
+        outcomes[f"stopped at its {how}, and the network before the step kept bit for bit"] += 1
+    keep("not finite", f"a learning rate, {network['network']}", outcomes)
+
+
+def test_the_first_epoch_goes_back_to_the_imagenet_weights(home, tiny, monkeypatch):
+    torch.manual_seed(5)
+    weights = backbone.BACKBONES["resnet18"][0]().state_dict()
+    for module in (backbone, train):
+        monkeypatch.setattr(module, "imagenet_weights", lambda name: weights)
+    poison(monkeypatch, 0, 0)
+    message, run, place = failed(tiny(name="poisoned", pretrained=True))
+    check(run.config, message, run, place)
+    kept = load_file(run.checkpoint(failure.KEPT))
+    assert torch.equal(kept["network.layers.0.0.conv1.weight"], weights["layer1.0.conv1.weight"])
+
+
+def test_what_can_be_done_next(home, tiny, monkeypatch):
+    """The same again fails alike; another rate is refused under this name, and trains with resume=False."""
+    wrong = {"name": "again", "lr": 1e30, "epochs": 1}
+    first, _, _ = failed(tiny(**wrong))
+    assert first.endswith("Lower lr and body_lr, or train with precision=float32, under another name or with resume=False.")
+    assert failed(tiny(**wrong))[0] == first
+    with pytest.raises(RunError, match=r"lr: 1e\+30 there, .*\n.*resume=False"):
+        fit(tiny(name="again", epochs=1))
+    run = fit(tiny(name="again", epochs=1, resume=False))
+    assert run.finished
+    assert not run.checkpoint(failure.KEPT).exists()
+
+
+def test_a_disk_that_is_full_hides_nothing(home, tiny, monkeypatch):
+    def full(*args):
+        raise checkpoint.CheckpointError("before-failure: No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write", full)
+    message = failed(tiny(name="full", lr=1e30))[0]
+    assert "before-failure: No space left on device\n" in message
+    assert "visible images of this step: " in message
+
+
+def test_the_run_stops_at_the_next_look_and_not_at_the_end_of_the_epoch(home, tiny, monkeypatch):
+    whole, taken = train.training_steps, Counter()
+
+    def counted(net, optimizer, config, pixels, rows, sampler, epoch, precision):
+        for parts in whole(net, optimizer, config, pixels, rows, sampler, epoch, precision):
+            taken[epoch] += 1
+            yield parts
+
+    monkeypatch.setattr(train, "training_steps", counted)
+    monkeypatch.setattr(failure, "LOOK", 2)
+    poison(monkeypatch, 0, 2)
+    assert failed(tiny(name="poisoned"))[2] == (0, 2)
+    assert taken == {0: 4 + 2}  # two looks, and two steps again

@@ -1,0 +1,92 @@
+"""Losses and weights that are not finite are noticed in time, without a wait at every step, and told with all that is known."""
+
+from itertools import count
+
+import pytest
+import torch
+from test_steps import Counter
+from torch import nn
+
+from fsclib import failure
+from fsclib.failure import LOOK, NotFinite, mean_losses, spoilt
+from fsclib.losses import Parts
+from fsclib.progress import progress
+
+
+def steps(taken, wrong=(), number=None):
+    """Steps whose losses are 1, 2, …, those in `wrong` infinite; `taken` counts them."""
+    for step in count() if number is None else range(number):
+        taken.append(step)
+        yield Parts(*torch.full((len(Parts._fields),), float("inf") if step in wrong else step + 1.0))
+
+
+def average(found, net=None):
+    return mean_losses(found, net or nn.Linear(1, 1), progress(1, "steps", shown=False))
+
+
+def test_losses_are_averaged_over_all_steps():
+    for number in (1, LOOK - 1, LOOK, LOOK + 1, 3 * LOOK):
+        row = average(steps([], number=number))
+        assert row.pop("seconds") >= 0
+        assert row == dict.fromkeys(Parts._fields, (number + 1) / 2)
+
+
+@pytest.mark.parametrize("step", [0, 7, LOOK - 1, LOOK, 2 * LOOK + 3])
+def test_a_loss_that_is_not_finite_is_noticed_before_another_look_is_due(step):
+    taken = []
+    with pytest.raises(NotFinite, match=rf"^step {step + 1}: the loss is not finite \(total inf, ") as caught:
+        average(steps(taken, {step, step + 1}))
+    assert caught.value.step == step
+    assert len(taken) == LOOK * (step // LOOK + 1)
+
+
+def test_the_device_is_waited_for_once_a_look():
+    net = nn.Identity()  # whose weights, which are looked at once, are none
+    with Counter() as counter:
+        average(steps([], number=4 * LOOK), net)
+    assert counter.waits.count("nonzero") == 4
+    assert len(counter.waits) <= 4
+
+
+def test_weights_are_looked_at_once_the_last_loss_hides_nothing_else():
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    assert spoilt(net) == ""
+    net[1].running_mean[1] = float("nan")
+    assert spoilt(net) == "1.running_mean"
+    with pytest.raises(NotFinite, match=r"^step 3: weights are not finite after it \(1\.running_mean is the first; .*total 3,"):
+        average(steps([], number=3), net)
+    with pytest.raises(NotFinite, match=r"^step 2: the loss"):
+        average(steps([], {1}, number=3), net)
+
+
+class Spoiling:
+    """Stands in for a training whose step `at` spoils the weights, without its loss showing it."""
+
+    def __init__(self, at):
+        self.at, self.begun = at, 0
+
+    def left_off(self):
+        self.begun += 1
+        net = nn.Linear(1, 1, bias=False)
+        nn.init.zeros_(net.weight)
+        return net, None, {"epoch": 4}
+
+    def steps(self, net, optimizer, epoch):
+        for step, parts in enumerate(steps([])):
+            net.weight.data += float("nan") if step == self.at else 1
+            yield parts
+
+
+def test_the_step_that_spoils_the_weights_is_the_one_that_fails():
+    training = Spoiling(at=2)
+    found, net, _, state = failure.before(training, 5, NotFinite(6, {"total": float("nan")}))
+    assert (found.step, found.tensor, found.parts["total"]) == (2, "weight", 3.0)
+    assert (net.weight.item(), state, training.begun) == (2.0, {"epoch": 4}, 2)
+
+
+def test_a_loss_that_fails_on_sound_weights_is_the_one_that_fails():
+    training = Spoiling(at=6)
+    wrong = NotFinite(6, {"total": float("nan")})
+    found, net, _, _ = failure.before(training, 5, wrong)
+    assert found is wrong
+    assert (net.weight.item(), training.begun) == (6.0, 1)

@@ -1,0 +1,207 @@
+"""A run is repeated from its config.json alone: what differs from then is told before, and whether the numbers agree after."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from fsclib import replay, runs, train
+from fsclib.config import Config
+from fsclib.data.datasets import FOLDERS
+from fsclib.runs import Run, RunError
+
+NAME = "one"
+
+
+@pytest.fixture(scope="module")
+def repeated(corpora, tmp_path_factory, tiny):
+    """Results with a run and its repetition. Not to be changed."""
+    home = tmp_path_factory.mktemp("replay")
+    (home / "data").symlink_to(corpora / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FSCLIB_HOME", str(home))
+        patch.setenv("FSCLIB_HEADLESS", "1")
+        run = train.fit(tiny(name=NAME, epochs=2, seed=4, select_on="holdout", validate_every=1))
+        found = replay.replay(run)
+    assert found.agrees
+    return home
+
+
+@pytest.fixture
+def results(repeated, home):
+    """A copy of them, to be tampered with; what is trained from here on fails the test."""
+    shutil.copytree(repeated / "results", home / "results")
+    return home / "results" / "llcm"
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Fails the test if anything is trained."""
+    monkeypatch.setattr(train, "training_steps", lambda *_: pytest.fail("trained"))
+
+
+def tamper(file, change):
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+def test_the_repetition_has_the_same_numbers_and_the_same_weights(results, untrained, capsys):
+    assert replay.main(["llcm", NAME]) == 0
+    printed = capsys.readouterr().out
+    for line in ("one ran with what is here now", "all entries of metrics.json agree", "weights are the same, bit for bit"):
+        assert line in printed
+    assert "all epochs of log.csv agree" in printed
+    there, here = runs.load("llcm", NAME), runs.load("llcm", f"{NAME}.replay")
+    assert here.config.recipe() == there.config.recipe()
+    assert here.metrics == there.metrics
+    assert list(replay.compare(there, here).figures["figure"]) == list(there.metrics)
+    assert there.metrics.items() >= {"select_on": "holdout", "test_selected": False}.items()
+
+
+def test_a_repetition_is_no_run_that_counts(results):
+    table = runs.table()
+    assert sorted(table["name"]) == [NAME, f"{NAME}.replay"]
+    assert list(runs.finished(table)["name"]) == [NAME]
+    assert runs.siblings(runs.load("llcm", NAME), "name") == []
+    other = runs.load("llcm", NAME)
+    tamper(other.folder / "config.json", lambda content: content["config"].update(seed=5))
+    assert runs.siblings(runs.load("llcm", NAME), "seed") == []
+
+
+def test_figures_that_differ_are_told_with_their_difference(results, untrained, capsys):
+    def change(metrics):
+        metrics["paper.ir2vis.map"] += 0.5
+        metrics["select_on"] = "test"
+        metrics["forgotten"] = 1
+
+    metrics = runs.load("llcm", NAME).metrics
+    tamper(results / NAME / "metrics.json", change)
+    assert replay.main([str(results / NAME)]) == 1
+    printed = capsys.readouterr().out
+    assert f"3 of {len(metrics) + 1} entries of metrics.json differ" in printed
+    found = replay.compare(runs.load("llcm", NAME), runs.load("llcm", f"{NAME}.replay"))
+    rows = found.figures.set_index("figure")
+    assert rows["difference"]["paper.ir2vis.map"] == pytest.approx(-0.5)
+    assert rows.loc["select_on", ["there", "here", "same"]].tolist() == ["test", "holdout", False]
+    assert rows.loc["forgotten", ["there", "here", "same"]].tolist() == [1, None, False]
+    assert rows["same"].sum() == len(metrics) - 2
+
+
+def test_weights_and_epochs_that_differ_are_told_beside_numbers_that_agree(results, untrained, capsys):
+    run = runs.load("llcm", NAME)
+    log = run.log()
+    log.loc[1, "total"] = 7.5
+    log.to_csv(run.folder / "log.csv", index=False)
+    run.checkpoint("best").write_bytes(b"other weights")
+    assert replay.main(["llcm", NAME]) == 0
+    printed = capsys.readouterr().out
+    assert "weights differ" in printed
+    assert "log.csv differs from epoch 2: total: 7.5 there, " in printed
+    run.checkpoint("best").unlink()
+    assert replay.main(["llcm", NAME]) == 0
+    assert f"weights cannot be compared: {run.folder} has none" in capsys.readouterr().out
+
+
+def test_what_the_run_ran_with_is_compared_before_anything_is_trained(results, monkeypatch, capsys):
+    def change(content):
+        content["environment"] |= {"revision": "0123abc", "threads": 77}
+        content["environment"]["packages"]["torch"] = "1.0"
+
+    tamper(results / NAME / "config.json", change)
+    monkeypatch.setattr(train, "fit", lambda config: pytest.fail(f"begun: {capsys.readouterr().out}"))
+    with pytest.raises(pytest.fail.Exception) as caught:
+        replay.main(["llcm", NAME])
+    told = str(caught.value)
+    for line in ("revision: '0123abc' there, ", "threads: 77 there, ", "packages torch: '1.0' there, "):
+        assert line in told
+    assert told.count(" there, ") == 3
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_repetition_by_other_versions_is_moved_aside_and_not_taken_for_one_of_these(results, monkeypatch, same):
+    begun, asked = results / f"{NAME}.replay", []
+    (begun / "metrics.json").unlink()
+    if not same:
+        tamper(begun / "config.json", lambda content: content["environment"]["packages"].update(torch="1.0"))
+
+    def fit(config):
+        asked.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        replay.replay(runs.load("llcm", NAME))
+    assert [config.resume for config in asked] == [same]
+
+
+def test_other_data_are_refused_before_any_training(results, untrained):
+    tamper(results / NAME / "config.json", lambda content: content["environment"].update(data_hash="other"))
+    with pytest.raises(RunError, match=r"holds other data than .*one was trained on .*other here"):
+        replay.main(["llcm", NAME])
+
+
+def test_a_run_that_is_not_finished_is_refused(results, untrained):
+    (results / NAME / "metrics.json").unlink()
+    with pytest.raises(RunError, match="is not finished: 2 epochs are done"):
+        replay.main(["llcm", NAME])
+
+
+@pytest.mark.parametrize("name", ["a", "a.old-3", "x" * 100, "x" * 90 + ".old-12"])
+def test_the_name_of_a_repetition_is_one_that_a_run_can_have(tmp_path, tiny, name):
+    run = runs.begin(tiny(), {"precision": "bfloat16"}, tmp_path)
+    config = replay.config_of(Run(run.folder.rename(tmp_path / name), run.config))
+    assert config.name.endswith(".replay")
+    assert config.name[:80] == (name + ".replay")[:80]
+    assert config.precision == "bfloat16"
+    assert runs.ASIDE.search(config.name)
+
+
+def test_device_and_data_are_those_of_the_run_unless_others_are_given(results, monkeypatch):
+    asked = []
+
+    def stop(run):
+        asked.append(run.config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(replay, "replay", stop)
+    for words in ([], ["--device", "auto", "--workers", "3", "--data-root", "/elsewhere"]):
+        with pytest.raises(KeyboardInterrupt):
+            replay.main(["llcm", NAME, *words])
+    recorded = Config(**json.loads((results / NAME / "config.json").read_text())["config"])
+    assert (recorded.device, recorded.workers) == ("cpu", 1)
+    assert asked[0] == recorded
+    assert (asked[1].device, asked[1].workers, asked[1].data_root) == ("auto", 3, "/elsewhere")
+
+
+def test_first_difference_of_logs():
+    log = pd.DataFrame({"epoch": [0, 1], "total": [3.0, 2.0], "val_map": [float("nan"), 5.0], "seconds": [1.0, 1.0]})
+    assert replay.first_difference(log, log.assign(seconds=2.0)) == ""
+    assert replay.first_difference(log, log.assign(total=[3.0, 2.5])) == "epoch 2: total: 2.0 there, 2.5 here"
+    assert replay.first_difference(log, log[:1]).startswith("epoch 2: epoch: 1")
+
+
+def command(*words):
+    done = subprocess.run([sys.executable, "-m", "fsclib.runs", "replay", *words], capture_output=True, text=True, env=os.environ)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_from_a_shell(results, tmp_path):
+    """A whole repetition in another process, from a copy of the corpus, which two processes decode and not one."""
+    shutil.rmtree(results / f"{NAME}.replay")
+    copy = shutil.copytree(results.parents[1] / "data" / FOLDERS["llcm"], tmp_path / "copy")
+    status, printed, errors = command(str(results / NAME), "--workers", "2", "--data-root", str(copy))
+    assert (status, errors) == (0, "")
+    assert "weights are the same, bit for bit" in printed
+    here = load_file(results / f"{NAME}.replay" / "checkpoints" / "last.safetensors")
+    there = load_file(results / NAME / "checkpoints" / "last.safetensors")
+    assert all(there[name].equal(value) for name, value in here.items())
+    status, _, errors = command("llcm", "nobody")
+    assert status == 1
+    assert errors.startswith("no run 'nobody' of 'llcm'")
+    assert command("a", "b", "c")[0] == 2
