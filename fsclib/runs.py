@@ -142,7 +142,8 @@ def alone(config: Config, results: Path | None = None) -> Iterator[None]:
 
 
 def begin(config: Config, environment: Mapping[str, Any], results: Path | None = None) -> Run:
-    """The run of this configuration: a new folder, or the one where it was left off. Errors: as in `check`."""
+    """The run of this configuration: a new folder, or the one where it was left off, without what was half-written when it was
+    killed. Its name is held, as by `alone`. Errors: as in `check`."""
     folder = folder_of(config, results)
     check(config, environment, results)
     if folder.exists() and not config.resume and not _not_begun(folder):
@@ -152,7 +153,11 @@ def begin(config: Config, environment: Mapping[str, Any], results: Path | None =
         _write_json(folder / "config.json", {"config": config.to_dict(), "environment": dict(environment)})
     for part in ("checkpoints", "figures", "tables"):
         make_folder(folder / part)
-    return Run(folder, config)
+    run = Run(folder, config)
+    if not run.finished:  # on another machine the best epoch may be another one, and its file not written again
+        for left in (*folder.glob(f"*{PART}"), *folder.glob(f"checkpoints/*{PART}")):
+            left.unlink(missing_ok=True)
+    return run
 
 
 def load(dataset: str, name: str, results: Path | None = None, *, data_root: str = "", device: str = AUTO, workers: int = 0) -> Run:

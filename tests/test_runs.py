@@ -110,6 +110,21 @@ def test_a_run_that_was_killed_while_it_began_can_begin_again(begin, tmp_path):
     assert (folder / "checkpoints").is_dir()
 
 
+def test_what_was_half_written_is_gone_when_a_run_goes_on_and_what_others_write_is_not(begin):
+    run = begin()
+    half = [run.folder / ("log.csv" + files.PART), run.checkpoint("best").with_suffix(".safetensors" + files.PART)]
+    figure = run.folder / "figures" / ("gates.pdf" + files.PART)
+    for file in (*half, figure):
+        file.write_text("half")
+    begin()
+    assert not any(file.exists() for file in half)
+    assert figure.exists()
+    half[0].write_text("half")
+    run.finish({})
+    begin()
+    assert half[0].exists()  # a finished run is not trained, and whoever tests it holds no lock
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"config": {}}', '{"config": [], "environment": {}}', "\xff"])
 def test_a_broken_config_names_the_file(begin, tmp_path, content):
     good, bad = begin(name="good"), begin(name="bad")

@@ -1,11 +1,6 @@
 """Training: the recipe, what is kept of a run, and going on as if nothing had happened."""
 
 import errno
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
@@ -16,7 +11,7 @@ from fsclib.assemble import network_of
 from fsclib.config import Config
 from fsclib.data.datasets import FOLDERS
 from fsclib.data.records import DatasetError
-from fsclib.runs import RunError, load
+from fsclib.runs import RunError
 from fsclib.train import TrainingError, fit, learning_rate_factor
 
 
@@ -132,28 +127,6 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, ti
     assert_same(weights(undisturbed, "best"), weights(resumed, "best"))
     assert undisturbed.metrics == resumed.metrics
     assert undisturbed.log().drop(columns="seconds").equals(resumed.log().drop(columns="seconds"))
-
-
-def test_a_killed_process_goes_on_to_the_same_weights(home, tiny):
-    undisturbed = fit(tiny(name="undisturbed", epochs=4))
-    words = [f"--{name}={value}" for name, value in undisturbed.config.to_dict().items() if name != "name"]
-    words = [part for word in words for part in word.split("=", 1) if part != "--data_root"]
-    words = [word for word in words if word]  # data_root is empty
-    command = [sys.executable, "-m", "fsclib.train", *words, "--name", "killed"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
-    last = home / "results/llcm/killed/checkpoints/last.safetensors"
-    deadline = time.monotonic() + 120
-    while not last.exists() and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert last.exists()
-    assert process.returncode == -signal.SIGKILL, "the run was over before it could be killed"
-    assert checkpoint.state(last)["epoch"] < 3
-    subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ)
-    killed = load("llcm", "killed")
-    assert_same(weights(undisturbed), weights(killed))
-    assert not list(killed.folder.rglob("*.part"))
 
 
 def test_the_best_checkpoint_is_chosen_as_select_on_says(home, tiny):

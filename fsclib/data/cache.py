@@ -99,7 +99,9 @@ def open_cache(
 
     with suppress(FileNotFoundError):  # the pixel file, if another process replaces it at this moment
         if (index := _read_index(index_file, height, width)) and _is_current(index, root, paths):
-            return _open(folder, index)
+            cache = _open(folder, index)
+            _tidy(index_file, index)
+            return cache
     with locked(index_file.with_suffix(".lock"), f"{name} is being decoded"):
         index = _read_index(index_file, height, width)
         if index is None or not _is_current(index, root, paths):
@@ -185,12 +187,22 @@ def _recognise(old: _Index | None, root: Path, paths: list[str]) -> tuple[list[D
     return found, sources
 
 
+def _tidy(index_file: Path, index: _Index) -> None:
+    """Remove leftovers of a cache that needs no update, unless they are those of a process that builds now."""
+    if _leftovers(index_file, index):
+        with suppress(OSError), locked(index_file.with_suffix(".lock"), None):  # a reader need not be able to write
+            _remove_leftovers(index_file, _read_index(index_file, index.height, index.width))
+
+
 def _remove_leftovers(index_file: Path, index: _Index | None) -> None:
-    """Remove the pixel files that the index does not name, and what builders that died have left."""
+    for file in _leftovers(index_file, index):
+        file.unlink(missing_ok=True)
+
+
+def _leftovers(index_file: Path, index: _Index | None) -> list[Path]:
+    """The pixel files that the index does not name, and what builders that died have left."""
     keep = {index_file.name, index.pixels if index else "", index_file.with_suffix(".lock").name}
-    for file in index_file.parent.iterdir():
-        if file.name.startswith(f"{index_file.stem}.") and file.name not in keep:
-            file.unlink(missing_ok=True)
+    return [file for file in index_file.parent.iterdir() if file.name.startswith(f"{index_file.stem}.") and file.name not in keep]
 
 
 def _data_hash(images: list[_Image]) -> str:

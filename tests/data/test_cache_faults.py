@@ -43,6 +43,9 @@ KILLED = """
     if place == "index rename":
         replace = Path.replace
         Path.replace = lambda self, target: die() if ".json" in self.name else replace(self, target)
+    if place == "leftovers":
+        unlink = Path.unlink
+        Path.unlink = lambda self, **options: die() if self.suffix == ".npy" else unlink(self, **options)
     paths = sorted(path.name for path in root.iterdir())
     cache.open_cache(root, paths, (24, 10), root.parent / "cache", progress=False)
 """
@@ -50,7 +53,7 @@ KILLED = """
 
 @pytest.mark.parametrize(
     ("before", "place"),
-    [("nothing", "decode"), ("nothing", "rename"), ("nothing", "index rename"), ("old", "index")],
+    [("nothing", "decode"), ("nothing", "rename"), ("nothing", "index rename"), ("old", "index"), ("old", "leftovers")],
 )
 def test_a_killed_build_leaves_no_trace_in_the_next(root, tmp_path, before, place):
     if before == "old":

@@ -1,0 +1,95 @@
+"""Killed anywhere, with SIGKILL: the same command again ends as if nothing had happened, and nothing is left behind."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import killing
+import pytest
+import yaml
+from killing import Stage, survive
+from tally import LONG, keep
+
+from fsclib.data.datasets import FOLDERS
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the descendants of a command are found in /proc")
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_train.ipynb"
+PARAMETERS = {
+    "dataset": "llcm", "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 4, "images": 2, "epochs": 3,
+    "decay": 2, "select_on": "holdout", "validate_every": 1, "precision": "float32", "device": "cpu", "workers": 2,
+}  # fmt: skip
+CORPUS = (
+    "-m", "fsclib.data.synthetic", "--layout", "llcm", "--out", "data/LLCM", "--identities", "20", "--seed", "1", "--images", "2",
+    "--height", "64", "--width", "24", "--masks", "--workers",
+)  # fmt: skip
+CACHE = ("-c", "from fsclib.data.images import open_images; open_images('llcm', (384, 144), workers=2)")
+TEST = ("-c", "from fsclib import retrieval, runs; retrieval.evaluate_run(runs.load('llcm', 'killed', device='cpu', workers=1))")
+PAPERMILL = ("-m", "papermill", str(NOTEBOOK), "out.ipynb", "--no-progress-bar", "--start-timeout", "300")
+
+
+def given(option: str, values: dict, name: str = "killed") -> tuple[str, ...]:
+    """Parameters as words of a command: option "-p" or "--"."""
+    pairs = ({"name": name} | values).items()
+    return tuple(word for key, value in pairs for word in (*((option, key) if option == "-p" else (option + key,)), str(value)))
+
+
+TRAIN = ("-m", "fsclib.train", *given("--", PARAMETERS))
+
+
+def with_nothing(corpora: Path, home: Path) -> None:
+    """The corpus is yet to be drawn."""
+
+
+def with_images(corpora: Path, home: Path) -> None:
+    (home / "data").mkdir()
+    (home / "data" / FOLDERS["llcm"]).symlink_to(corpora / "data" / FOLDERS["llcm"])
+
+
+def with_changed_images(corpora: Path, home: Path) -> None:
+    """A cache, and after it was built every second image has taken the place of the one before."""
+    folder = home / "data" / FOLDERS["llcm"]
+    shutil.copytree(corpora / "data" / FOLDERS["llcm"], folder)
+    _run(CACHE, home)
+    images = sorted(folder.rglob("*.jpg"))
+    for first, second in zip(images[::2], images[1::2], strict=False):
+        first.write_bytes(second.read_bytes())
+
+
+def with_training(corpora: Path, home: Path) -> None:
+    """A run that is trained and not tested."""
+    with_images(corpora, home)
+    _run(TRAIN, home)
+    run = home / "results" / "llcm" / "killed"
+    (run / "metrics.json").unlink()
+    shutil.rmtree(run / "tables")
+    shutil.rmtree(run / "embeddings")
+
+
+def with_sweep(corpora: Path, home: Path) -> None:
+    with_images(corpora, home)
+    grid = {"fixed": PARAMETERS | {"epochs": 2}, "grids": [{"modules": ["none", "frequency,channel"]}], "seeds": [0]}
+    (home / "two.yaml").write_text(yaml.safe_dump(grid))
+
+
+def _run(command: tuple[str, ...], home: Path) -> None:
+    killing.complete(Stage("before", command, with_nothing), home, "before the kills")
+
+
+STAGES = {  # stage → kills in the long form, in the short form
+    Stage("corpus, two processes", (*CORPUS, "2"), with_nothing): (7, 1),
+    Stage("corpus, one process", (*CORPUS, "1"), with_nothing): (6, 0),
+    Stage("cache", CACHE, with_images): (6, 1),
+    Stage("cache of changed images", CACHE, with_changed_images): (7, 0),
+    Stage("training", TRAIN, with_images): (12, 1),
+    Stage("evaluation", TEST, with_training): (6, 0),
+    Stage("sweep", ("-m", "fsclib.sweep", "two.yaml", "--workers", "2"), with_sweep): (5, 0),
+    Stage("papermill", (*PAPERMILL, *given("-p", PARAMETERS)), with_images): (6, 0),
+    Stage("kernel of papermill", (*PAPERMILL, *given("-p", PARAMETERS)), with_images, victim="ipykernel_launcher"): (3, 0),
+}
+
+
+@pytest.mark.parametrize("stage", [stage for stage, kills in STAGES.items() if kills[not LONG]], ids=lambda stage: stage.name)
+def test_the_same_command_again_ends_as_if_nothing_had_happened(stage, corpora, tmp_path):
+    dealt = survive(stage, corpora, tmp_path, STAGES[stage][not LONG])
+    keep("killed", stage.name, {f"{kind}, then as if undisturbed": number for kind, number in sorted(dealt.items())})
