@@ -1,6 +1,7 @@
 """Training: the recipe, what is kept of a run, and going on as if nothing had happened."""
 
 import errno
+import os
 
 import pytest
 import torch
