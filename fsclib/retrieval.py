@@ -14,6 +14,7 @@ import torch
 from fsclib import checkpoint, metrics, runs, statistics
 from fsclib.assemble import images_of, network_of
 from fsclib.data import protocols
+from fsclib.data.datasets import LAYOUTS
 from fsclib.data.images import Images
 from fsclib.data.protocols import Protocol
 from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
@@ -219,13 +220,14 @@ def run_network(run: Run, device: torch.device) -> Network:
 def check_protocols(dataset: Dataset) -> None:
     """Refuses a data set in which some protocol has no query with a match that it may see. DatasetError that lists them."""
     records, problems = dataset.records, []
+    index = LAYOUTS[dataset.layout].retrieval_index(dataset.trial)
     identity = records["identity"].to_numpy()
     for protocol in protocols.for_layout(dataset.layout):  # every trial shows the same identities and cameras
         query, gallery = protocols.query_and_gallery(records, protocol, 0)
         unseen = unseen_by(records, query, gallery, protocol.scoring)
         if not ((identity[query, None] == identity[gallery]) & ~unseen).any():
             found = f"no query of {protocol.layout} {protocol.mode} {protocol.direction} has a match that it may see"
-            problems.append(Problem("test set", None, found, "check the cameras and identities of the test images", NO_MATCH))
+            problems.append(Problem(index, None, found, "check the cameras and identities of the test images", NO_MATCH))
     if problems:
         raise DatasetError(problems, f"{dataset.name} in {dataset.root}")
 

@@ -94,6 +94,7 @@ def _fit(config: Config) -> Run:
     precision = precision_of(config, device)
     check(config)
     images = images_of(config)
+    retrieval.check_protocols(images.dataset)  # broken images may have been the last matches
     if config.select_on == "holdout":
         images = images.with_records(hold_out(images.records, config.seed))
     chosen, sampler = training_set(config, images.records)

@@ -29,9 +29,9 @@ from fsclib.disk import make_folder
 from fsclib.files import write_text
 from fsclib.locks import locked
 
-FORMAT = 1  # of the index; to be raised whenever the same image would give other pixels
+FORMAT = 2  # of the index; to be raised whenever the same image would give other pixels
 THREADS = 16  # for work that waits on a disk, perhaps one behind a network
-MEND = "restore it from the data set's archive; until then the image is left out"
+MEND = "restore it from the data set's archive, or make it readable; until then the image is left out"
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,6 +38,11 @@ def open_dataset(
     `trial` chooses RegDB's split, 1 … 10; the others have one. "demo" is written on first use.
     Raises ValueError for an unknown name or an impossible trial.
     """
+    return settle(read_dataset(name, root, trial, data_dir), strict=strict)
+
+
+def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data_dir: str | Path | None = None) -> Dataset:
+    """As `open_dataset`, but with everything that is wrong, and nothing refused yet: its images may be broken as well."""
     if name not in NAMES:
         raise ValueError(f"unknown data set {name!r}, expected one of {', '.join(NAMES)}{nearest(str(name), NAMES)}")
     layout = DEMO["layout"] if name == "demo" else name
@@ -48,7 +53,7 @@ def open_dataset(
         _write_demo(folder)
 
     records, problems = LAYOUTS[layout].read(folder, trial)
-    return settle(Dataset(name, layout, folder, records, tuple(problems), trial), strict=strict)
+    return Dataset(name, layout, folder, records, tuple(problems), trial)
 
 
 def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True) -> Dataset:
@@ -59,11 +64,12 @@ def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True
     problems = [*dataset.problems, *broken]
     records = dataset.records[~dataset.records["path"].isin([problem.path for problem in broken])]
     if not _fatal(problems):  # else the checks would only repeat what follows from a missing file
-        index = LAYOUTS[dataset.layout].training_index(dataset.trial)
-        problems += check_records(records, index)
+        layout = LAYOUTS[dataset.layout]
+        indexes = layout.training_index(dataset.trial), layout.retrieval_index(dataset.trial)
+        problems += check_records(records, *indexes)
         records = _without_lonely(records)
         if not _fatal(problems):
-            problems += check_records(records, index)  # those dropped may have been the last
+            problems += check_records(records, *indexes)  # those dropped may have been the last
     if _fatal(problems) or (strict and problems):
         remedy = " (delete the folder to have it written anew)" if dataset.name == "demo" else ""
         raise DatasetError(problems, f"{dataset.name} in {dataset.root}{remedy}")

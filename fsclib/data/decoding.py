@@ -12,6 +12,7 @@ import io
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import warnings
@@ -24,6 +25,18 @@ from PIL import Image
 UNREADABLE = -1  # size and modification time of a file that could not be read, so that every opening tries it again
 CHUNK = 32  # images per message to a worker: long against a round trip through a pipe, short against the whole
 FEW = 64  # up to here, decoding is over before workers have started
+LARGEST = 1 << 28  # bytes: Pillow's limit of 89 million pixels, uncompressed; a larger file would only fill the memory
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")  # Pillow knows many more, and starts another program for some of them
+ORIENTATION = 0x0112  # EXIF: how the camera was held
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class Decoded(NamedTuple):
@@ -38,18 +51,32 @@ class Decoded(NamedTuple):
 def read(path: str) -> tuple[bytes, Decoded]:
     """The bytes of a file, and its size, time and 16-byte blake2b hash."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 -- tens of thousands of times
+        with open(path, "rb", opener=_at_once) as file:
             state = os.fstat(file.fileno())  # before the bytes: a change in between is then seen at the next opening
+            if not stat.S_ISREG(state.st_mode):
+                return _unread("cannot be read: not a file")
+            if state.st_size > LARGEST:
+                return _unread(f"{state.st_size} bytes, expected at most {LARGEST}")
             data = file.read()
     except OSError as error:
-        return b"", Decoded(UNREADABLE, UNREADABLE, "", f"cannot be read: {error.strerror}")
+        return _unread(f"cannot be read: {error.strerror}")
     return data, Decoded(state.st_size, state.st_mtime_ns, hashlib.blake2b(data, digest_size=16).hexdigest(), "")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens a file, and a pipe too, instead of waiting for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _unread(reason: str) -> tuple[bytes, Decoded]:
+    return b"", Decoded(UNREADABLE, UNREADABLE, "", reason)
 
 
 def decode(data: bytes, height: int, width: int) -> bytes:
     """RGB pixels, height·width·3 bytes in row order, resized with Lanczos as the published programs do.
 
-    Raises ValueError, with the reason, for whatever is not an image that can be decoded in full.
+    What they do not: a picture is turned upright as its EXIF entry says, and 16-bit grey is scaled to 8 bits, not clipped.
+    Raises ValueError, with the reason, for whatever is not a single image that can be decoded in full.
     """
     if not data:
         raise ValueError("an empty file, 0 bytes")
@@ -57,19 +84,43 @@ def decode(data: bytes, height: int, width: int) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                if 0 in image.size:
-                    raise ValueError(f"no pixels, {image.width}×{image.height}")
-                rgb = image.convert("RGB")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check(image, data)
+                image.load()  # before `_upright`, which forgives what goes wrong
+                rgb = _upright(_eight_bits(image)).convert("RGB")
             if rgb.size != (width, height):
                 rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
             return rgb.tobytes()
     except MemoryError:  # says something about this machine, not about the file
         raise
     except Image.UnidentifiedImageError:
-        raise ValueError(f"not an image, {len(data)} bytes") from None
+        raise ValueError(f"not an image, {len(data)} bytes; expected {', '.join(FORMATS)}") from None
     except Exception as error:  # Pillow's readers raise what they stumble over: OSError, SyntaxError, struct.error, …
         raise ValueError(f"cannot be decoded: {error}") from error
+
+
+def _check(image: Image.Image, data: bytes) -> None:
+    """Raises for what Pillow lets pass: several pictures in a file, a PNG with wrong checksums, a JPEG that has lost its end."""
+    if image.format in ("GIF", "PNG", "WEBP") and image.is_animated:
+        raise ValueError(f"{image.n_frames} pictures in one file, expected one")
+    if image.format == "PNG":  # once all rows are there, Pillow looks no further, whatever they hold
+        Image.open(io.BytesIO(data), formats=FORMATS).verify()
+    # a copy that was interrupted may have its full length and end in zeros; nothing in coded pixels looks like the mark of the end
+    if image.format == "JPEG" and data.rfind(b"\xff\xd9") < data.find(b"\xff\xda"):
+        raise ValueError("truncated: the mark of its end is missing")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey by the high byte, as Pillow itself reads 16-bit colour; its own conversion makes everything above 255 white."""
+    return image.convert("I").point(lambda grey: grey / 256).convert("L") if image.mode.startswith("I;16") else image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(ORIENTATION)
+    except Exception:  # pixels are sound whatever is wrong with this entry
+        return image
+    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
 class Target(NamedTuple):

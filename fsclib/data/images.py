@@ -10,7 +10,7 @@ import pandas as pd
 
 from fsclib import paths
 from fsclib.data.cache import open_cache
-from fsclib.data.datasets import open_dataset, settle
+from fsclib.data.datasets import read_dataset, settle
 from fsclib.data.records import Dataset, Problem
 
 
@@ -74,9 +74,11 @@ def open_images(
     Errors: DatasetError that lists everything broken, in index files and in images, at once; with strict=False broken entries
     are left out and counted, and only a data set with nothing usable left is refused.
     """
-    found = open_dataset(name, root, trial, strict=False)
+    found = read_dataset(name, root, trial)
     # sorted: the trials of RegDB list the same images in different orders, and share one cache
     names = sorted(set(found.records["path"].tolist()))
+    if not names:
+        settle(found)  # raises
     cache = open_cache(found.root, names, size, cache_dir or paths.cache_dir(), name=name, workers=workers, progress=show)
     dataset = settle(found, cache.problems, strict)
     place = dataset.records["path"].map({path: row for row, path in enumerate(names)})

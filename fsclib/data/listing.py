@@ -16,6 +16,9 @@ from fsclib.data.records import MISSING_INDEX, MISSING_ROOT, Problem
 
 EXTENSIONS = (".jpg", ".jpeg", ".bmp", ".png")
 RESTORE = "restore it from the data set's archive"
+READABLE = f"{RESTORE}, or make it readable"
+WRITE = "write `relative/path label`, or take the line out"
+EMPTY = "empty image"
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,23 @@ class Source:
             f"{stand_in}, then pass -p data_root {stand_in} -p scale tiny to the notebooks"
         )
 
-    def missing(self, root: Path, indexes: Sequence[str]) -> list[Problem]:
-        """The root folder or the index files that are not there."""
-        if not root.is_dir():
-            found = "is not a folder" if root.exists() else "no such folder"
-            return [Problem(str(root), None, found, self.mend(root), MISSING_ROOT)]
-        absent = [index for index in indexes if not (root / index).is_file()]
-        return [Problem(index, None, f"no such file in {root}", self.mend(root), MISSING_INDEX) for index in absent]
+    def present(self, root: Path, indexes: Sequence[str], problems: list[Problem]) -> list[str]:
+        """The index files that are there, none without the root folder; what is not there is a problem."""
+        if found := _no_folder(str(root)):
+            problems.append(Problem(str(root), None, found, self.mend(root), MISSING_ROOT))
+            return []
+        complaints = {index: _complaint(f"{root}/{index}") for index in indexes}
+        absent = {index: complaint[1] for index, complaint in complaints.items() if complaint and complaint[0] != EMPTY}
+        for index, found in absent.items():
+            problems.append(Problem(index, None, f"{found}, expected a file in {root}", self.mend(root), MISSING_INDEX))
+        return [index for index in indexes if index not in absent]
+
+
+def has_folder(root: Path, folder: str, problems: list[Problem]) -> bool:
+    """Whether there is such a folder; if not, that is a problem."""
+    if found := _no_folder(f"{root}/{folder}"):
+        problems.append(Problem(folder, None, f"{found} in {root}", RESTORE, "missing folder"))
+    return not found
 
 
 def read_ids(root: Path, index: str, problems: list[Problem]) -> dict[int, int]:
@@ -104,10 +117,10 @@ def folder_images(root: Path, folder: str, problems: list[Problem]) -> list[str]
                     problems.append(Problem(f"{folder}/{name}", None, complaint[1], RESTORE, complaint[0]))
                 else:
                     images.append(f"{folder}/{name}")
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return []
     except OSError as error:
-        problems.append(Problem(folder, None, f"cannot be listed: {error.strerror}", RESTORE, "unreadable folder"))
+        problems.append(Problem(folder, None, f"cannot be listed: {error.strerror}", READABLE, "unreadable folder"))
     return sorted(images)
 
 
@@ -117,10 +130,13 @@ def _lines(root: Path, index: str, problems: list[Problem]) -> Iterator[tuple[in
     try:
         data = (root / index).read_bytes().removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
-        problems.append(Problem(index, None, f"cannot be read: {error.strerror}", RESTORE, MISSING_INDEX))
+        problems.append(Problem(index, None, f"cannot be read: {error.strerror}", READABLE, MISSING_INDEX))
         return
-    if b"\0" in data:
-        problems.append(Problem(index, None, "holds NUL bytes, as UTF-16 text does", mend, "unreadable line"))
+    if not data.strip():
+        problems.append(Problem(index, None, "lists nothing", RESTORE, "empty index file"))
+        return
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
+        problems.append(Problem(index, None, "is UTF-16 text or no text at all", mend, "unreadable line"))
         return
     for number, line in enumerate(data.splitlines(), start=1):
         try:
@@ -128,7 +144,9 @@ def _lines(root: Path, index: str, problems: list[Problem]) -> Iterator[tuple[in
         except UnicodeDecodeError:
             problems.append(Problem(index, number, f"{line[:120]!r} is not UTF-8", mend, "unreadable line"))
             continue
-        if text:
+        if "\0" in text:
+            problems.append(Problem(index, number, "holds zero bytes, as after a failed copy", RESTORE, "unreadable line"))
+        elif text:
             yield number, text
 
 
@@ -140,10 +158,10 @@ def _entry(root: Path, index: str, line: int, text: str, problems: list[Problem]
 
     fields = text.rsplit(None, 1)
     if len(fields) < 2:
-        return wrong("no label", f"{text!r} is not a path and a label", "write `relative/path label`")
+        return wrong("no label", f"{text!r} is not a path and a label", WRITE)
     path, label = fields[0].replace("\\", "/"), _whole_number(fields[1])
     if label is None:
-        return wrong("bad label", f"label {fields[1]!r} is not a whole number", "write `relative/path label`")
+        return wrong("bad label", f"label {fields[1]!r} is not a whole number from 0 on", WRITE)
     if path.startswith("/") or re.match("[A-Za-z]:", path) or ".." in path.split("/"):
         return wrong("unsafe path", f"{fields[0]!r} leaves the data set", "write the path relative to the data set's folder")
     path = posixpath.normpath(path)
@@ -162,7 +180,17 @@ def _complaint(file: str | os.DirEntry) -> tuple[str, str] | None:
         return "missing image", f"cannot be reached: {error.strerror}"
     if not stat.S_ISREG(status.st_mode):
         return "missing image", "is not a file"
-    return ("empty image", "is empty (0 bytes)") if status.st_size == 0 else None
+    return (EMPTY, "is empty (0 bytes)") if status.st_size == 0 else None
+
+
+def _no_folder(path: str) -> str:
+    """What is found instead of a folder, "" if there is one; Path.is_dir raises where a folder above may not be entered."""
+    try:
+        return "" if stat.S_ISDIR(os.stat(path).st_mode) else "is not a folder"  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return "no such folder"
+    except OSError as error:
+        return f"cannot be reached: {error.strerror}"
 
 
 def _whole_number(word: str) -> int | None:

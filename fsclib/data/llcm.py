@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from fsclib.data.listing import RESTORE, Source, folder_images, read_ids, read_images
+from fsclib.data.listing import Source, folder_images, has_folder, read_ids, read_images
 from fsclib.data.records import INFRARED, VISIBLE, Problem, table
 
 CAMERAS = tuple(range(1, 10))
 TRAINING = {"idx/train_vis.txt": VISIBLE, "idx/train_nir.txt": INFRARED}
 TEST_INDEX = "idx/test_id.txt"
 TEST_FOLDERS = {"test_vis": VISIBLE, "test_nir": INFRARED}
+DARK = ("test_nir", 3)  # every other camera has test images of both modalities
 CAMERA_IN_NAME = re.compile(r"_c(\d{1,3})_")
 SOURCE = Source(
     "llcm",
@@ -30,30 +31,42 @@ def training_index(trial: int = 1) -> str:
     return "idx/train_vis.txt and idx/train_nir.txt"
 
 
+def retrieval_index(trial: int = 1) -> str:
+    return TEST_INDEX
+
+
 def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
     """Records of an LLCM folder and whatever is wrong with it. There is one split: `trial` has no effect."""
-    if problems := SOURCE.missing(root, [*TRAINING, TEST_INDEX]):
+    problems: list[Problem] = []
+    if not (present := SOURCE.present(root, [*TRAINING, TEST_INDEX], problems)):
         return table([]), problems
-    rows = [
-        (path, label, _camera(path), TRAINING[index], "train") for index, path, label in read_images(root, list(TRAINING), problems)
-    ]
+    training = read_images(root, [index for index in TRAINING if index in present], problems)
+    rows = [(path, label, _camera(path), TRAINING[index], "train") for index, path, label in training]
 
-    listed = read_ids(root, TEST_INDEX, problems)
+    listed = read_ids(root, TEST_INDEX, problems) if TEST_INDEX in present else {}
+    folders = [folder for folder in TEST_FOLDERS if has_folder(root, folder, problems)]
+    if len(folders) == len(TEST_FOLDERS):
+        _compare_cameras(root, problems)
     found_somewhere = set()
-    for folder, modality in TEST_FOLDERS.items():
-        if not (root / folder).is_dir():
-            problems.append(Problem(folder, None, f"no such folder in {root}", RESTORE, "missing folder"))
-            continue
+    for folder in folders:
         for identity in sorted(listed):
             for camera in CAMERAS:
                 images = folder_images(root, f"{folder}/cam{camera}/{identity:04d}", problems)
-                rows += [(path, identity, camera, modality, "test") for path in images]
+                rows += [(path, identity, camera, TEST_FOLDERS[folder], "test") for path in images]
                 found_somewhere.update([identity] * bool(images))
     for identity in sorted(listed.keys() - found_somewhere):
         found = f"identity {identity} has no image in test_vis/cam*/{identity:04d} nor in test_nir/cam*/{identity:04d}"
         mend = "restore its folders or take it off the list"
         problems.append(Problem(TEST_INDEX, listed[identity], found, mend, "missing identity"))
     return table(rows), problems
+
+
+def _compare_cameras(root: Path, problems: list[Problem]) -> None:
+    """A small corpus may lack a camera, but one that has lost it in one modality alone would be tested on too little."""
+    for camera in CAMERAS:
+        lost: list[Problem] = []
+        there = [has_folder(root, f"{folder}/cam{camera}", lost) for folder in TEST_FOLDERS if (folder, camera) != DARK]
+        problems += lost if any(there) else []
 
 
 def _camera(path: str) -> int:

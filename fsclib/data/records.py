@@ -58,7 +58,7 @@ class DatasetError(Exception):
         lines += [str(problem) for problem in self.problems[:SHOWN]]
         if number > SHOWN:
             lines.append(f"… and {number - SHOWN} more; notebook 01_data lists all of them")
-        return "\n".join(lines)
+        return "\n".join(lines).encode("utf-8", "backslashreplace").decode()  # a folder may have a name that is no text
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +129,8 @@ def lonely_identities(records: pd.DataFrame) -> np.ndarray:
     return modalities.index[modalities < 2].to_numpy(dtype=np.int64)
 
 
-def check_records(records: pd.DataFrame, index: str = "the training index") -> list[Problem]:
-    """What makes a table useless for learning or testing across modalities; `index` names the file that lists training."""
+def check_records(records: pd.DataFrame, index: str = "the training index", test_index: str = "the test index") -> list[Problem]:
+    """What makes a table useless for learning or testing across modalities; the indexes name the files that list people."""
     problems = []
     training = records.iloc[select(records, ("train", "val"))]
     test = records.iloc[select(records, "test")]
@@ -145,13 +145,13 @@ def check_records(records: pd.DataFrame, index: str = "the training index") -> l
     absent = [modality for modality in MODALITIES if modality not in test["modality"].unique()]
     for modality in absent:
         mend = "retrieval needs images of both modalities; restore the test images"
-        problems.append(Problem("test set", None, f"no {modality} test image", mend, NO_TEST))
+        problems.append(Problem(test_index, None, f"no {modality} test image", mend, NO_TEST))
     if not absent:
         visible, infrared = (set(test.loc[test["modality"] == modality, "identity"]) for modality in MODALITIES)
         if not visible & infrared:
             found = f"none of {len(infrared)} infrared test identities is among the {len(visible)} visible ones"
             mend = "no query would have a match; check the identities of the test set"
-            problems.append(Problem("test set", None, found, mend, NO_MATCH))
+            problems.append(Problem(test_index, None, found, mend, NO_MATCH))
     return problems
 
 

@@ -24,6 +24,10 @@ def training_index(trial: int = 1) -> str:
     return f"idx/train_visible_{trial}.txt and idx/train_thermal_{trial}.txt"
 
 
+def retrieval_index(trial: int = 1) -> str:
+    return f"idx/test_visible_{trial}.txt and idx/test_thermal_{trial}.txt"
+
+
 def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
     """Records of one trial of a RegDB folder and whatever is wrong with it. ValueError where trial is not 1 … 10."""
     if trial not in TRIALS:
@@ -35,7 +39,8 @@ def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
         for split in ("train", "test")
         for name, modality, camera in names
     }
-    if problems := SOURCE.missing(root, list(indexes)):
+    problems: list[Problem] = []
+    if not (present := SOURCE.present(root, list(indexes), problems)):
         return table([]), problems
-    images = read_images(root, list(indexes), problems)
+    images = read_images(root, present, problems)
     return table([(path, label, *indexes[index]) for index, path, label in images]), problems

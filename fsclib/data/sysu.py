@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fsclib.data.listing import RESTORE, Source, folder_images, read_ids
+from fsclib.data.listing import Source, folder_images, has_folder, read_ids
 from fsclib.data.records import INFRARED, VISIBLE, Problem, table
 
 VISIBLE_CAMERAS = (1, 2, 4, 5)
@@ -26,16 +26,20 @@ def training_index(trial: int = 1) -> str:
     return "exp/train_id.txt and exp/val_id.txt"
 
 
+def retrieval_index(trial: int = 1) -> str:
+    return INDEXES["test"]
+
+
 def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
     """Records of a SYSU-MM01 folder and whatever is wrong with it. There is one split: `trial` has no effect."""
-    if problems := SOURCE.missing(root, list(INDEXES.values())):
+    problems: list[Problem] = []
+    if not (present := SOURCE.present(root, list(INDEXES.values()), problems)):
         return table([]), problems
-    cameras = sorted(VISIBLE_CAMERAS + INFRARED_CAMERAS)
-    for camera in cameras:
-        if not (root / f"cam{camera}").is_dir():
-            problems.append(Problem(f"cam{camera}", None, f"no such folder in {root}", RESTORE, "missing folder"))
+    cameras = [camera for camera in sorted(VISIBLE_CAMERAS + INFRARED_CAMERAS) if has_folder(root, f"cam{camera}", problems)]
     listed: dict[int, tuple[str, int]] = {}  # identity → its split and the line that lists it
     for split, index in INDEXES.items():
+        if index not in present:
+            continue
         for identity, line in read_ids(root, index, problems).items():
             if identity in listed:
                 first = f"{INDEXES[listed[identity][0]]}:{listed[identity][1]}"

@@ -85,3 +85,14 @@ def test_a_changed_file_changes_the_hash(home, tmp_path):
     row = after.records.index[after.records["path"] == files[0].relative_to(root).as_posix()][0]
     other = after.records.index[after.records["path"] == files[1].relative_to(root).as_posix()][0]
     assert np.array_equal(*after.take(np.array([row, other])))
+
+
+def test_broken_images_are_listed_beside_an_index_file_that_is_missing(home, tmp_path):
+    root = copy(home, "llcm", tmp_path / "LLCM")
+    (root / "idx/test_id.txt").unlink()
+    broken = root / (root / "idx/train_nir.txt").read_text().split()[0]
+    broken.write_bytes(b"not an image")
+    for strict in (True, False):
+        with pytest.raises(DatasetError) as error:
+            open_images("llcm", (64, 24), root=root, cache_dir=tmp_path / "cache", strict=strict, workers=1, show=False)
+        assert {problem.path for problem in error.value.problems} == {"idx/test_id.txt", broken.relative_to(root).as_posix()}

@@ -200,6 +200,46 @@ def test_a_missing_folder_of_images(tmp_path, layout, folder):
     assert len(records) > 0
 
 
+def test_a_missing_index_file_keeps_nothing_else_from_being_found(tmp_path):
+    for layout, index, other in (
+        ("sysu", "exp/train_id.txt", "exp/test_id.txt"),
+        ("regdb", "idx/test_thermal_1.txt", "idx/train_visible_1.txt"),
+        ("llcm", "idx/test_id.txt", "idx/train_nir.txt"),
+    ):
+        root = TREES[layout](tmp_path / layout)
+        (root / index).unlink()
+        line = append(root, other, "?")
+        found = places(READERS[layout].read(root)[1])
+        assert (MISSING_INDEX, index, None) in found
+        assert {(path, number) for _, path, number in found} == {(index, None), (other, line)}
+
+
+@every_layout
+def test_a_pipe_in_place_of_an_index_file_is_not_waited_for(tmp_path, layout):
+    root = TREES[layout](tmp_path)
+    index = {"sysu": "exp/val_id.txt", **VISIBLE_INDEX}[layout]
+    (root / index).unlink()
+    os.mkfifo(root / index)
+    assert places(READERS[layout].read(root)[1]) == [(MISSING_INDEX, index, None)]
+
+
+@every_layout
+@pytest.mark.parametrize("content", ["", "\n \r\n"])
+def test_an_index_file_that_lists_nothing(tmp_path, layout, content):
+    root = TREES[layout](tmp_path)
+    index = {"sysu": "exp/val_id.txt", **VISIBLE_INDEX}[layout]
+    write(root, index, content)
+    assert places(READERS[layout].read(root)[1]) == [("empty index file", index, None)]
+
+
+@pytest.mark.parametrize(("lost", "told"), [("test_nir/cam9", True), ("test_vis/cam9", True), ("test_vis/cam3", False)])
+def test_an_llcm_camera_of_one_modality_has_lost_the_other(tmp_path, lost, told):
+    """Camera 3 has no near-infrared test images to compare with."""
+    root = llcm_tree(tmp_path / "root")
+    (root / lost).rename(tmp_path / "elsewhere")
+    assert places(llcm.read(root)[1]) == [("missing folder", lost, None)] * told
+
+
 # --- what is broken ------------------------------------------------------------------------------------------------
 
 BROKEN_LINES = [
@@ -345,3 +385,23 @@ def test_a_file_name_that_is_no_text(tmp_path):
     assert places(problems) == [("unreadable name", "cam1/0002", None)]
     assert str(problems[0]).encode("utf-8")
     assert records.equals(before)
+
+
+@indexed
+def test_zero_bytes_spoil_their_lines_and_no_others(tmp_path, layout):
+    root = TREES[layout](tmp_path)
+    before = read_sound(layout, root)
+    index = VISIBLE_INDEX[layout]
+    line = append(root, index, "vis/a\0b.jpg 3")
+    records, problems = READERS[layout].read(root)
+    assert places(problems) == [("unreadable line", index, line)]
+    assert records.equals(before)
+
+
+@pytest.mark.parametrize(("layout", "folder"), [("sysu", "cam3/0007"), ("llcm", "test_nir/cam9/0020")])
+@pytest.mark.parametrize("make", [lambda path: path.touch(), lambda path: path.symlink_to(path.name)])
+def test_what_is_no_folder_of_images(tmp_path, layout, folder, make):
+    root = TREES[layout](tmp_path / "root")
+    (root / folder).rename(tmp_path / "elsewhere")
+    make(root / folder)
+    assert places(READERS[layout].read(root)[1]) == [("unreadable folder", folder, None)]

@@ -1,0 +1,102 @@
+"""One image file: read without waiting for anything, decoded in full and upright, or refused with a reason."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fsclib.data import decoding
+from fsclib.data.decoding import UNREADABLE, decode, read
+
+PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 8, 3), dtype=np.uint8))
+
+
+def saved(picture, kind, **options):
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def pixels(data, height=12, width=8):
+    return np.frombuffer(decode(data, height, width), np.uint8).reshape(height, width, 3)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda file: file.symlink_to("/dev/zero"), lambda file: file.mkdir()])
+def test_what_is_no_file_is_neither_waited_for_nor_read(tmp_path, make):
+    make(tmp_path / "x.jpg")
+    data, found = read(str(tmp_path / "x.jpg"))
+    assert data == b""
+    assert found[:3] == (UNREADABLE, UNREADABLE, "")
+    assert found.reason.startswith("cannot be read")
+
+
+def test_a_file_too_large_for_any_image_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "LARGEST", 1000)
+    for size, told in ((1000, ""), (1001, "1001 bytes, expected at most 1000")):
+        (tmp_path / "x.jpg").write_bytes(bytes(size))
+        assert read(str(tmp_path / "x.jpg"))[1].reason == told
+
+
+def test_16_bits_are_scaled_as_those_of_colours_are():
+    grey = np.arange(96, dtype=np.uint16).reshape(12, 8) * 680
+    found = pixels(saved(Image.fromarray(grey), "PNG"))
+    np.testing.assert_array_equal(found, np.repeat(grey[:, :, None] >> 8, 3, axis=2))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_picture_is_turned_upright_as_viewers_turn_it(orientation, kind):
+    exif = Image.Exif()
+    exif[decoding.ORIENTATION] = orientation
+    data = saved(PICTURE, kind, exif=exif.tobytes())
+    plain = Image.open(io.BytesIO(saved(PICTURE, kind)))
+    flat = np.asarray(plain.convert("RGB"))  # [row, column] as stored; EXIF says where its first row and column are seen
+    seen = {
+        1: flat,
+        2: flat[:, ::-1],
+        3: flat[::-1, ::-1],
+        4: flat[::-1],
+        5: flat.swapaxes(0, 1),
+        6: flat[::-1].swapaxes(0, 1),
+        7: flat[::-1, ::-1].swapaxes(0, 1),
+        8: flat[:, ::-1].swapaxes(0, 1),
+    }[orientation]
+    np.testing.assert_array_equal(pixels(data, *seen.shape[:2]), seen)
+
+
+def test_an_orientation_that_means_nothing_changes_nothing():
+    exif = Image.Exif()
+    exif[decoding.ORIENTATION] = 77
+    np.testing.assert_array_equal(pixels(saved(PICTURE, "PNG", exif=exif.tobytes())), PICTURE)
+    assert decode(saved(PICTURE, "JPEG", exif=b"Exif\0\0nonsense"), 12, 8) == decode(saved(PICTURE, "JPEG"), 12, 8)
+
+
+def test_a_file_of_several_pictures_is_refused():
+    others = [Image.new("RGB", (8, 12), colour) for colour in ("red", "blue")]
+    with pytest.raises(ValueError, match="3 pictures in one file, expected one"):
+        decode(saved(PICTURE, "GIF", save_all=True, append_images=others), 12, 8)
+
+
+@pytest.mark.parametrize("place", [-13, -100])
+def test_checksums_of_a_png_are_compared(place):
+    data = bytearray(saved(PICTURE, "PNG", compress_level=0))
+    data[place] ^= 1  # of the checksum, of the pixels
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        decode(bytes(data), 12, 8)
+
+
+def test_a_jpeg_that_was_copied_in_part_is_truncated_whatever_its_length():
+    data = saved(PICTURE, "JPEG")
+    for copied in (data[:-20], data[:-20] + bytes(20)):
+        with pytest.raises(ValueError, match="truncated"):
+            decode(copied, 12, 8)
+    assert decode(data + b"behind its end \xff\xda\0", 12, 8) == decode(data, 12, 8)
+
+
+def test_other_formats_are_not_tried():
+    """Pillow would start Ghostscript for the last."""
+    for data in (saved(PICTURE, "TIFF"), b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 12\n%%EndComments\n"):
+        with pytest.raises(ValueError, match=rf"not an image, {len(data)} bytes; expected JPEG, PNG"):
+            decode(data, 12, 8)

@@ -1,0 +1,199 @@
+"""Image files as a data set should not have them: pictures in unlikely encodings, and files that are no picture at all.
+
+SAME: name → picture → (bytes of a file, the RGB picture that is expected of it, how far grey levels may be off on average).
+BROKEN: name → picture → (bytes of a file, words that say what is wrong with it). Pictures are RGB.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from functools import cache
+
+from PIL import Image
+
+ORIENTATION = 0x0112
+LOSSY = 6.0  # grey levels, of a JPEG or WebP file of the best quality
+TEXT = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\n"
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 24 64\n%%EndComments\n(x) run\n%%EOF\n"
+
+
+def encode(picture: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **({"quality": 98, "subsampling": 0} if kind == "JPEG" else {}) | options)
+    return buffer.getvalue()
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: tuple[bytes, bytes]) -> bytes:
+    """A PNG file of these numbers, whether or not they agree; rows with their filter bytes. colour: 0 grey, 2 RGB."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(map(_chunk, *zip(*chunks, strict=True)))
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def _grey(picture: Image.Image) -> Image.Image:
+    return picture.convert("L").convert("RGB")
+
+
+def _with_alpha(picture: Image.Image) -> Image.Image:
+    picture = picture.copy()
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    return picture
+
+
+def _sixteen(picture: Image.Image) -> bytes:
+    """Big-endian 16-bit samples: the 8-bit value, then low bits that rounding may not carry over."""
+    return b"".join(bytes((value, 255 - value)) for value in picture.tobytes())
+
+
+def _rows(samples: bytes, height: int) -> bytes:
+    length = len(samples) // height
+    return b"".join(b"\0" + samples[row * length : (row + 1) * length] for row in range(height))
+
+
+def _turned(orientation: int, method: Image.Transpose, kind: str) -> Callable:
+    """A picture stored turned by `method`, of which EXIF says how it is meant."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return lambda picture: (encode(picture.transpose(method), kind, exif=exif.tobytes()), picture, LOSSY * (kind == "JPEG"))
+
+
+def _strip(picture: Image.Image) -> tuple[bytes, Image.Image, float]:
+    wide = picture.resize((20_000, 8))
+    return encode(wide, "PNG"), wide, 0
+
+
+def _via(convert: Callable, kind: str, **options) -> Callable:
+    """The picture converted, stored without loss; expected are the colours that the conversion has left."""
+
+    def make(picture: Image.Image) -> tuple[bytes, Image.Image, float]:
+        converted = convert(picture)
+        return encode(converted, kind, **options), converted.convert("RGB"), 0
+
+    return make
+
+
+def _lossy(convert: Callable = lambda picture: picture, kind: str = "JPEG", before: bytes = b"", after: bytes = b"", **options):
+    return lambda picture: (before + encode(convert(picture), kind, **options) + after, convert(picture).convert("RGB"), LOSSY)
+
+
+SAME = {
+    "JPEG content": _lossy(),
+    "BMP content": _via(lambda picture: picture, "BMP"),
+    "PNG content": _via(lambda picture: picture, "PNG"),
+    "WebP content": _lossy(kind="WEBP", quality=100),
+    "GIF content": _via(lambda picture: picture.quantize(256), "GIF"),
+    "progressive JPEG": _lossy(progressive=True),
+    "grey JPEG": _lossy(lambda picture: picture.convert("L")),
+    "CMYK JPEG": _lossy(lambda picture: picture.convert("CMYK")),
+    "JPEG with garbage behind its end": _lossy(after=b"garbage\xff\xda\0" * 40),
+    "JPEG with a broken EXIF entry": _lossy(exif=b"Exif\0\0MM\0*\xff\xff\xff\xff no directory"),
+    "several pictures of a stereo camera (MPO)": lambda picture: (
+        encode(picture, "MPO", save_all=True, append_images=[Image.new("RGB", picture.size)], quality=98, subsampling=0),
+        picture,
+        LOSSY,
+    ),
+    "EXIF: a quarter turn": _turned(6, Image.Transpose.ROTATE_90, "JPEG"),
+    "EXIF: a quarter turn back": _turned(8, Image.Transpose.ROTATE_270, "JPEG"),
+    "EXIF: upside down": _turned(3, Image.Transpose.ROTATE_180, "JPEG"),
+    "EXIF: mirrored": _turned(2, Image.Transpose.FLIP_LEFT_RIGHT, "JPEG"),
+    "EXIF: mirrored and a quarter turn": _turned(7, Image.Transpose.TRANSVERSE, "JPEG"),
+    "EXIF: transposed, in a PNG file": _turned(5, Image.Transpose.TRANSPOSE, "PNG"),
+    "16-bit grey": lambda picture: (
+        png(*picture.size, 16, 0, _rows(_sixteen(picture.convert("L")), picture.height)),
+        _grey(picture),
+        0,
+    ),
+    "16-bit colour": lambda picture: (png(*picture.size, 16, 2, _rows(_sixteen(picture), picture.height)), picture, 0),
+    "palette": _via(lambda picture: picture.quantize(64), "PNG"),
+    "palette with a transparent colour": _via(lambda picture: picture.quantize(64), "PNG", transparency=3),
+    "palette with transparency": _via(lambda picture: picture.quantize(64), "PNG", transparency=bytes(range(64))),
+    "BMP with a palette": _via(lambda picture: picture.quantize(256), "BMP"),
+    "RGBA": _via(_with_alpha, "PNG"),
+    "grey with alpha": _via(lambda picture: _with_alpha(picture.convert("L")), "PNG"),
+    "1 bit": _via(lambda picture: picture.convert("1"), "PNG"),
+    "1×1 pixel": _via(lambda picture: picture.resize((1, 1)), "BMP"),
+    "a strip of 20,000 pixels": _strip,
+}
+
+
+@cache
+def _vast() -> bytes:
+    """A true PNG of 20,000 × 20,000 white pixels, 50 kB."""
+    return png(20_000, 20_000, 1, 0, (b"\0" + b"\xff" * 2500) * 20_000)
+
+
+def _cut(kind: str, share: float) -> Callable[[Image.Image], bytes]:
+    return lambda picture: (data := encode(picture, kind))[: int(len(data) * share)]
+
+
+def _patched(kind: str, offset: int, content: bytes) -> Callable[[Image.Image], bytes]:
+    """A file with other bytes at an offset, from the end where that is negative."""
+
+    def make(picture: Image.Image) -> bytes:
+        data = bytearray(encode(picture, kind))
+        offset_ = offset % len(data)
+        data[offset_ : offset_ + len(content)] = content
+        return bytes(data)
+
+    return make
+
+
+def _ending_in_zeros(picture: Image.Image) -> bytes:
+    data = encode(picture, "JPEG")
+    kept = len(data) * 3 // 4
+    return data[:kept] + bytes(len(data) - kept)
+
+
+def _wrong_checksum(picture: Image.Image) -> bytes:
+    """A pixel of the stored rows changed, so that everything decodes, and nothing but the checksum of the chunk tells."""
+    data = bytearray(encode(picture, "PNG", compress_level=0))
+    data[len(data) - 200] ^= 1
+    return bytes(data)
+
+
+def _of_several(kind: str) -> Callable[[Image.Image], bytes]:
+    return lambda picture: encode(picture, kind, save_all=True, append_images=[Image.new("RGB", picture.size)])
+
+
+def _constant(data: bytes) -> Callable[[Image.Image], bytes]:
+    return lambda picture: data
+
+
+BROKEN = {
+    "truncated JPEG": (_cut("JPEG", 0.6), "truncated"),
+    "JPEG cut in its header": (_cut("JPEG", 0.05), "Truncated"),
+    "JPEG without its last two bytes": (lambda picture: encode(picture, "JPEG")[:-2], "truncated"),
+    "JPEG that ends in zeros": (_ending_in_zeros, "truncated"),
+    "truncated progressive JPEG": (lambda picture: encode(picture, "JPEG", progressive=True)[:-300], "truncated"),
+    "truncated BMP": (_cut("BMP", 0.6), "truncated"),
+    "BMP cut in its header": (_cut("BMP", 0.005), "cannot be decoded"),
+    "BMP with a wrong header size": (_patched("BMP", 14, struct.pack("<I", 77)), "header"),
+    "BMP with an unknown depth": (_patched("BMP", 28, struct.pack("<H", 77)), "cannot be decoded"),
+    "BMP that claims 60,000 × 60,000 pixels": (_patched("BMP", 18, struct.pack("<II", 60_000, 60_000)), "decompression bomb"),
+    "truncated PNG": (_cut("PNG", 0.6), "cannot be decoded"),
+    "PNG with a wrong checksum": (_wrong_checksum, "cannot be decoded"),
+    "PNG with a broken chunk": (_patched("PNG", -60, b"\xff" * 20), "cannot be decoded"),
+    "PNG without its end": (lambda picture: encode(picture, "PNG")[:-12], "cannot be decoded"),
+    "PNG that claims 60,000 × 60,000 pixels": (_constant(png(60_000, 60_000, 8, 2, b"\0" * 99)), "decompression bomb"),
+    "PNG that claims 10,000 × 10,000 pixels": (_constant(png(10_000, 10_000, 8, 2, b"\0" * 99)), "decompression bomb"),
+    "PNG of 20,000 × 20,000 pixels": (lambda picture: _vast(), "decompression bomb"),
+    "PNG with a text that unpacks to 80 MB": (
+        lambda picture: png(1, 1, 8, 0, b"\0\0", (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(80_000_000), 1))),
+        "cannot be decoded",
+    ),
+    "truncated GIF": (_cut("GIF", 0.6), "cannot be decoded"),
+    "animated GIF": (_of_several("GIF"), "2 pictures"),
+    "animated PNG": (_of_several("PNG"), "2 pictures"),
+    "animated WebP": (_of_several("WEBP"), "2 pictures"),
+    "TIFF content": (lambda picture: encode(picture, "TIFF"), "not an image"),
+    "PostScript": (_constant(POSTSCRIPT), "not an image"),
+    "text": (_constant(TEXT), "not an image"),
+    "zip archive": (_constant(b"PK\x05\x06" + bytes(18)), "not an image"),
+    "one byte": (_constant(b"\xff"), "not an image"),
+    "zeros": (_constant(bytes(5000)), "not an image"),
+}
