@@ -23,7 +23,7 @@ def test_a_folder_below_one_that_cannot_be_written_names_the_mend(tmp_path, monk
 
 
 def test_what_is_told_already_is_not_told_again(tmp_path):
-    inner = DiskError(errno.ENOSPC, "No space left on device", "/inner")
+    inner = DiskError(errno.ENOSPC, "No space left on device", str(tmp_path / "inner"))
     with pytest.raises(DiskError) as caught, writing(tmp_path):
         raise inner
     assert caught.value is inner

@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,9 +97,7 @@ def attempt(act: Callable[[], object], *, largest: int | None = None, nobody: bo
 
 
 def _act(act: Callable[[], object], answer, largest: int | None, nobody: bool) -> None:
-    silence = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(silence, stream)  # else a file of pytest's, to which the limit would apply
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115  else files of pytest's, to which the limit would apply
     if largest is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     if nobody and os.geteuid() == 0:

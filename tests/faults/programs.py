@@ -31,7 +31,10 @@ def start(home: Path, *words: object, environment: Mapping[str, str] = {}) -> su
 
 def end(process: subprocess.Popen) -> tuple[int, str, str]:
     """Exit status, output and errors of a program that was started."""
-    out, errors = process.communicate(timeout=300)
+    try:
+        out, errors = process.communicate(timeout=900)
+    finally:
+        process.kill()  # if it is still there
     return process.returncode, out, errors
 
 
@@ -41,10 +44,11 @@ def training(name: str, **values: Any) -> list[str]:
     return ["train", *(word for key, value in given.items() for word in (f"--{key}", str(value)))]
 
 
-def until(condition: Callable[[], Any], seconds: float = 120) -> None:
-    """Waits for a condition; an assertion fails if it does not come about."""
+def until(condition: Callable[[], Any], process: subprocess.Popen | None = None, seconds: float = 600) -> None:
+    """Waits for a condition; an assertion fails if it does not come about, or the process that should bring it about has ended."""
     limit = time.monotonic() + seconds
     while not condition():
+        assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < limit, "what was waited for did not come about"
         time.sleep(0.01)
 

@@ -48,27 +48,27 @@ def test_a_run_that_is_trained_names_its_process(home):
 
 
 @pytest.mark.skipif(not LONG, reason="two trainings: make test-faults")
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(3))
 def test_the_same_training_twice(home, number):
     lock = lock_beside(home / "results/llcm/twice")
-    first = start(home, *training("twice", epochs=30))
+    first = start(home, *training("twice", epochs=5))
     until(lambda: holder(lock).startswith("process"))
-    time.sleep(number)  # in its beginning, in the middle
-    status, out, errors = end(start(home, *training("twice", epochs=30)))
+    time.sleep(2 * number)  # in its beginning, in the middle
+    status, out, errors = end(start(home, *training("twice", epochs=5)))
     assert (status, out) == (1, "")
     assert re.search(WHO, errors)[1] == str(first.pid)
     assert end(first)[0] == 0
-    assert "is complete" in end(start(home, *training("twice", epochs=30)))[1]
+    assert "is complete" in end(start(home, *training("twice", epochs=5)))[1]
     keep("locks", f"the same training twice, {number}", {"the second refused with the first's process, the first completed": 1})
 
 
 @pytest.mark.skipif(not LONG, reason="two trainings: make test-faults")
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(3))
 def test_two_runs_that_decode_the_same_images(tmp_path, number):
     """Whoever comes second waits, with a message, or finds everything decoded."""
     corpus = tmp_path / "data" / FOLDERS["llcm"]
-    write_corpus(corpus, "llcm", 40, 3, images=4, height=192, width=72, progress=False)
-    both = [start(tmp_path, *training(name)) for name in ("a", "b")]
+    write_corpus(corpus, "llcm", 16, 3, images=4, height=288, width=108, progress=False)
+    both = [start(tmp_path, *training(name, epochs=1)) for name in ("a", "b")]
     ends = [end(process) for process in both]
     assert [status for status, _, _ in ends] == [0, 0], ends
     decoded = [out.count("pixels of llcm") for _, out, _ in ends]
