@@ -21,6 +21,7 @@ from fsclib.presets import DATASETS, SCALES
 from fsclib.strict import AUTO, ConfigError, Strict, option, shown
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")  # of a run: never a path, and plain text to LaTeX, HTML and shells alike
+LONGEST_PATH, LONGEST_PART = 4096, 255  # bytes, on Linux
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +117,10 @@ def _absolute(folder: str) -> str:
     """The folder, seen from where this process stands. ValueError, RuntimeError or OSError if there is none."""
     if b"\0" in os.fsencode(folder):
         raise ValueError("a null character")
-    return str(Path(folder).expanduser().absolute())
+    path = Path(folder).expanduser().absolute()
+    if len(os.fsencode(path)) >= LONGEST_PATH or any(len(os.fsencode(part)) > LONGEST_PART for part in path.parts):
+        raise ValueError(f"longer than a path can be, {LONGEST_PATH} bytes and {LONGEST_PART} for each part")
+    return str(path)
 
 
 def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:

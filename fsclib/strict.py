@@ -8,6 +8,7 @@ from dataclasses import Field, dataclass, field
 from typing import Any, get_args, get_type_hints
 
 AUTO = "auto"
+SHOWN = 5  # entries of a list that a problem is told of
 
 
 class ConfigError(ValueError):
@@ -110,7 +111,9 @@ def checked(f: Field, kind: Any, value: Any) -> tuple[Any, str]:
         if not isinstance(value, (list, tuple)):
             return value, f"{f.name}: found {shown(value)}, expected a list: {f.metadata['help']}{admissible(f)}"
         items = [_scalar(f, several[0], item) for item in value]
-        return tuple(item for item, _ in items), "; ".join(problem for _, problem in items if problem)
+        problems = list(dict.fromkeys(problem for _, problem in items if problem))
+        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        return tuple(item for item, _ in items), "; ".join([*problems[:SHOWN], *more])
     return _scalar(f, kind, value)
 
 

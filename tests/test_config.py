@@ -184,6 +184,21 @@ def test_a_problem_says_what_was_found_and_what_is_expected(values, said):
     assert [part for part in said if part not in problem] == []
 
 
+@pytest.mark.parametrize("folder", ["x" * 300, "é" * 150, "/x" * 3000])
+def test_a_path_that_no_file_can_have_is_refused_as_a_parameter(folder):
+    (problem,) = problems_of(data_root=folder)
+    assert problem.startswith("data_root: found ")
+    assert "longer than a path can be" in problem
+
+
+def test_a_long_list_of_wrong_entries_is_told_by_the_first():
+    (problem,) = problems_of(decay=[f"x{number}" for number in range(3000)])
+    assert "'x4' (str)" in problem
+    assert "x5" not in problem
+    assert problem.endswith("; and 2995 more")
+    assert problems_of(decay=["x"] * 3000) == problems_of(decay="x")
+
+
 def test_contradictions_that_rest_on_a_refused_value_are_not_reported():
     assert [p.split(":")[0] for p in problems_of(dataset="regbd", trial=3, erase_min=0.5)] == ["dataset"]
 

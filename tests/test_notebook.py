@@ -65,6 +65,12 @@ def test_without_a_parameter_cell_nothing_is_ignored_silently(cells):
         parameters({"In": ["", *cells], "dataset": "demo", "epochs": 3, "lr": 0.1})
 
 
+@pytest.mark.parametrize("value", [5, "a cell", [1], None])
+def test_a_history_that_a_parameter_has_overwritten_is_not_taken_for_one(value):
+    with pytest.raises(ConfigError, match=r"^the parameters cannot be used:\n  In: found .*it is no parameter$"):
+        parameters(after(TAGGED, f"# Parameters\nIn = {value!r}\n"))
+
+
 def test_no_history_at_all():
     with pytest.raises(ConfigError, match="no parameter cell"):
         parameters({})

@@ -186,22 +186,21 @@ def test_first_difference_of_logs():
     assert replay.first_difference(log, log[:1]).startswith("epoch 2: epoch: 1")
 
 
-def command(*words):
-    done = subprocess.run([sys.executable, "-m", "fsclib.runs", "replay", *words], capture_output=True, text=True, env=os.environ)
-    return done.returncode, done.stdout, done.stderr
-
-
 def test_from_a_shell(results, tmp_path):
     """A whole repetition in another process, from a copy of the corpus, which two processes decode and not one."""
     shutil.rmtree(results / f"{NAME}.replay")
     copy = shutil.copytree(results.parents[1] / "data" / FOLDERS["llcm"], tmp_path / "copy")
-    status, printed, errors = command(str(results / NAME), "--workers", "2", "--data-root", str(copy))
-    assert (status, errors) == (0, "")
-    assert "weights are the same, bit for bit" in printed
+    words = ["replay", str(results / NAME), "--workers", "2", "--data-root", str(copy)]
+    done = subprocess.run([sys.executable, "-m", "fsclib.runs", *words], capture_output=True, text=True, env=os.environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "weights are the same, bit for bit" in done.stdout
     here = load_file(results / f"{NAME}.replay" / "checkpoints" / "last.safetensors")
     there = load_file(results / NAME / "checkpoints" / "last.safetensors")
     assert all(there[name].equal(value) for name, value in here.items())
-    status, _, errors = command("llcm", "nobody")
-    assert status == 1
-    assert errors.startswith("no run 'nobody' of 'llcm'")
-    assert command("a", "b", "c")[0] == 2
+
+
+def test_what_is_no_run_is_said_without_a_traceback(results):
+    with pytest.raises(SystemExit, match="no run 'nobody' of 'llcm'"):
+        runs.main(["replay", "llcm", "nobody"])
+    with pytest.raises(SystemExit, match="2"):
+        runs.main(["replay", "a", "b", "c"])

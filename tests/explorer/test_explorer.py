@@ -216,5 +216,9 @@ def test_options_name_a_run_and_a_query(run):
     assert options.start() == {"similarity": next(iter(SIMILARITIES)), "person": 3, "camera": "auto", "seed": 1}
     with pytest.raises(ConfigError, match="did you mean 'mostly neck'"):
         ExplorerOptions(similarity="mostly nek")
+    with pytest.raises(ConfigError, match=r"name: found '\.\./two', expected the run to begin with"):
+        ExplorerOptions(name="../two")
+    with pytest.raises(ConfigError, match=r"person: found 1000+…, expected a value"):
+        ExplorerOptions(person=10**400)
     with pytest.raises(RunError):
         ExplorerOptions(dataset="sysu", name="four").run()

@@ -121,7 +121,7 @@ def trials(of, short):
 @pytest.mark.parametrize("network", NETWORKS if LONG else NETWORKS[:1], ids=lambda values: values["network"])
 def test_a_pixel_that_is_not_a_number(home, tiny, monkeypatch, network):
     outcomes = Counter()
-    for number, (values, (epoch, step)) in enumerate(trials(PLACES, [(0, 3), (1, 1)])):
+    for number, (values, (epoch, step)) in enumerate(trials(PLACES, [(1, 3)])):
         config = tiny(name=f"poisoned-{number}", **network, **values)
         step %= seen(config)[0].steps
         expected = stopped_before(monkeypatch, tiny(name=f"undisturbed-{number}", **network, **values), epoch, step)
@@ -139,7 +139,7 @@ def test_a_pixel_that_is_not_a_number(home, tiny, monkeypatch, network):
 @pytest.mark.parametrize("network", NETWORKS if LONG else NETWORKS[:1], ids=lambda values: values["network"])
 def test_a_learning_rate_that_is_too_large(home, tiny, monkeypatch, network):
     outcomes = Counter()
-    for number, (values, rates) in enumerate(trials(RATES, [(0, 0), (1, 1), (0, 2)])):
+    for number, (values, rates) in enumerate(trials(RATES, [(0, 2)])):
         config = tiny(name=f"fast-{number}", **network, **values, **rates)
         message, run, place = failed(config)
         check(config, message, run, place)

@@ -191,6 +191,12 @@ def test_runs_are_named_once(runs):
         PaperOptions(runs=runs)
 
 
+@pytest.mark.parametrize("runs", ["../one", "a/b", "one,", "x" * 300])
+def test_what_cannot_be_the_name_of_a_run_is_refused_as_a_parameter(runs):
+    with pytest.raises(ConfigError, match=r"runs: found '.*, expected runs, side by side"):
+        PaperOptions(runs=runs)
+
+
 def test_an_item_that_fails_is_missing_and_the_others_are_made(home):
     def refuse():
         raise ValueError("the gradient\nis noise")

@@ -12,7 +12,7 @@ from fsclib import paths, runs
 from fsclib.config import Config
 from fsclib.sweep import grid, read, refusals
 from fsclib.sweep.cell import Job
-from fsclib.sweep.file import SweepError
+from fsclib.sweep.file import SweepError, find
 
 NOWHERE = {"data_hash": "d", "precision": "float32"}
 
@@ -266,3 +266,9 @@ def test_a_cell_survives_the_way_to_another_process(write):
     job = Job.from_json(cell.to_json())
     assert (job.notebook, job.parameters, job.folder) == (cell.notebook, dict(cell.parameters), cell.folder)
     assert job.executed == cell.executed
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "", ".", "sweeps"])
+def test_a_name_that_no_file_can_have_is_a_missing_sweep(name):
+    with pytest.raises(SweepError, match="no such file, and no sweep of this name"):
+        find(name)
