@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fsclib.files import replacing
+from fsclib.reading import read_json
 
 
 def read(file: Path, machine: str) -> dict[str, Any]:
@@ -15,7 +16,7 @@ def read(file: Path, machine: str) -> dict[str, Any]:
     if not file.exists():
         return {"cases": {}, "curves": {}}
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json(file)
         whose = found["machine"]
         if not all(isinstance(found[kind], dict) for kind in ("cases", "curves")):
             raise TypeError

@@ -104,7 +104,7 @@ def baseline(options: AblationOptions, contrast: Contrast) -> Any:
 def costs(found: Found) -> dict[str, pd.DataFrame]:
     """What each variant of the comparisons costs, measured here and now, a run that is in several of them once (cost.table)."""
     examples = {run.folder.name: run for comparison in found.comparisons.values() for run in comparison.examples.values()}
-    classes = max(checkpoint.state(run.checkpoint("best"))["num_classes"] for run in examples.values())
+    classes = max(checkpoint.state(run.checkpoint("best"), "num_classes")["num_classes"] for run in examples.values())
     measured = cost.table({name: run.config for name, run in examples.items()}, classes).set_index("variant")
     beside = {}
     for title, comparison in found.comparisons.items():

@@ -24,7 +24,7 @@ def table(run: Run, images: Images) -> pd.DataFrame:
     """What needs no training, the network as the run started it, and the run: columns and rows as in without_training."""
     rows = select(images.records, "test")
     device = device_of(run.config)
-    num_classes = checkpoint.state(run.checkpoint("best"))["num_classes"]
+    num_classes = checkpoint.state(run.checkpoint("best"), "num_classes")["num_classes"]
     torch.manual_seed(run.config.seed)  # the weights that the run started from, but for ImageNet's
     untrained = network_of(run.config, num_classes, pretrained=False).to(device, memory_format=torch.channels_last)
     networks = {

@@ -18,7 +18,7 @@ from fsclib.losses import LOSSES
 from fsclib.models.fsc import MODULES
 from fsclib.models.networks import NETWORKS, FSCNet
 from fsclib.presets import DATASETS, SCALES
-from fsclib.strict import AUTO, ConfigError, Strict, option, shown
+from fsclib.strict import AUTO, ConfigError, Strict, named, option, shown
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")  # of a run: never a path, and plain text to LaTeX, HTML and shells alike
 LONGEST_PATH, LONGEST_PART = 4096, 255  # bytes, on Linux
@@ -110,7 +110,7 @@ class Config(Strict):
 def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """The fields in which two recipes differ, as "epochs: 5 there, 10 here"."""
     names = sorted({*found, *wanted})
-    return [f"{n}: {found.get(n)!r} there, {wanted.get(n)!r} here" for n in names if found.get(n) != wanted.get(n)]
+    return [f"{named(n)}: {found.get(n)!r} there, {wanted.get(n)!r} here" for n in names if found.get(n) != wanted.get(n)]
 
 
 def _absolute(folder: str) -> str:

@@ -21,6 +21,7 @@ from fsclib.disk import make_folder
 from fsclib.machine import autocast
 from fsclib.models.networks import Network
 from fsclib.progress import progress
+from fsclib.reading import regular
 from fsclib.tensorfile import open_tensors, write_tensors
 
 WEIGHTINGS = {"equal": (1.0, 1.0), "neck": (0.1, 0.9)}  # of pooled and of neck features; the published programs report both
@@ -103,9 +104,12 @@ def write_features(file: Path, features: Features, origin: Mapping[str, str]) ->
 def read_features(file: Path, origin: Mapping[str, str]) -> Features | None:
     """Features kept in the file, or None where there is none, or one of another origin, or one that cannot be read."""
     try:
-        with open_tensors(file) as kept:
+        with open_tensors(regular(file)) as kept:
             if kept.metadata() != dict(origin):
                 return None
-            return Features(kept.get_tensor("rows").numpy(), kept.get_tensor("pool"), kept.get_tensor("neck"))
-    except (OSError, SafetensorError):
+            rows, pool, neck = (kept.get_tensor(name) for name in ("rows", "pool", "neck"))
+    except (OSError, SafetensorError, MemoryError):  # a file too large to be mapped
         return None
+    whole = rows.dtype == torch.int64 and rows.ndim == 1 and pool.ndim == 3 and pool.shape[:2] == (2, len(rows))
+    alike = pool.shape == neck.shape and pool.dtype == neck.dtype and pool.dtype in (torch.float32, torch.float16)
+    return Features(rows.numpy(), pool, neck) if whole and alike else None

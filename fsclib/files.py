@@ -20,6 +20,7 @@ def replacing(file: Path) -> Iterator[Path]:
     """
     temporary = file.with_name(file.name + PART)
     with writing(file):
+        temporary.unlink(missing_ok=True)  # what a killed process left; a link that came with a folder would be written through
         try:
             yield temporary
             _flush(temporary)

@@ -4,14 +4,17 @@ From a shell: python -m fsclib.html_report results/demo/notebooks
 
     FOLDER/*.ipynb → FOLDER/html/*.html, and FOLDER/index.html, which links to them
 
+Whoever wrote a notebook, its page runs nothing and fetches nothing: it carries a policy that tells the browser so.
+
 A notebook is complete if every code cell has run and none left an error. A kernel that was killed leaves no error, and papermill
 marks its cells as completed; but the one in which it died has no answer, and the cells after it have no number.
 """
 
+import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -23,17 +26,27 @@ from nbformat import NotebookNode
 
 from fsclib.disk import make_folder
 from fsclib.files import write_text
+from fsclib.reading import read_text
 
+POLICY = (
+    '<meta http-equiv="Content-Security-Policy" content="'
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'\">"
+)
 # nbconvert's page without the scripts that it would fetch: formulas, diagrams and widgets, which show as text or picture instead
 TEMPLATE = "{% extends 'index.html.j2' %}" + "".join(
-    f"{{% block {name} %}}{{% endblock %}}"
-    for name in ("html_head_js", "jupyter_widgets", "html_head_js_mathjax", "html_head_js_mermaidjs")
-)
+    f"{{% block {name} %}}{content}{{% endblock %}}"
+    for name, content in {
+        "html_head_js": POLICY, "jupyter_widgets": "", "html_head_js_mathjax": "", "html_head_js_mermaidjs": ""
+    }.items()
+)  # fmt: skip
+LARGEST = 1 << 29  # bytes of a notebook; half a thousand pictures have a tenth of that
+LONGEST = 1e9  # seconds that a notebook may say it took
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]  # the first that an output has
 INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+{policy}
 <title>{folder}</title>
 <style>
 body {{ font: 15px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }}
@@ -83,26 +96,38 @@ def write(folder: Path) -> Path:
     settings = traitlets.config.Config(NbConvertBase={"display_data_priority": SHOWN})
     exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True, config=settings)
     make_folder(folder / "html")
-    for each in pages:
-        if each.notebook is not None:
-            where = {"metadata": {"name": each.title, "path": str(folder)}}  # where the pictures of its prose lie
-            html, _ = exporter.from_notebook_node(each.notebook, resources=where)
-            write_text(folder / "html" / f"{each.file.stem}.html", html)
-    write_text(folder / "index.html", index(folder.resolve().name, pages))
+    pages = [_rendered(each, exporter) for each in pages]
+    write_text(folder / "index.html", index(folder.resolve().name, pages), errors="replace")
     return folder / "index.html"
+
+
+def _rendered(page: Page, exporter: HTMLExporter) -> Page:
+    """Writes the page of a notebook; one that cannot be shown comes back as a problem."""
+    if page.notebook is None:
+        return page
+    folder = page.file.parent
+    where = {"metadata": {"name": page.title, "path": str(folder)}}  # where the pictures of its prose lie
+    try:
+        html, _ = exporter.from_notebook_node(page.notebook, resources=where)
+    except Exception as error:  # nbconvert believes what notebooks say of themselves
+        return replace(page, notebook=None, problem=f"cannot be shown: {_first_line(str(error))}")
+    write_text(folder / "html" / f"{page.file.stem}.html", html, errors="replace")
+    return page
 
 
 def page(file: Path) -> Page:
     """What the index says of a notebook."""
     try:
-        notebook = nbformat.reads(file.read_text(encoding="utf-8"), as_version=4)
+        notebook = nbformat.reads(read_text(file, LARGEST), as_version=4)
         nbformat.validate(notebook)
     except Exception as error:  # a file that is no notebook leads nbformat to nearly any
         return Page(file, file.stem, "", None, f"cannot be read: {_first_line(str(error))}", None)
     found = [re.search(r"^# (.+)\n?([\s\S]*)", cell.source, re.M) for cell in notebook.cells if cell.cell_type == "markdown"]
     title, text = next((match.groups() for match in found if match), (file.stem, ""))
     sentence = re.match(r"[\s\S]*?[.?!](?=\s|$)|", text.strip())[0]
-    seconds = notebook.metadata.get("papermill", {}).get("duration")
+    told = notebook.metadata.get("papermill")
+    seconds = told.get("duration") if isinstance(told, dict) else None
+    seconds = seconds if isinstance(seconds, (int, float)) and 0 <= seconds < LONGEST else None
     return Page(file, title.strip(), " ".join(sentence.split()), seconds, problem(notebook), notebook)
 
 
@@ -118,14 +143,14 @@ def problem(notebook: NotebookNode) -> str:
 
 def _has_run(cell: NotebookNode) -> bool:
     times = cell.metadata.get("execution", {})  # which papermill writes and JupyterLab does not
-    return cell.execution_count is not None and (not times or "shell.execute_reply" in times)
+    return cell.execution_count is not None and (not isinstance(times, dict) or not times or "shell.execute_reply" in times)
 
 
 def index(name: str, pages: Sequence[Page]) -> str:
     """The index page of a folder with this name, as HTML."""
     incomplete = sum(bool(each.problem) for each in pages)
     summary = f"{len(pages)} notebook{'s' * (len(pages) > 1)}, {incomplete or 'none'} of them failed or not complete"
-    return INDEX.format(folder=escape(name), summary=summary, rows="\n".join(map(_row, pages)))
+    return INDEX.format(policy=POLICY, folder=escape(name), summary=summary, rows="\n".join(map(_row, pages)))
 
 
 def duration(seconds: float | None) -> str:
@@ -140,7 +165,7 @@ def duration(seconds: float | None) -> str:
 
 def _row(page: Page) -> str:
     title = escape(page.title)
-    link = f'<a href="html/{quote(page.file.stem)}.html">{title}</a>' if page.notebook is not None else title
+    link = f'<a href="html/{quote(os.fsencode(page.file.stem))}.html">{title}</a>' if page.notebook is not None else title
     sentence = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(page.sentence))
     state = f'<td class="failed">{escape(page.problem)}</td>' if page.problem else "<td>complete</td>"
     name = f"<small>{escape(page.file.name)}</small>"  # tells the cells of a sweep apart, which all have one title

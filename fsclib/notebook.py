@@ -46,7 +46,7 @@ def assigned(source: str) -> tuple[list[str], bool]:
     """The names that a cell assigns outside functions and blocks, and whether `dataset` is among them, set to a text."""
     try:
         body = ast.parse(source).body
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # no Python, null characters, nested too deep
         return [], False
     names, is_own = [], False
     for node in body:

@@ -8,6 +8,7 @@ published.csv has a row a method and table, in per cent, with its source.
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -20,6 +21,7 @@ import pandas as pd
 from fsclib import tables
 from fsclib.config import Config
 from fsclib.data.protocols import DIRECTIONS, PROTOCOLS
+from fsclib.reading import read_text
 from fsclib.runs import config_of, finished
 
 FILE = Path(__file__).with_name("published.csv")
@@ -105,11 +107,14 @@ def literature(path: Path | None = None) -> pd.DataFrame:
     Errors: PublishedError that lists every missing column, or else everything that is wrong with every row.
     """
     file = path or FILE
-    with file.open(newline="", encoding="utf-8") as text:
-        reader = csv.DictReader(text)
-        if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-            raise PublishedError(f"{file} cannot be used", [f"no column {name}, expected {', '.join(COLUMNS)}" for name in missing])
-        rows = [(reader.line_num, row) for row in reader]
+    try:
+        reader = csv.DictReader(io.StringIO(read_text(file), newline=""))
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        rows = [] if missing else [(reader.line_num, row) for row in reader]
+    except (OSError, ValueError, csv.Error) as error:
+        raise PublishedError(f"{file} cannot be used", [f"is no CSV in UTF-8: {error}"]) from error
+    if missing:
+        raise PublishedError(f"{file} cannot be used", [f"no column {name}, expected {', '.join(COLUMNS)}" for name in missing])
     seen: dict[tuple[str, ...], int] = {}
     problems = [f"line {line}: {problem}" for line, row in rows for problem in _problems(row, line, seen)]
     if problems:
@@ -182,10 +187,10 @@ def _problems(row: Mapping[str | None, Any], line: int, seen: dict[tuple[str, ..
     directions = sorted({p.direction for p in PROTOCOLS if p.layout == row["dataset"]} or DIRECTIONS)
     if row["direction"] not in directions:
         problems.append(f"direction: found {row['direction']!r}, expected {' or '.join(directions)}")
-    if not re.fullmatch(r"((19|20)\d\d)?", row["year"]):
+    if not re.fullmatch(r"((19|20)[0-9]{2})?", row["year"]):
         problems.append(f"year: found {row['year']!r}, expected four digits or nothing")
     for name in FIGURES:
-        number = re.fullmatch(r"\d{1,3}(\.\d+)?", row[name]) and float(row[name]) <= 100
+        number = re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", row[name]) and float(row[name]) <= 100
         if not number and (row[name] or name == "rank1"):
             problems.append(f"{name}: found {row[name]!r}, expected 0 to 100 per cent{' or nothing' * (name != 'rank1')}")
     key = tuple(row[name] for name in ("method", *TABLE))

@@ -1,9 +1,11 @@
 """A folder of figures and tables, each in the two forms that a paper and a reader want."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fsclib.disk import make_folder
@@ -36,5 +38,12 @@ class Report:
 
 
 def _plain(table: pd.DataFrame) -> str:
-    style = table.reset_index(drop=True).style.hide(axis="index").format(escape="latex", precision=2)
-    return style.format_index(escape="latex", axis="columns").to_latex(hrules=True)
+    style = table.reset_index(drop=True).style.hide(axis="index").format(_cell, escape="latex")
+    return style.format_index(_cell, escape="latex", axis="columns").to_latex(hrules=True)
+
+
+def _cell(value: Any) -> Any:
+    """Floats to two decimals; text, which is escaped already, on one line, and with no option for the end of the row before."""
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.2f}"
+    return re.sub(r"^([\[*])", r"{\1}", " ".join(value.split())) if isinstance(value, str) else value

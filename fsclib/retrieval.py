@@ -4,7 +4,7 @@ Each distinct image is embedded once, however many trials show it, and compared 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from fsclib.data.images import Images
 from fsclib.data.protocols import Protocol
 from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
 from fsclib.features import WEIGHTINGS, Features, embed, read_features, similarity, write_features
-from fsclib.machine import device_of
+from fsclib.machine import device_of, precision_of
 from fsclib.models.folding import folded
 from fsclib.models.networks import Network
 from fsclib.runs import Run, RunError
@@ -212,7 +212,7 @@ def check_images(run: Run, images: Images) -> None:
 def run_network(run: Run, device: torch.device) -> Network:
     """The network of a run with the weights of its best checkpoint, in evaluation mode."""
     file = run.checkpoint("best")
-    net = network_of(run.config, checkpoint.state(file)["num_classes"], pretrained=False)
+    net = network_of(run.config, checkpoint.state(file, "num_classes")["num_classes"], pretrained=False)
     checkpoint.read(file, net)
     return net.to(device, memory_format=torch.channels_last).eval()
 
@@ -241,7 +241,8 @@ def run_features(run: Run, images: Images) -> Features:
     if (kept := read_features(file, origin)) is not None and np.array_equal(np.sort(kept.rows), rows):
         return kept
     device = device_of(run.config)
-    found = embed(folded(run_network(run, device)), images, rows, device, getattr(torch, run.environment["precision"]))
+    precision = precision_of(replace(run.config, precision=run.environment["precision"]), device)
+    found = embed(folded(run_network(run, device)), images, rows, device, precision)
     write_features(file, found, origin)
     return found
 

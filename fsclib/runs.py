@@ -10,21 +10,23 @@ import contextlib
 import dataclasses
 import json
 import re
+import shlex
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fsclib import paths
-from fsclib.config import Config, ConfigError, difference
+from fsclib import paths, runfiles
+from fsclib.config import NAME, Config, ConfigError, difference
 from fsclib.disk import make_folder, writing
 from fsclib.files import PART, replacing, write_text
 from fsclib.locks import holder, lock_beside, locked
+from fsclib.presets import DATASETS
 from fsclib.report import Report
-from fsclib.strict import AUTO
+from fsclib.strict import AUTO, nearest, shown
 
 REPLAY = ".replay"  # ends the names of runs that repeat another: see replay.py
 ASIDE = re.compile(rf"(?:\.old-\d+|{re.escape(REPLAY)})$")  # and of those that resume=False moved aside: neither counts
@@ -50,8 +52,9 @@ class Run(Report):
     def metrics(self) -> dict[str, Any]:
         """What metrics.json holds. RunError if the run is not finished."""
         if not self.finished:
-            raise RunError(f"{self.folder} is not finished: {_state(self.folder)}. Start the same training again, it goes on.")
-        return _read_json(self.folder / "metrics.json")
+            done = f"{len(log)} epochs are done" if len(log := self.log()) else "no epoch is done"
+            raise RunError(f"{self.folder} is not finished: {done}. Start the same training again, it goes on.")
+        return _read(runfiles.metrics, self.folder / "metrics.json")
 
     def headline(self) -> pd.DataFrame:
         """What stands for a finished run, a row a protocol, in per cent: means over trials."""
@@ -65,31 +68,31 @@ class Run(Report):
     @property
     def environment(self) -> dict[str, Any]:
         """Revision, package versions, device, precision and data hash that the run began with."""
-        return _read_json(self.folder / "config.json", "config", "environment")["environment"]
+        return _read(runfiles.config, self.folder / "config.json")["environment"]
 
     def checkpoint(self, name: str) -> Path:
         """Where the checkpoint "last" or "best" lies, or would lie."""
         return self.folder / "checkpoints" / f"{name}.safetensors"
 
     def log(self) -> pd.DataFrame:
-        """The rows of log.csv, one an epoch; empty before the first."""
+        """The rows of log.csv, one an epoch; empty before the first. RunError for a file that is no log."""
         file = self.folder / "log.csv"
-        return pd.read_csv(file) if file.exists() else pd.DataFrame()
+        return _read(runfiles.log, file) if file.exists() else pd.DataFrame()
 
     def read_table(self, name: str) -> pd.DataFrame:
-        """A table that this run saved. RunError if it is not there."""
+        """A table that this run saved. RunError if it is not there, or no such table."""
         file = self.folder / "tables" / f"{name}.csv"
+        test = f"papermill 03_evaluate.ipynb out.ipynb -p dataset {self.config.dataset} -p name {self.folder.name}"
         if not file.exists():
-            test = f"papermill 03_evaluate.ipynb out.ipynb -p dataset {self.config.dataset} -p name {self.folder.name}"
             raise RunError(f"{file} does not exist, perhaps an earlier version tested this run; test it again: {test}")
-        return pd.read_csv(file, keep_default_na=False)
+        return _read(runfiles.table, file, name, mend=f"test the run again: {test}")
 
     def add_to_log(self, row: Mapping[str, Any]) -> None:
         """Puts the row of an epoch in place of any that stands there for this or a later epoch."""
-        file, rows = self.folder / "log.csv", pd.DataFrame([row])
-        if file.exists():  # as text: numbers that are read and written every epoch may lose their last digit
-            log = pd.read_csv(file, dtype=str, keep_default_na=False)
-            rows = pd.concat([log[log["epoch"].astype(int) < row["epoch"]], rows.astype(object)])
+        file, rows, log = self.folder / "log.csv", pd.DataFrame([row]), self.log()
+        if len(log):  # as text: numbers that are read and written every epoch may lose their last digit
+            text = pd.read_csv(file, dtype=str, keep_default_na=False)
+            rows = pd.concat([text[(log["epoch"] < row["epoch"]).to_numpy()], rows.astype(object)])
         with replacing(file) as part:
             rows.to_csv(part, index=False)
 
@@ -116,7 +119,7 @@ def check(config: Config, environment: Mapping[str, Any] | None = None, results:
         if not _not_begun(folder):
             raise RunError(f"{folder} exists and is no run (it has no config.json); move it away or give this run another name")
         return
-    found = _read_json(file, "config", "environment")
+    found = _read(runfiles.config, file)
     differences = difference(_recipe(file, found["config"]), config.recipe())
     if environment is not None:
         keys = ("data_hash", "precision")
@@ -163,16 +166,19 @@ def begin(config: Config, environment: Mapping[str, Any], results: Path | None =
 def load(dataset: str, name: str, results: Path | None = None, *, data_root: str = "", device: str = AUTO, workers: int = 0) -> Run:
     """An existing run, finished or not, to be used on this machine: where its data lie if they have moved, device and workers.
 
-    Errors: RunError that lists the runs there are if it does not exist.
+    Errors: RunError that lists the runs there are if it does not exist, and for what cannot be the name of one, such as a path.
     """
-    folder = (results or paths.results_dir()) / dataset / name
-    if not (folder / "config.json").exists():
-        there = sorted(file.parent.name for file in folder.parent.glob("*/config.json"))
+    if dataset not in DATASETS:
+        raise RunError(f"data set: found {shown(dataset)}, expected one of {', '.join(DATASETS)}{nearest(str(dataset), DATASETS)}")
+    others = (results or paths.results_dir()) / dataset
+    if not NAME.fullmatch(name) or not (others / name / "config.json").exists():
+        there = sorted(file.parent.name for file in others.glob("*/config.json"))
         raise RunError(
-            f"no run {name!r} of {dataset!r}: {folder / 'config.json'} does not exist. "
+            f"no run {shown(name)} of {dataset!r} in {others}. "
             + (f"There are: {', '.join(there)}. " if there else "There are no runs of this data set. ")
-            + f"Train it first: papermill 02_train.ipynb out.ipynb -p dataset {dataset} -p name {name}"
+            + f"Train it first: papermill 02_train.ipynb out.ipynb -p dataset {dataset} -p name {shlex.quote(name)}"
         )
+    folder = others / name
     run = _run(folder)
     here = {"data_root": data_root or run.config.data_root, "device": device, "workers": workers}
     return dataclasses.replace(run, config=dataclasses.replace(run.config, **here))
@@ -229,7 +235,13 @@ def table(results: Path | None = None, *, dataset: str = "*", names: Collection[
 
 def _run(folder: Path) -> Run:
     file = folder / "config.json"
-    return Run(folder, _config(file, _read_json(file, "config", "environment")["config"]))
+    config = _config(file, _read(runfiles.config, file)["config"])
+    if config.dataset != folder.parent.name:
+        raise RunError(f"{file}: found data set {config.dataset!r} in a folder of {folder.parent.name}; {MEND}")
+    if not NAME.fullmatch(folder.name):
+        mend = "rename the folder, to letters, digits, dots and dashes"
+        raise RunError(f"{folder.parent}: {shown(folder.name)} cannot be the name of a run; {mend}")
+    return Run(folder, config)
 
 
 def finished(table: pd.DataFrame) -> pd.DataFrame:
@@ -267,20 +279,12 @@ def _recipe(file: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     return recipe | {name: value for name, value in config.items() if name not in known}
 
 
-def _read_json(file: Path, *parts: str) -> dict[str, Any]:
-    """What a file of this run holds: a table, with a table at each of `parts`."""
+def _read(reader: Callable[..., Any], file: Path, *words: str, mend: str = MEND) -> Any:
+    """What a reader of runfiles finds in a file of a run; RunError with the file in place of its errors."""
     try:
-        content = json.loads(file.read_text())
-    except (ValueError, OSError) as error:
-        raise RunError(f"{file}: cannot be read ({error}); {MEND}") from error
-    if not isinstance(content, dict) or not all(isinstance(content.get(part), dict) for part in parts):
-        raise RunError(f"{file}: not written by this library, expected {' and '.join(parts) or 'a table'} in it; {MEND}")
-    return content
-
-
-def _state(folder: Path) -> str:
-    log = folder / "log.csv"
-    return f"{len(pd.read_csv(log))} epochs are done" if log.exists() else "no epoch is done"
+        return reader(file, *words)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error}); {mend}") from error
 
 
 def _not_begun(folder: Path) -> bool:
@@ -309,7 +313,8 @@ def main(words: Sequence[str]) -> None:
         replay.command(words[1:])
     elif len(words) == 2:
         run = load(*words)
-        print(f"{run.headline().to_string(index=False)}\nin per cent, means over trials; selected on {run.metrics['select_on']}")
+        print(run.headline().to_string(index=False))
+        print(f"in per cent, means over trials; selected on {run.metrics.get('select_on', 'what nobody wrote down')}")
         print(f"figures: {run.folder / 'figures'}\ntables:  {run.folder / 'tables'}")
     elif not words:
         runs = table()

@@ -33,7 +33,7 @@ class Strict:
         known = [f.name for f in dataclasses.fields(cls)]
         unknown = [name for name in values if name not in known]
         if unknown:
-            problems = [f"{name}: no such parameter{nearest(name, known)}" for name in unknown]
+            problems = [f"{named(name)}: no such parameter{nearest(name, known)}" for name in unknown]
             try:
                 cls(**{name: value for name, value in values.items() if name in known})
             except ConfigError as error:
@@ -124,6 +124,11 @@ def shown(value: Any) -> str:
     except Exception:  # a whole number of thousands of digits, or somebody's own class
         text = "what cannot be shown"
     return text if len(text) <= 100 else f"{text[:99]}…"
+
+
+def named(name: str) -> str:
+    """A name as it is, or, where it is none, as Python writes it: on one line of bounded length."""
+    return name if name.isidentifier() and len(name) <= 100 else shown(name)
 
 
 def _scalar(f: Field, kind: type, value: Any) -> tuple[Any, str]:

@@ -63,9 +63,10 @@ class Training:
         net = network_of(config, classes, pretrained=config.pretrained and not last.exists())
         net = net.to(self.device, memory_format=torch.channels_last)
         optimizer = build_optimizer(net, config)
+        state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": classes}
         if last.exists():
-            return net, optimizer, checkpoint.read(last, net, optimizer)
-        return net, optimizer, {"epoch": -1, "best": None, "best_epoch": None, "num_classes": classes}
+            state |= checkpoint.read(last, net, optimizer)
+        return net, optimizer, state
 
     def steps(self, net: Network, optimizer: torch.optim.Optimizer, epoch: int) -> Iterator[losses.Parts]:
         """The steps of an epoch, as `training_steps` takes them, at its learning rates."""
@@ -245,7 +246,7 @@ def literal(text: str) -> object:
     """The Python value that a word writes, or the word itself."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # {[]: 1}, and what is nested too deep
         return text
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fsclib import losses
 
-REFERENCE = np.load(Path(__file__).parent / "reference" / "losses.npz")
+REFERENCE = np.load(Path(__file__).parent / "reference" / "losses.npz", allow_pickle=False)
 
 
 def normalised_triplet(features, labels):

@@ -23,13 +23,15 @@ from typing import NamedTuple
 import numpy as np
 
 from fsclib.data.decoding import UNREADABLE, Decoded, read
-from fsclib.data.pixelfile import open_pixels, write_pixels
+from fsclib.data.pixelfile import holds, open_pixels, write_pixels
 from fsclib.data.records import Problem
 from fsclib.disk import make_folder
 from fsclib.files import write_text
 from fsclib.locks import locked
+from fsclib.reading import read_json
 
 FORMAT = 2  # of the index; to be raised whenever the same image would give other pixels
+LARGEST = 1 << 30  # bytes of an index, which has about 150 an image
 THREADS = 16  # for work that waits on a disk, perhaps one behind a network
 MEND = "restore it from the data set's archive, or make it readable; until then the image is left out"
 
@@ -118,15 +120,23 @@ def _open(folder: Path, index: _Index) -> PixelCache:
 
 
 def _read_index(index_file: Path, height: int, width: int) -> _Index | None:
-    """None if there is no index, or one that cannot be trusted."""
+    """None if there is no index, or one that cannot be trusted: it names a file that no build would, or contradicts itself."""
     try:
-        index = _Index(**json.loads(index_file.read_text(encoding="utf-8")))
-        size = (index_file.parent / index.pixels).stat().st_size
-        if (index.format, index.height, index.width, index.bytes) != (FORMAT, height, width, size):
+        index = _Index(**read_json(index_file, LARGEST))
+        index = index._replace(images=[_Image(path, Decoded(*found)) for path, found in index.images])
+        own = re.fullmatch(re.escape(index_file.stem) + r"\.[0-9a-f]{8}\.npy", index.pixels)
+        told = (index.format, index.height, index.width) == (FORMAT, height, width)
+        if not own or not told or not all(map(_plain, index.images)) or index.data_hash != _data_hash(index.images):
             return None
-        return index._replace(images=[_Image(path, Decoded(*found)) for path, found in index.images])
+        file = index_file.parent / index.pixels
+        return index if holds(file, (len(index.images), height, width, 3)) and file.stat().st_size == index.bytes else None
     except (OSError, ValueError, TypeError):
         return None
+
+
+def _plain(image: _Image) -> bool:
+    size, mtime, digest, reason = image.found
+    return all(type(text) is str for text in (image.path, digest, reason)) and type(size) is type(mtime) is int
 
 
 def _is_current(index: _Index, root: Path, paths: list[str]) -> bool:

@@ -18,6 +18,7 @@ ATTRIBUTES, MASKS, PARTS_TABLE = "attributes.csv", "masks", "masks/parts.json"
 IDENTITIES, IMAGES = 100, 4  # unless one asks for others
 CHOICES = {"layout": tuple(PLANS), "difficulty": tuple(DIFFICULTIES), "masks": (False, True), "full": (False, True)}
 # larger images would show no more of a person, and the places behind them would fill the memory of a small machine
+MOST = 200_000  # identities × images, which each camera sees; the originals have fifty thousand
 LIMITS = {"identities": (4, 9999), "seed": (0, 2**63 - 1), "images": (1, 999), "height": (48, 768), "width": (16, 384)}
 
 
@@ -60,6 +61,8 @@ class Corpus:
             if not isinstance(value, Integral) or not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}, expected a whole number from {low} to {high}")
             object.__setattr__(self, name, int(value))
+        if self.identities * (self.images or 1) > MOST:
+            raise ValueError(f"identities × images is {self.identities * self.images:,}, expected at most {MOST:,}")
         if not isinstance(self.train_share, Real) or not 0 < self.train_share < 1:
             raise ValueError(f"train_share is {self.train_share!r}, expected a number between 0 and 1")
         object.__setattr__(self, "train_share", float(self.train_share))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsclib.data.records import MISSING_INDEX, MISSING_ROOT, Problem
+from fsclib.reading import read_bytes
 
 EXTENSIONS = (".jpg", ".jpeg", ".bmp", ".png")
 RESTORE = "restore it from the data set's archive"
@@ -128,7 +129,7 @@ def _lines(root: Path, index: str, problems: list[Problem]) -> Iterator[tuple[in
     """Non-blank lines with their numbers. Split as bytes: str.splitlines would also break at signs that names may hold."""
     mend = "save the file as UTF-8 text"
     try:
-        data = (root / index).read_bytes().removeprefix(b"\xef\xbb\xbf")
+        data = read_bytes(root / index).removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
         problems.append(Problem(index, None, f"cannot be read: {error.strerror}", READABLE, MISSING_INDEX))
         return

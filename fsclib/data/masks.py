@@ -1,6 +1,5 @@
 """What each pixel of a synthetic image shows: corpus.json decides every pixel, so that masks can be drawn anew."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import numpy as np
 from fsclib.data.corpus import Corpus
 from fsclib.data.drawing import DRAWING, draw
 from fsclib.data.synthetic import MARK
+from fsclib.reading import read_json
+from fsclib.strict import shown
 
 
 class MaskError(ValueError):
@@ -34,12 +35,20 @@ def read_corpus(root: Path) -> Corpus:
     """What decided a corpus on the disk. Errors: MaskError, as in `part_masks`."""
     if not (root / MARK).exists():
         raise MaskError(f"{root} has no {MARK}: its images are not drawn, and nobody knows which pixel shows what")
-    found = json.loads((root / MARK).read_text(encoding="utf-8"))
+    try:
+        found = read_json(root / MARK)
+        if not isinstance(found, dict):
+            raise ValueError(f"found {shown(found)}, expected a table")
+    except (OSError, ValueError) as error:
+        raise MaskError(f"{root / MARK}: cannot be read ({error}); write the corpus anew") from error
     if found.get("drawing") != DRAWING:
         raise MaskError(
-            f"{root / MARK}: found drawing {found.get('drawing')}, expected {DRAWING}: another version drew these "
+            f"{root / MARK}: found drawing {shown(found.get('drawing'))}, expected {DRAWING}: another version drew these "
             "images, and this one would draw other masks; write the corpus anew"
         )
-    if found["layout"] == "regdb":
-        del found["train_share"]  # which a RegDB corpus has, and nobody may ask for
-    return Corpus(**found)
+    if found.get("layout") == "regdb":
+        found.pop("train_share", None)  # which a RegDB corpus has, and nobody may ask for
+    try:
+        return Corpus(**found)
+    except (TypeError, ValueError) as error:
+        raise MaskError(f"{root / MARK}: describes no corpus ({error}); write it anew") from error

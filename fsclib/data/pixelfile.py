@@ -1,6 +1,7 @@
 """Writes the pixels of many images into one .npy file: some rows taken over from an older file, the others decoded."""
 
 import errno
+import io
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
@@ -13,6 +14,7 @@ from fsclib.data.decoding import Decoded, Target, decode_all
 from fsclib.disk import FULL, can_map
 from fsclib.files import replacing, reserve
 from fsclib.progress import progress
+from fsclib.reading import regular
 
 
 def write_pixels(
@@ -71,13 +73,30 @@ def open_pixels(file: Path) -> np.ndarray:
     return pixels
 
 
+def holds(file: Path, shape: tuple[int, int, int, int]) -> bool:
+    """Whether a file is one of pixels of this shape, by its length and header, which is compared and never parsed.
+
+    Errors: OSError if it cannot be read.
+    """
+    header = _header(shape)
+    if regular(file).stat().st_size != len(header) + int(np.prod(shape)):
+        return False
+    with file.open("rb") as handle:
+        return handle.read(len(header)) == header
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(content, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return content.getvalue()
+
+
 def _write_header(file: Path, shape: tuple[int, ...], needed: int) -> int:
     """A .npy file of zeros with its room set aside on the disk; returns where its first row begins."""
-    with file.open("wb") as handle:
-        np.lib.format.write_array_header_1_0(handle, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        offset = handle.tell()
-    reserve(file, offset + needed)
-    return offset
+    header = _header(shape)
+    file.write_bytes(header)
+    reserve(file, len(header) + needed)
+    return len(header)
 
 
 def _copy_rows(source: Path, target: Path, rows: Sequence[tuple[int, int]]) -> None:

@@ -22,6 +22,7 @@ from fsclib.data.drawing import DIFFICULTIES
 from fsclib.data.plans import PLANS, Plan
 from fsclib.disk import mend
 from fsclib.progress import progress as show_progress
+from fsclib.reading import read_json
 
 MARK = "corpus.json"
 ADVICE = "delete the folder or choose another"
@@ -117,8 +118,8 @@ def _refuse_strangers(out: Path, paths: set[str]) -> None:
 
 def _compare(out: Path, corpus: Corpus) -> None:
     try:
-        found = json.loads((out / MARK).read_text(encoding="utf-8"))
-    except ValueError:
+        found = read_json(out / MARK)
+    except (OSError, ValueError):
         found = None
     if not isinstance(found, dict):
         raise FileExistsError(f"{out / MARK} does not describe a corpus; {ADVICE}")

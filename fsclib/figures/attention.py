@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from fsclib.figures.sheets import BELOW, empty_sheet, put
-from fsclib.figures.style import CYCLE, SMALL, WIDTH, Picture, labelled
+from fsclib.figures.style import CYCLE, SMALL, WIDTH, Picture, labelled, plain
 
 MAP = {"cmap": "inferno", "vmin": 0, "vmax": 1}  # rises in lightness evenly, for colour-blind readers too
 COVER = 0.6  # opacity of a map over its image
@@ -30,7 +30,7 @@ def map_sheet(
     figure, grid = empty_sheet(pictures[0][0].shape, rows, columns, groups, BELOW, FOOT)
     for line in zip(pictures, maps, captions, grid, strict=True):
         for picture, found, caption, axis in zip(*line, strict=True):
-            axis.set_xlabel(caption, fontsize=SMALL - 1, labelpad=1.5)
+            axis.set_xlabel(plain(caption), fontsize=SMALL - 1, labelpad=1.5)
             if found is None:
                 put(axis, picture)
                 continue
@@ -61,10 +61,10 @@ def attention_shares(table: pd.DataFrame) -> Figure:
                 found = part[part["network"] == network].set_index("target").loc[targets]
                 sides = np.abs(found[["low", "high"]].to_numpy().T - found["share"].to_numpy())
                 mark = {"fmt": "os^Dv"[number % 5], "color": CYCLE[number % len(CYCLE)], "markersize": 4, "elinewidth": 1.5}
-                axis.errorbar(found["share"], rows + lower, xerr=sides, label=network, **mark)
+                axis.errorbar(found["share"], rows + lower, xerr=sides, label=plain(network), **mark)
             area = part.drop_duplicates("target").set_index("target").loc[targets, "area"]
             axis.plot(area, rows, "k|", markersize=16, label="share of the area")
-            axis.set(ylim=(len(targets) - 0.5, -0.5), yticks=rows, yticklabels=targets)
+            axis.set(ylim=(len(targets) - 0.5, -0.5), yticks=rows, yticklabels=list(map(plain, targets)))
             axis.grid(axis="x", alpha=0.3)
             labelled(axis)
     for kind, top, bottom in zip(kinds, grid[0], grid[-1], strict=True):

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from fsclib.figures.style import CYCLE, SMALL, TEXT, WIDTH, Picture, labelled
+from fsclib.figures.style import CYCLE, SMALL, TEXT, WIDTH, Picture, labelled, plain
 from fsclib.statistics import FIGURES
 
 
@@ -23,7 +23,7 @@ def effects(table: pd.DataFrame) -> Figure:
     parts = figure.subfigures(len(settings), 1, squeeze=False)[:, 0]
     panels = np.array([part.subplots(1, len(names), sharey=True, squeeze=False)[0] for part in parts])
     for part, line, setting in zip(parts, panels, settings, strict=True):
-        part.suptitle(setting, fontsize=TEXT, fontweight="bold")
+        part.suptitle(plain(setting), fontsize=TEXT, fontweight="bold")
         for axis, name in zip(line, names, strict=True):
             found = others[(others["setting"] == setting) & (others["figure"] == name)].set_index("variant").loc[variants]
             axis.axvline(0, color="black", linewidth=0.8)
@@ -31,7 +31,7 @@ def effects(table: pd.DataFrame) -> Figure:
             axis.hlines(rows, found["low"], found["high"], color=CYCLE[5], linewidth=4)
             fill = np.where(found["shown"], CYCLE[0], "white")
             axis.scatter(found["difference"], rows, s=20, c=fill, edgecolors=CYCLE[0], zorder=3)
-            axis.set(ylim=(len(variants) - 0.5, -0.5), yticks=rows, yticklabels=variants)
+            axis.set(ylim=(len(variants) - 0.5, -0.5), yticks=rows, yticklabels=list(map(plain, variants)))
             axis.tick_params(axis="y", length=0)
             axis.grid(axis="x", alpha=0.3)
             labelled(axis, title=FIGURES[name])

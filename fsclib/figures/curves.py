@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fsclib.figures.style import CYCLE, SMALL, STYLES, WIDTH, Picture, decades, labelled
+from fsclib.figures.style import CYCLE, SMALL, STYLES, WIDTH, Picture, decades, labelled, plain
 
 LOSSES = ("identity", "triplet", "cpm", "orthogonality")
 
@@ -57,7 +57,7 @@ def cmc_curves(curves: Mapping[str, np.ndarray]) -> Figure:
         ranks = np.arange(1, trials.shape[1] + 1)
         several |= len(trials) > 1
         colour, style = CYCLE[number % len(CYCLE)], STYLES[number // len(CYCLE) % len(STYLES)]
-        axis.plot(ranks, trials.mean(0), color=colour, linestyle=style, label=name, marker=".", markersize=4)
+        axis.plot(ranks, trials.mean(0), color=colour, linestyle=style, label=plain(name), marker=".", markersize=4)
         axis.fill_between(ranks, trials.min(0), trials.max(0), color=colour, alpha=0.15, linewidth=0)
     if several:
         axis.fill_between([], [], [], color="black", alpha=0.15, linewidth=0, label="range over trials")

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fsclib.figures.style import COLOURS, CYCLE, RIGHT, SMALL, WIDTH, WRONG, Picture, labelled
+from fsclib.figures.style import COLOURS, CYCLE, RIGHT, SMALL, WIDTH, WRONG, Picture, labelled, plain
 
 MARKERS = {"visible": "o", "infrared": "^"}
 SAME = "same person"
@@ -94,7 +94,7 @@ def modality_gap(gaps: pd.DataFrame, mixing: pd.DataFrame) -> Figure:
         _intervals(shares, percent, rows, MARKERS[modality], colour, f"of {modality} images")
         shares.plot(100 * chance["value"], rows, "|", color=colour, markersize=9, markeredgewidth=1.5)
     shares.errorbar([], [], fmt="k|", markersize=9, markeredgewidth=1.5, label="chance")  # no line: those stand first in a legend
-    lengths.set(xlim=(0, None), ylim=(len(names) - 0.5, -0.5), yticks=range(len(names)), yticklabels=names)
+    lengths.set(xlim=(0, None), ylim=(len(names) - 0.5, -0.5), yticks=range(len(names)), yticklabels=list(map(plain, names)))
     shares.set_xlim(-2, 100)
     labelled(lengths, xlabel="Euclidean distance of unit vectors")
     labelled(shares, xlabel="neighbours from the other modality, %")
@@ -119,7 +119,7 @@ def view_cosines(table: pd.DataFrame) -> Figure:
         axis.axvline(0, color="black", linewidth=0.6)
         low = min(-0.1, table["low"].min(), table["value"].min())
         axis.set(xlim=(low - 0.05, 1.05), ylim=(len(names) - 0.5, -0.5), yticks=range(len(names)))
-        axis.set_yticklabels([f"{run}, {views}" if several else views for run, views in names])
+        axis.set_yticklabels([plain(f"{run}, {views}" if several else views) for run, views in names])
         axis.grid(axis="x", alpha=0.3)
         axis.tick_params(axis="y", length=0)
         labelled(axis, title=f"{kind} features", xlabel="cosine")

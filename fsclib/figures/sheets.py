@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from fsclib.figures.style import COLOURS, RIGHT, SMALL, WIDTH, WRONG, Picture
+from fsclib.figures.style import COLOURS, RIGHT, SMALL, WIDTH, WRONG, Picture, plain
 
 BELOW = 0.14  # inches: a line of text under images
 CELL, TALL = 1.0, 1.5  # inches: the widest and the tallest that an image of a person is drawn
@@ -47,7 +47,7 @@ def ranked_lists(
     figure, grid = empty_sheet(queries[0].shape, names, columns, below=BELOW * bool(captions))
     for line, axes in zip(captions, grid, strict=False):
         for text, axis in zip(line, axes[1:], strict=False):
-            axis.set_xlabel(text, fontsize=SMALL - 1, labelpad=3)
+            axis.set_xlabel(plain(text), fontsize=SMALL - 1, labelpad=3)
     for axis, picture in zip(grid[:, -1], matches, strict=False):
         put(axis, picture)
     for query, line, truths, axes in zip(queries, found, right, grid, strict=True):
@@ -89,16 +89,16 @@ def empty_sheet(
     for axis in grid.flat:
         put(axis, None)
     for axis, name in zip(grid[:, 0], rows, strict=True):
-        axis.set_ylabel(name, fontsize=_fitting(rows, height), labelpad=2)
+        axis.set_ylabel(plain(name), fontsize=_fitting(rows, height), labelpad=2)
     runs = [(first, last, starts[last] + width - starts[first]) for first, last in _runs(new[1])]
     size = min(_fitting([columns[first]], span) for first, _, span in runs)
     for first, _, span in runs:
-        grid[0, first].set_title(columns[first], fontsize=size, pad=3, x=span / width / 2)
+        grid[0, first].set_title(plain(columns[first]), fontsize=size, pad=3, x=span / width / 2)
     for first, last in _runs(new[0]) if any(groups) else ():
         ends, line = np.array([starts[first], starts[last] + width]) / page[0], 1 - 0.17 / page[1]
         figure.add_artist(Line2D(ends, [line, line], color=COLOURS.get(groups[first], "black"), linewidth=1.5))
         size = _fitting([groups[first]], (ends[1] - ends[0]) * page[0])
-        figure.text(ends.mean(), line + 0.03 / page[1], groups[first], fontsize=size, ha="center", va="bottom")
+        figure.text(ends.mean(), line + 0.03 / page[1], plain(groups[first]), fontsize=size, ha="center", va="bottom")
     return figure, grid
 
 

@@ -45,9 +45,14 @@ class Picture(Figure):
         return content.getvalue()
 
 
+def plain(text: str) -> str:
+    """Text in which a dollar sign is one: what stands between two of them matplotlib takes for a formula, or fails over."""
+    return text.replace("$", r"\$")
+
+
 def labelled(axis: Axes, **texts: str) -> None:
     """Title and labels of an axis, in the sizes of a printed page."""
-    axis.set(**texts)
+    axis.set(**{name: plain(text) for name, text in texts.items()})
     for text in (axis.title, axis.xaxis.label, axis.yaxis.label):
         text.set_fontsize(TEXT)
     axis.tick_params(which="both", labelsize=SMALL)

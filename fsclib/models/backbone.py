@@ -5,12 +5,15 @@ stride of a bottleneck sits on its 3×3 convolution), with the stride of layer4 
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.error import URLError
 
 import torch
 import torchvision
 from torch import Tensor, nn
+
+from fsclib.models import torchfile
 
 BACKBONES = {  # name → torchvision constructor, its ImageNet weights (v1, as the published programs use), channels of layer1
     "resnet18": (torchvision.models.resnet18, torchvision.models.ResNet18_Weights.IMAGENET1K_V1, 64),
@@ -60,7 +63,8 @@ def build_backbone(name: str, stages: int, pretrained: bool) -> tuple[Stem, Stem
 def imagenet_weights(name: str) -> OrderedDict[str, Tensor]:
     """torchvision's ImageNet weights of a ResNet: from torch's hub folder, or fetched into it.
 
-    Errors: FileNotFoundError that names the file, its folder and its address when it cannot be fetched.
+    Errors: FileNotFoundError that names the file, its folder and its address when it cannot be fetched; ValueError for a file that
+    is there and holds something else.
     """
     entry = BACKBONES[name][1]
     folder = Path(torch.hub.get_dir()) / "checkpoints"
@@ -74,4 +78,18 @@ def imagenet_weights(name: str) -> OrderedDict[str, Tensor]:
                 f"ImageNet weights of {name}: {file} is not there and {entry.url} cannot be fetched ({error}). "
                 f"Put {file.name} into {folder}, or pass pretrained=False to start from random weights."
             ) from error
-    return torch.load(file, map_location="cpu", weights_only=True)
+    with torch.device("meta"):  # shapes alone, and no random number is drawn
+        expected = _shapes(BACKBONES[name][0](weights=None).state_dict())
+    try:
+        found = torchfile.load(file)
+        if not isinstance(found, dict) or _shapes(found) != expected:
+            raise ValueError("other entries or shapes")
+    except (OSError, ValueError) as error:
+        told = f"{file} holds something else ({error}); delete it, and it is fetched anew"
+        raise ValueError(f"ImageNet weights of {name}: {told}") from error
+    return found
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    """Of all entries but the counters of BatchNorm, which older files lack."""
+    return {name: getattr(value, "shape", None) for name, value in state.items() if not str(name).endswith("num_batches_tracked")}

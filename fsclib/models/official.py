@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fsclib.models import torchfile
 from fsclib.models.expansion import DILATIONS
 from fsclib.models.networks import FSCNet, Network
 
@@ -88,6 +89,9 @@ def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
         if entry.shape != value.shape:
             problems.append(f"{published}: found shape {tuple(value.shape)}, expected {tuple(entry.shape)}")
             continue
+        if not torch.can_cast(value.dtype, entry.dtype):
+            problems.append(f"{published}: found {value.dtype}, expected {entry.dtype}")
+            continue
         filled[target.name] += len(entry) if entry.dim() else 1
         moves.append((entry, value))
     problems += [
@@ -101,6 +105,11 @@ def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for entry, value in moves:
             entry.copy_(value)
+
+
+def _plain(value: object) -> bool:
+    """Whether it is a tensor of the usual kind: sparse, quantised and empty-handed ones would fail in the middle of a copy."""
+    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized and value.device.type == "cpu"
 
 
 def use_published_order(net: Network, on: bool = True) -> None:
@@ -120,12 +129,12 @@ def read_official(path: str | Path) -> dict[str, Tensor]:
     Errors: ValueError when the file is no such checkpoint, or holds objects other than tensors and plain values.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torchfile.load(path)
     except FileNotFoundError:
         raise
-    except Exception as error:  # torch raises many kinds for a broken or unsafe file
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path}: not a checkpoint of tensors ({error})") from error
     state = content.get("net", content) if isinstance(content, dict) else content
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(name, str) and _plain(value) for name, value in state.items()):
         raise ValueError(f"{path}: found {type(state).__name__}, expected the entries of a network or a dict with them under 'net'")
     return state

@@ -87,17 +87,18 @@ def _grids(options: PaperOptions) -> dict[str, Sweep]:
 
 
 def _side_by_side(options: PaperOptions, grids: dict[str, Sweep]) -> tuple[list[Run], list[Missing]]:
-    """The finished runs among those that are asked for, and what is missing of them."""
+    """The finished runs among those that are asked for, and what is missing of them. ConfigError for what is no name."""
     usual = Config(dataset=options.dataset, data_root=options.data_root)
     names = (usual.name,) if options.runs == AUTO else options.runs
     found, missing = [], []
     for name in names:
+        named = replace(usual, name=name)
         try:
             run = runs.load(options.dataset, name, **options.here)
         except RunError as error:
-            where = runs.folder_of(usual).with_name(name)
-            reason = str(error) if (where / "config.json").exists() else f"there is no run {name} of {options.dataset}"
-            missing.append(Missing(f"run {name}", reason, _how_to_make(replace(usual, name=name), grids)))
+            there = (runs.folder_of(named) / "config.json").exists()
+            reason = str(error) if there else f"there is no run {name} of {options.dataset}"
+            missing.append(Missing(f"run {name}", reason, _how_to_make(named, grids)))
             continue
         if run.finished:
             found.append(run)

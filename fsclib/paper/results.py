@@ -58,7 +58,7 @@ def _row(prefix: str, group: list[dict]) -> dict:
     row = {"setting": setting(mode, direction)}
     row |= {"network": NETWORKS.get(config.network, config.network), "recipe": recipe_of(config), "trainings": len(group)}
     for name in HEADINGS:
-        values = pd.Series([one[f"{prefix}.{name}"] for one in group], dtype=float)
+        values = pd.Series([one.get(f"{prefix}.{name}") for one in group], dtype=float)
         row |= {name: values.mean(), f"{name}_std": values.std()}
     return row | {"runs": " ".join(one["name"] for one in group)}
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from fsclib.progress import notebook_kernel, watched
-from fsclib.runs import Run
+from fsclib.runs import Run, RunError
 from fsclib.sweep.cell import DONE, FAILED, RUNNING, STATES, WAITING, state
 from fsclib.sweep.grid import Cell, Sweep
 
@@ -68,10 +68,13 @@ def text(table: pd.DataFrame, lines: int, columns: int) -> str:
 
 def _row(cell: Cell) -> tuple[str, str, str, float, str]:
     found = state(cell)
-    log = Run(cell.run_folder, cell.config).log()
+    error = "".join(cell.error.splitlines()[-1:]) if found == FAILED else ""
+    try:
+        log = Run(cell.run_folder, cell.config).log()
+    except RunError as problem:  # the cell's own concern, when it runs
+        return cell.name, found, f"?/{cell.config.epochs}", 0.0, error or str(problem)
     minutes = round(float(log["seconds"].sum()) / 60, 1) if "seconds" in log else 0.0
-    error = cell.error.splitlines()[-1:] if found == FAILED else []
-    return cell.name, found, f"{len(log)}/{cell.config.epochs}", minutes, "".join(error)
+    return cell.name, found, f"{len(log)}/{cell.config.epochs}", minutes, error
 
 
 def _aligned(table: pd.DataFrame) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from fsclib.disk import make_folder
 from fsclib.files import write_text
 from fsclib.locks import held, lock_beside, locked
+from fsclib.reading import read_bytes
 
 DONE, RUNNING, FAILED, WAITING = STATES = ("done", "running", "failed", "waiting")
 LINES = 20  # of an error: the last frames of a traceback and the message
@@ -54,9 +55,11 @@ class Job:
     def error(self) -> str:
         """The last lines of the error; empty if there is none."""
         try:
-            return self.error_file.read_text()
+            return read_bytes(self.error_file).decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
+        except OSError as error:
+            return f"{self.error_file} cannot be read: {error.strerror or error}"
 
     def to_json(self) -> str:
         """For `from_json` in another process."""

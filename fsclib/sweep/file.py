@@ -8,22 +8,40 @@
     seeds: [0, 1, 2]
     slurm: {timeout_min: 600}        # options of submitit's AutoExecutor, for --cluster
 
-notebook, fixed and slurm may be left out.
+notebook, fixed and slurm may be left out. Whoever wrote it, a file runs nothing but the notebooks of this checkout.
 """
 
 import contextlib
+import math
+from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from fsclib import paths
+from fsclib.reading import read_text
 from fsclib.strict import nearest, shown
 
 KEYS = ("notebook", "fixed", "grids", "seeds", "slurm")
 NOTEBOOK = "02_train"
+LARGEST = 100_000  # bytes of a file
+OPEN = 50  # brackets at a time: the square of their number is what yaml takes for a file
+CELLS = 10_000
+# What asks a cluster for something. submitit has options beside these that run commands, such as slurm_setup.
+SLURM = frozenset(
+    {"timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"}
+    | {"slurm_" + name for name in (
+        "partition", "qos", "account", "constraint", "gres", "nodelist", "exclude", "exclusive", "dependency", "time", "nodes",
+        "ntasks_per_node", "cpus_per_task", "cpus_per_gpu", "num_gpus", "gpus_per_node", "gpus_per_task", "mem", "mem_per_cpu",
+        "mem_per_gpu", "array_parallelism", "signal_delay_s", "comment", "wckey", "mail_type", "mail_user", "use_srun",
+        "stderr_to_stdout", "max_num_timeout",
+    )}
+)  # fmt: skip
+IN_THE_SHELL = "what a job has to load or set up is done in the shell that starts the sweep, whose environment jobs inherit"
 
 
 class SweepError(ValueError):
@@ -52,8 +70,8 @@ class Content:
 def find(path: str | Path) -> Path:
     """A sweep file by its path, or by its bare name below sweeps/. Errors: SweepError that lists those there."""
     folder = paths.checkout() / "sweeps"
-    for file in (Path(path), folder / path, folder / f"{path}.yaml"):
-        with contextlib.suppress(OSError, ValueError):  # too long for a file, or with a null character
+    with contextlib.suppress(OSError, ValueError):  # a word that is too long for a name, or has a null character
+        for file in (Path(path), folder / path, folder / f"{path}.yaml"):
             if file.is_file():
                 return file
     there = [file.stem for file in sorted(folder.glob("*.yaml"))]
@@ -63,19 +81,28 @@ def find(path: str | Path) -> Path:
 def content(file: Path) -> Content:
     """What a sweep file says. Errors: SweepError if it is not YAML or no table at all."""
     try:
-        written = yaml.load(file.read_text(), _Loader)
-    except (yaml.YAMLError, ValueError) as error:
+        text = read_text(file, LARGEST)
+        if (deep := max(accumulate((sign in "[{") - (sign in "]}") for sign in text), default=0)) > OPEN:
+            raise ValueError(f"found {deep:,} brackets within each other, expected at most {OPEN}")
+        written = yaml.load(text, _Loader)
+    except OSError as error:
+        raise SweepError([f"cannot be read: {error.strerror or error}"], str(file)) from error
+    except Exception as error:  # yaml's readers of numbers, dates and truths raise what they stumble over
         raise SweepError([f"is not YAML: {error}"], str(file)) from error
     if not isinstance(written, dict):
         raise SweepError([f"found {shown(written)}, expected a table with the keys {', '.join(KEYS)}"], str(file))
     foreign = [key for key in written if key not in KEYS]
-    problems = [f"{shown(key)}: no such key{nearest(str(key), KEYS)}; keys are {', '.join(KEYS)}" for key in foreign]
+    problems = [f"{shown(key)}: no such key{nearest(shown(key), KEYS)}; keys are {', '.join(KEYS)}" for key in foreign]
+    grids, seeds = _grids(written.get("grids"), problems), _seeds(written.get("seeds"), problems)
+    if (cells := len(seeds) * sum(math.prod(map(len, grid.values())) for grid in grids)) > CELLS:
+        problems.append(f"grids: found {cells:.3g} cells, expected at most {CELLS:,}; leave values out, or split the file")
+        grids = []
     return Content(
         notebook=written.get("notebook", NOTEBOOK),
         fixed=_table("fixed", written.get("fixed", {}), problems),
-        grids=_grids(written.get("grids"), problems),
-        seeds=_seeds(written.get("seeds"), problems),
-        slurm=_table("slurm", written.get("slurm", {}), problems),
+        grids=grids,
+        seeds=seeds,
+        slurm=_slurm(_table("slurm", written.get("slurm", {}), problems), problems),
         problems=problems,
     )
 
@@ -107,12 +134,31 @@ def _seeds(value: Any, problems: list[str]) -> list[int]:
     if not seeds or any(type(seed) is not int for seed in seeds):
         problems.append(f"seeds: found {shown(value)}, expected whole numbers, such as [0, 1, 2]")
         return [0]  # in their place, so that what else is wrong is found as well
-    problems += [f"seeds: {seed} stands more than once" for seed in dict.fromkeys(seeds) if seeds.count(seed) > 1]
+    problems += [f"seeds: {shown(seed)} stands more than once" for seed, number in Counter(seeds).items() if number > 1]
     return list(dict.fromkeys(seeds))
 
 
+def _slurm(options: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """The options for a cluster; a job script would take what stands in the second line of a text for a command."""
+    for name, value in options.items():
+        if name not in SLURM:
+            problems.append(f"slurm, {shown(name)}: not an option for sweeps{nearest(name, SLURM)}; {IN_THE_SHELL}")
+        elif not isinstance(value, (str, int, float)) or (isinstance(value, str) and not value.isprintable()):
+            problems.append(f"slurm, {name}: found {shown(value)}, expected a number or a line of text")
+    return options
+
+
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which no key may stand twice: the first would be lost without a word."""
+    """Safe YAML in which no key may stand twice: the first would be lost without a word.
+
+    Nor does it take aliases, of which a few lines can make thousands of millions of values.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(problem="found an alias, write the value out", problem_mark=mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()

@@ -16,7 +16,7 @@ from typing import Any
 from fsclib import paths
 from fsclib.config import Config, ConfigError
 from fsclib.notebook import assigned
-from fsclib.strict import nearest, shown
+from fsclib.strict import named, nearest, shown
 from fsclib.sweep import file as sweepfile
 from fsclib.sweep import refusals
 from fsclib.sweep.cell import Job
@@ -59,7 +59,7 @@ def read(path: str | Path, check: bool = True) -> Sweep:
     problems += [*content.problems, *_parameters(content, known, notebook.stem)]
     cells = []
     for seed, row in product(content.seeds, _rows(content.grids)):
-        name = "-".join([file.stem, *(label(axis, value) for axis, value in row.items()), f"seed{seed}"])
+        name = "-".join([file.stem, *(label(axis, value) for axis, value in row.items()), f"seed{shown(seed)}"])
         given = {axis: value for axis, value in (content.fixed | row).items() if axis in _fields() and axis not in OWN}
         given |= {"name": name, "seed": seed}
         try:
@@ -78,18 +78,23 @@ def read(path: str | Path, check: bool = True) -> Sweep:
 
 def label(axis: str, value: Any) -> str:
     """A value in the name of a run: a word speaks for itself, "frequency.channel"; a number needs its parameter, "epochs5"."""
-    text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    text = ",".join(map(_written, value)) if isinstance(value, (list, tuple)) else _written(value)
     word = re.sub(r"[^A-Za-z0-9_.-]+", ".", text)
     return word if word[:1].isalpha() and not isinstance(value, bool) else axis + word
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else shown(value)
 
 
 def _notebook(name: Any) -> tuple[Path, list[str], list[str]]:
     """The file of a notebook, its parameters, and the problems with it."""
     folder = paths.checkout() / "notebooks"
-    file = folder / f"{name}.ipynb"
     there = [file.stem for file in sorted(folder.glob("*.ipynb"))]
     if name not in there:
-        return file, [], [f"notebook: found {shown(name)}, expected one of {', '.join(there)}{nearest(str(name), there)}"]
+        near = nearest(shown(name), there)
+        return folder / "none.ipynb", [], [f"notebook: found {shown(name)}, expected one of {', '.join(there)}{near}"]
+    file = folder / f"{name}.ipynb"
     tagged = [cell for cell in json.loads(file.read_text())["cells"] if "parameters" in cell["metadata"].get("tags", ())]
     known = [name for cell in tagged for name in assigned("".join(cell["source"]))[0]]
     missing = [name for name in NEEDED if name not in known]
@@ -106,7 +111,7 @@ def _parameters(content: Content, known: Sequence[str], notebook: str) -> Iterat
         if name in OWN:
             yield f"{name}: {OWN[name]}"
         elif name not in _fields():
-            yield f"{name}: no such parameter{nearest(name, known or _fields())}"
+            yield f"{named(name)}: no such parameter{nearest(name, known or _fields())}"
         elif known and name not in known:
             yield f"{name}: not a parameter of {notebook}, it would have no effect"
         if name in content.fixed and name in axes:

@@ -2,20 +2,19 @@
 with the data sets."""
 
 import json
-import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fsclib import runs, train
-from fsclib.config import Config
+from fsclib.config import NAME, Config
 from fsclib.data.records import DatasetError
 from fsclib.runs import RunError
 
 if TYPE_CHECKING:
     from fsclib.sweep.grid import Cell
 
-LONGEST = 100  # characters of a run's name
+LONGEST = 100  # characters of a run's name, as in config.NAME
 
 
 def of(sweep: str, cells: Sequence["Cell"], refused: bool, check: bool = True) -> list[str]:
@@ -30,7 +29,7 @@ def of(sweep: str, cells: Sequence["Cell"], refused: bool, check: bool = True) -
 
 def admissible(name: str) -> bool:
     """Whether Config takes the name of a run."""
-    return bool(re.fullmatch(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}", name))
+    return bool(NAME.fullmatch(name))
 
 
 def meaning(config: Config) -> dict[str, object]:

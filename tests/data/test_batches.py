@@ -29,7 +29,7 @@ def reading_threads():
 
 def test_batches_are_the_rows_augmented_in_order(tmp_path):
     np.save(tmp_path / "pixels.npy", PIXELS)
-    mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
+    mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r", allow_pickle=False)
     visible, infrared, labels = epoch()
     plain = generator(3)
     number = 0

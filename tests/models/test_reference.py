@@ -11,7 +11,7 @@ from fsclib.models.official import branch_channels, place, use_published_order
 
 @pytest.mark.parametrize("key", KEYS)
 def test_embeddings_agree_with_the_original(key):
-    expected = np.load(REFERENCE / f"net_{key}.npz")
+    expected = np.load(REFERENCE / f"net_{key}.npz", allow_pickle=False)
     net = network(key).eval()
     for modality, code, seed in (("visible", 1, 1), ("infrared", 2, 2)):
         with torch.inference_mode():
@@ -24,7 +24,7 @@ def test_embeddings_agree_with_the_original(key):
 @pytest.mark.parametrize("published_order", [False, True])
 @pytest.mark.parametrize("key", KEYS)
 def test_a_training_step_agrees_with_the_original(key, published_order):
-    expected = np.load(REFERENCE / f"net_{key}.npz")
+    expected = np.load(REFERENCE / f"net_{key}.npz", allow_pickle=False)
     net = network(key)
     use_published_order(net, published_order)
     output, parts = training_step(net)

@@ -1,0 +1,126 @@
+"""Files from elsewhere are data: whatever they hold, nothing of it is run, and the library answers with its own errors."""
+
+import contextlib
+import random
+import runpy
+import sys
+import warnings
+from collections import Counter
+
+import pytest
+import torch
+from bombs import BOMBS, SET_OFF
+from PIL import EpsImagePlugin, Image
+from tally import LONG, keep
+from targets import targets, trial
+
+from fsclib import runs
+from fsclib.assemble import images_of
+from fsclib.data.decoding import decode
+from fsclib.machine import environment
+
+CUTS = 12 if LONG else 1  # of a genuine file, before a bomb
+
+
+def test_what_is_genuine_is_read(tmp_path, monkeypatch):
+    for name, target in targets(tmp_path, monkeypatch).items():
+        content = target.file.read_bytes()
+        assert trial(name, target, lambda file, content=content: file.write_bytes(content)) == target.outcome
+
+
+def test_no_bomb_goes_off(tmp_path, monkeypatch):
+    marker, outcomes, chance = tmp_path / "marker", Counter(), random.Random(1)
+    for name, target in targets(tmp_path / "files", monkeypatch).items():
+        genuine = target.file.read_bytes()
+        for kind, make in BOMBS.items():
+            bomb = make(marker)
+            found = trial(f"{name}, {kind}", target, lambda file, bomb=bomb: file.write_bytes(bomb))
+            assert found != "read", (name, kind)
+            outcomes[found] += 1
+            for cut in (len(genuine), *(chance.randrange(len(genuine)) for _ in range(CUTS))):
+                content = genuine[:cut] + bomb
+                outcomes[trial(f"{name}, {kind} at {cut}", target, lambda file, content=content: file.write_bytes(content))] += 1
+            assert not marker.exists(), (name, kind)
+    keep("hostile files", "bombs", outcomes)
+
+
+@pytest.mark.parametrize("kind", SET_OFF)
+def test_the_bombs_are_bombs(tmp_path, kind):
+    """What the library must not do would make the marker."""
+    marker = tmp_path / "marker"
+    SET_OFF[kind](BOMBS[kind](marker))
+    assert marker.exists()
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    """command(module, words…): the exit status and the message of a program, as `python -m` runs it, in this process."""
+
+    def _command(module, *words):
+        monkeypatch.setattr(sys, "argv", [module, *map(str, words)])
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning), pytest.raises(SystemExit) as caught:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)  # which warns that it was imported before
+        said = capfd.readouterr()
+        told = caught.value.code if isinstance(caught.value.code, str) else said.err
+        return caught.value.code, told
+
+    return _command
+
+
+PROGRAMS = {  # the file that is hostile → the program that reads it
+    "results/llcm/run/config.json": ("fsclib.runs",),
+    "results/llcm/run/log.csv": ("fsclib.runs",),
+    "results/llcm/run/metrics.json": ("fsclib.runs", "llcm", "run"),
+    "grid.yaml": ("fsclib.sweep", "{home}/grid.yaml"),
+    "data/LLCM2/corpus.json": ("fsclib.data.synthetic", "--layout", "llcm", "--out", "{home}/data/LLCM2", "--identities", "4"),
+}
+
+
+def test_programs_end_with_a_message_and_no_traceback(tmp_path, monkeypatch, command):
+    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
+    targets(tmp_path, monkeypatch)
+    (tmp_path / "data/LLCM2").mkdir()
+    marker, outcomes = tmp_path / "marker", Counter()
+    for file, (module, *words) in PROGRAMS.items():
+        target = tmp_path / file
+        genuine = target.read_bytes() if target.exists() else b""
+        for kind, make in BOMBS.items():
+            target.write_bytes(make(marker))
+            status, told = command(module, *(word.format(home=tmp_path) for word in words))
+            assert status not in (0, None), (file, kind)
+            assert "Traceback" not in told, (file, kind)
+            assert target.name in told or target.parent.name in told, (file, kind)
+            assert len(told) < 2000, (file, kind)
+            outcomes["one message"] += 1
+        target.write_bytes(genuine)
+    assert not marker.exists()
+    keep("hostile files", "bombs given to programs", outcomes)
+
+
+def test_a_run_does_not_go_on_from_a_bomb(home, tiny, command):
+    config, marker = tiny(name="mine", epochs=1), home / "marker"
+    run = runs.begin(config, environment(torch.device("cpu"), torch.float32, images_of(config)))
+    words = [word for name, value in config.to_dict().items() for word in (f"--{name}", str(value))]
+    run.checkpoint("last").write_bytes(BOMBS["torch"](marker))
+    status, told = command("fsclib.train", *words)
+    assert "last.safetensors: not a readable checkpoint" in told, (status, told)
+    assert not marker.exists()
+
+
+def test_an_image_is_given_to_no_interpreter(tmp_path, monkeypatch):
+    """Pillow would hand PostScript to Ghostscript, whatever the name of the file."""
+    program = tmp_path / "bin" / "gs"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'marker'}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    content = BOMBS["PostScript"](tmp_path / "marker")
+    (tmp_path / "x.jpg").write_bytes(content)
+    with Image.open(tmp_path / "x.jpg") as image, contextlib.suppress(OSError):  # this Ghostscript makes no picture
+        image.load()
+    assert (tmp_path / "marker").exists()  # what Pillow does by itself
+    (tmp_path / "marker").unlink()
+    with pytest.raises(ValueError, match="not an image"):
+        decode(content, 8, 8)
+    assert not (tmp_path / "marker").exists()

@@ -1,0 +1,163 @@
+"""No program of this repository runs what it reads: no pickle, no eval, no shell, and JupyterLab for this machine alone."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+FOLDERS = ("fsclib", "notebooks", "benchmarks", "tools", "tests")
+RUNNING = {  # modules that build objects, and so call what a file names
+    "pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle",
+}  # fmt: skip
+BUILTINS = {"eval", "exec", "compile", "__import__"}
+BANNED = {  # called or handed on
+    "read_pickle", "to_pickle", "yaml.full_load", "yaml.full_load_all", "yaml.unsafe_load", "yaml.unsafe_load_all", "yaml.load_all",
+    "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "torch.hub.load", "torch.jit.load",
+    "torch.package.PackageImporter", "code.interact",
+}  # fmt: skip
+REQUIRED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False), "numpy.load": ("allow_pickle", False)}
+TRIALS = {  # tests that make what must be refused, or send errors and records through a pickle of their own
+    "tests/faults/bombs.py": {"import pickle", "torch.load", "np.load", "yaml.unsafe_load"},
+    "tests/test_checkpoint.py": {"import pickle"},
+    "tests/test_config.py": {"import pickle"},
+    "tests/data/test_records.py": {"import pickle"},
+    "tests/models/test_networks.py": {"import pickle"},
+    "tests/test_tools.py": {"__import__"},  # of programs that stand in tools/
+    "tests/test_notebook.py": {"exec"},  # of cells that stand in the test
+}
+
+
+def offences(source: str) -> Iterator[str]:
+    """What a program must not do with files of others, a word each."""
+    tree = ast.parse(source)
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    safe = {node.name for node in classes if [*map(ast.unparse, node.bases)] == ["yaml.SafeLoader"]}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (f"import {name.name}" for name in node.names if name.name.split(".")[0] in RUNNING)
+        elif isinstance(node, ast.ImportFrom):
+            for name in (f"{node.module}.{name.name}" for name in node.names):
+                if name.split(".")[0] in RUNNING or name in BANNED | REQUIRED.keys() | {"yaml.load"}:
+                    yield f"import {name}"
+        elif isinstance(node, ast.Attribute):
+            if (name := ast.unparse(node)) in BANNED or node.attr in BANNED:
+                yield name
+        elif isinstance(node, ast.Name):
+            if node.id in BUILTINS:
+                yield node.id
+        elif isinstance(node, ast.Call):
+            yield from _of_call(node, safe)
+
+
+def _of_call(node: ast.Call, safe: set[str]) -> Iterator[str]:
+    called, options = ast.unparse(node.func), {option.arg: option.value for option in node.keywords}
+    if called in REQUIRED:
+        name, wanted = REQUIRED[called]
+        if getattr(options.get(name), "value", None) is not wanted:
+            yield called
+    if called == "yaml.load":
+        loader = options.get("Loader", node.args[1] if len(node.args) > 1 else None)
+        if loader is None or ast.unparse(loader) not in {"yaml.SafeLoader", "yaml.CSafeLoader", *safe}:
+            yield called
+    if "shell" in options and getattr(options["shell"], "value", None) is not False:
+        yield "shell"
+
+
+def programs(file: Path) -> Iterator[str]:
+    """The Python of a file, of each code cell of a notebook."""
+    if file.suffix == ".py":
+        yield file.read_text(encoding="utf-8")
+    else:
+        yield from ("".join(c["source"]) for c in json.loads(file.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_program_runs_what_it_reads(folder):
+    files = sorted(file for kind in ("py", "ipynb") for file in (REPOSITORY / folder).rglob(f"*.{kind}"))
+    found = {file: {offence for text in programs(file) for offence in offences(text)} for file in files}  # "!ls" is no Python
+    named = {str(file.relative_to(REPOSITORY)): offences for file, offences in found.items() if offences}
+    assert files
+    assert named == {file: offences for file, offences in TRIALS.items() if file.startswith(f"{folder}/")}
+
+
+@pytest.mark.parametrize(
+    ("source", "offence"),
+    [
+        ("import pickle", "import pickle"),
+        ("from joblib import load", "import joblib.load"),
+        ("from torch import load", "import torch.load"),
+        ("def f():\n    import shelve", "import shelve"),
+        ("torch.load(file)", "torch.load"),
+        ("torch.load(file, weights_only=wanted)", "torch.load"),
+        ("torch.load(file, weights_only=False)", "torch.load"),
+        ("np.load(file)", "np.load"),
+        ("np.load(file, allow_pickle=True)", "np.load"),
+        ("yaml.load(text)", "yaml.load"),
+        ("yaml.load(text, yaml.Loader)", "yaml.load"),
+        ("class L(yaml.Loader): ...\nyaml.load(text, L)", "yaml.load"),
+        ("yaml.unsafe_load(text)", "yaml.unsafe_load"),
+        ("eval(text)", "eval"),
+        ("exec(text)", "exec"),
+        ("list(map(eval, texts))", "eval"),
+        ("load = yaml.unsafe_load", "yaml.unsafe_load"),
+        ("pd.read_pickle(file)", "pd.read_pickle"),
+        ("pandas.io.pickle.read_pickle(file)", "pandas.io.pickle.read_pickle"),
+        ("subprocess.run(text, shell=True)", "shell"),
+        ("subprocess.run(text, shell=wanted)", "shell"),
+        ("os.system(text)", "os.system"),
+        ("torch.hub.load(name)", "torch.hub.load"),
+    ],
+)
+def test_each_way_to_run_a_file_is_noticed(source, offence):
+    assert list(offences(source)) == [offence]
+
+
+def test_what_only_looks_alike_is_none():
+    harmless = """
+        net.eval(); frame.eval; torch.load(f, weights_only=True); np.load(f, allow_pickle=False); json.load(f)
+        yaml.safe_load(t); yaml.load(t, yaml.SafeLoader); re.compile(t); subprocess.run([p], shell=False)
+        class L(yaml.SafeLoader): ...
+        yaml.load(t, Loader=L)
+    """
+    assert list(offences("\n".join(line.strip() for line in harmless.splitlines()))) == []
+
+
+LAB = re.compile(r"\bjupyter(?:[ -]?lab|[ -]notebook|[ -]server)\b[^\n\]`]*")
+OPEN = re.compile(
+    r"""(?:--|\.)ip[=\s]\s*["']?(?!127\.0\.0\.1|localhost|::1)[\w.*:]+"""
+    r"""|(?:token|password)\s*=\s*(?:["']{2}|\s|$)|disable_check_xsrf|allow_origin|allow_remote"""
+)
+
+
+def test_jupyterlab_listens_on_loopback_with_a_token():
+    """Unless told otherwise it does; so nothing here may tell it otherwise, and the tests say it aloud."""
+    files = ("Makefile", "README.md", ".ci/run", ".github/workflows/test.yml", "tests/browser/lab.py", "tests/browser/test_lab.py")
+    told = {name: LAB.findall((REPOSITORY / name).read_text(encoding="utf-8")) for name in files}
+    assert told["README.md"]
+    assert told["tests/browser/lab.py"]
+    assert [command for commands in told.values() for command in commands if OPEN.search(command)] == []
+    program = (REPOSITORY / "tests/browser/lab.py").read_text(encoding="utf-8")
+    assert "--ServerApp.ip=127.0.0.1" in program
+    assert re.search(r"token = secrets\.token_hex\((1[6-9]|[2-9]\d)\)", program)
+    assert '"JUPYTER_TOKEN": token' in program
+
+
+@pytest.mark.parametrize(
+    ("command", "open_to_all"),
+    [
+        ("jupyter lab", False),
+        ("jupyter lab --ServerApp.ip=127.0.0.1", False),
+        ("jupyter lab --ip=0.0.0.0", True),
+        ("jupyter lab --ip '*'", True),
+        ("jupyter lab --ServerApp.token=''", True),
+        ("jupyter-lab --IdentityProvider.token= --no-browser", True),
+        ("jupyter notebook --ServerApp.password=''", True),
+    ],
+)
+def test_a_lab_that_is_open_to_others_is_noticed(command, open_to_all):
+    (found,) = LAB.findall(command)
+    assert bool(OPEN.search(found)) == open_to_all
