@@ -138,12 +138,12 @@ def _strike(process: subprocess.Popen, home: Path, moment: Moment, victims: Call
 def started(stage: Stage, home: Path) -> Iterator[tuple[subprocess.Popen, str]]:
     """The command in a session of its own, and the mark of its descendants, of whom none is left at the end."""
     mark = secrets.token_hex(16)
-    places = {"FSCLIB_HOME": home, "TMPDIR": home / "tmp", "JUPYTER_RUNTIME_DIR": home.parent / "jupyter"}
+    places = {"FSCLIB_HOME": str(home), "TMPDIR": str(home / "tmp")}
     with _log(home).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, *stage.command],
             cwd=home,
-            env=os.environ | {name: str(place) for name, place in places.items()} | {"FSCLIB_HEADLESS": "1", MARK: mark},
+            env=os.environ | places | {"FSCLIB_HEADLESS": "1", MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -15,7 +15,7 @@ FAULTY = {
     "out.txt: differs": "file = out.open('a'); file.write('x'); file.flush(); time.sleep(0.5)",
     "exit status 1": "os.mkdir('only once'); time.sleep(0.5)",
     "left are processes ..sleep 60": "child = subprocess.Popen(['sleep', '60']); out.touch(); time.sleep(0.5); child.kill()",
-    "out.txt: missing": "out.exists() and out.unlink() or out.touch(); time.sleep(0.5)",
+    "out.txt: missing": "mark = pathlib.Path('begun'); new = not mark.exists(); mark.touch(); time.sleep(0.5); new and out.touch()",
 }
 
 
