@@ -20,7 +20,7 @@ def read(file: Path, machine: str) -> dict[str, Any]:
         whose = found["machine"]
         if not all(isinstance(found[kind], dict) for kind in ("cases", "curves")):
             raise TypeError
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file} does not hold results of benchmarks; move it away, or name another file with --out") from error
     if whose != machine:
         raise ValueError(f"{file} holds results of {whose}, expected {machine}; name another file with --out")
