@@ -127,8 +127,8 @@ def shown(value: Any) -> str:
 
 
 def named(name: str) -> str:
-    """A name as it is, or, where it is none, as Python writes it: on one line of bounded length."""
-    return name if name.isidentifier() and len(name) <= 100 else shown(name)
+    """A name as it is, or, where it is none, as Python writes it: on one line of bounded length. A name may have several words."""
+    return name if name.replace(" ", "_").isidentifier() and len(name) <= 100 else shown(name)
 
 
 def _scalar(f: Field, kind: type, value: Any) -> tuple[Any, str]:

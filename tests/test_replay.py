@@ -154,7 +154,7 @@ def test_a_run_that_is_not_finished_is_refused(results, untrained):
 
 @pytest.mark.parametrize("name", ["a", "a.old-3", "x" * 100, "x" * 90 + ".old-12"])
 def test_the_name_of_a_repetition_is_one_that_a_run_can_have(tmp_path, tiny, name):
-    run = runs.begin(tiny(), {"precision": "bfloat16"}, tmp_path)
+    run = runs.begin(tiny(), {"precision": "bfloat16", "data_hash": ""}, tmp_path)
     config = replay.config_of(Run(run.folder.rename(tmp_path / name), run.config))
     assert config.name.endswith(".replay")
     assert config.name[:80] == (name + ".replay")[:80]
