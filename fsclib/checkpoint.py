@@ -17,7 +17,6 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from fsclib.files import replacing
-from fsclib.reading import regular
 from fsclib.strict import shown
 from fsclib.tensorfile import open_tensors
 
@@ -165,7 +164,7 @@ def _content(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str
     if not path.exists():
         raise CheckpointError(_missing(path))
     try:
-        with open_tensors(regular(path)) as file:
+        with open_tensors(path) as file:
             entries = file.metadata() or {}
             content = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
         header = json.loads(entries.get(FORMAT, "null"))

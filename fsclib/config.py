@@ -20,7 +20,8 @@ from fsclib.models.networks import NETWORKS, FSCNet
 from fsclib.presets import DATASETS, SCALES
 from fsclib.strict import AUTO, ConfigError, Strict, named, option, shown
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")  # of a run: never a path, and plain text to LaTeX, HTML and shells alike
+LONGEST = 100  # characters of a run's name
+NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")  # never a path, and plain text to LaTeX, HTML and shells alike
 LONGEST_PATH, LONGEST_PART = 4096, 255  # bytes, on Linux
 
 

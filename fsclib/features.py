@@ -21,7 +21,6 @@ from fsclib.disk import make_folder
 from fsclib.machine import autocast
 from fsclib.models.networks import Network
 from fsclib.progress import progress
-from fsclib.reading import regular
 from fsclib.tensorfile import open_tensors, write_tensors
 
 WEIGHTINGS = {"equal": (1.0, 1.0), "neck": (0.1, 0.9)}  # of pooled and of neck features; the published programs report both
@@ -104,7 +103,7 @@ def write_features(file: Path, features: Features, origin: Mapping[str, str]) ->
 def read_features(file: Path, origin: Mapping[str, str]) -> Features | None:
     """Features kept in the file, or None where there is none, or one of another origin, or one that cannot be read."""
     try:
-        with open_tensors(regular(file)) as kept:
+        with open_tensors(file) as kept:
             if kept.metadata() != dict(origin):
                 return None
             rows, pool, neck = (kept.get_tensor(name) for name in ("rows", "pool", "neck"))

@@ -203,7 +203,7 @@ def _center_pair_mining(products: Tensor, labels: Tensor, margin: float) -> Tens
     paired = count[1] > 0  # (N,)
     others = ~same[0] & paired
     among = distances.diagonal(0, 0, 3).diagonal(0, 0, 2)  # (N, N, V, 2)
-    nearest = among.masked_fill(~others[..., None, None], torch.inf).amin(1)  # (N, V, 2)
+    nearest = among.masked_fill(~others[..., None, None], torch.inf).amin(1).transpose(0, 1)  # (V, N, 2)
     to_first = distances[0].diagonal(0, 1, 4)  # (2, V, 2, N)
     within = to_first.diagonal(0, 0, 2)[1:].detach()  # (V − 1, N, 2)
     across = to_first.flip(0).diagonal(0, 0, 2)[1:]
@@ -211,7 +211,6 @@ def _center_pair_mining(products: Tensor, labels: Tensor, margin: float) -> Tens
     def hinge(bound):
         return (margin + across - bound).relu()
 
-    nearest = nearest.transpose(0, 1)  # (V, N, 2)
     terms = hinge(within) + (hinge(nearest[1:]) + hinge(nearest[0])) / 2
     weight = paired.to(products.dtype) / count[0]  # an identity counts once, however many rows stand for it
     return (terms.mean(-1) * weight).sum(-1) / weight.sum().clamp_min(1)

@@ -19,11 +19,10 @@ import torch
 
 from fsclib import checkpoint, retrieval, runs, train
 from fsclib.checkpoint import CheckpointError
-from fsclib.config import Config, difference
+from fsclib.config import LONGEST, Config, difference
 from fsclib.data.records import DatasetError
 from fsclib.machine import device_of, environment
 from fsclib.runs import REPLAY, Run, RunError
-from fsclib.sweep.refusals import LONGEST
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fsclib.disk import can_map
 from fsclib.files import replacing
+from fsclib.reading import regular
 
 
 def write_tensors(file: Path, tensors: Mapping[str, Tensor], entries: Mapping[str, str]) -> None:
@@ -27,8 +28,11 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor], entries: Mapping[st
 
 
 def open_tensors(file: Path) -> "safe_open | InMemory":
-    """safe_open, or, where the file system cannot map files, the same of a copy in memory. Errors: OSError, SafetensorError."""
-    return safe_open(file, framework="pt") if can_map(file) else InMemory(file.read_bytes())
+    """safe_open, or, where the file system cannot map files, the same of a copy in memory.
+
+    Errors: OSError, also for what is no regular file; SafetensorError.
+    """
+    return safe_open(file, framework="pt") if can_map(regular(file)) else InMemory(file.read_bytes())
 
 
 class InMemory(AbstractContextManager):

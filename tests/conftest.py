@@ -18,12 +18,17 @@ def corpora(tmp_path_factory):
     return home
 
 
+def settle(folder, corpora, patch):
+    """Makes a folder the place of results, beside the shared corpora and their cache, for as long as `patch` holds."""
+    (folder / "data").symlink_to(corpora / "data")
+    patch.setenv("FSCLIB_HOME", str(folder))
+    patch.setenv("FSCLIB_HEADLESS", "1")
+
+
 @pytest.fixture
 def home(corpora, tmp_path, monkeypatch):
     """A fresh place for results, beside the shared corpora and their cache."""
-    (tmp_path / "data").symlink_to(corpora / "data")
-    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
-    monkeypatch.setenv("FSCLIB_HEADLESS", "1")
+    settle(tmp_path, corpora, monkeypatch)
     return tmp_path
 
 

@@ -8,6 +8,7 @@ import sys
 
 import pandas as pd
 import pytest
+from conftest import settle
 from safetensors.torch import load_file
 
 from fsclib import replay, runs, train
@@ -22,10 +23,8 @@ NAME = "one"
 def repeated(corpora, tmp_path_factory, tiny):
     """Results with a run and its repetition. Not to be changed."""
     home = tmp_path_factory.mktemp("replay")
-    (home / "data").symlink_to(corpora / "data")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FSCLIB_HOME", str(home))
-        patch.setenv("FSCLIB_HEADLESS", "1")
+        settle(home, corpora, patch)
         run = train.fit(tiny(name=NAME, epochs=2, seed=4, select_on="holdout", validate_every=1))
         found = replay.replay(run)
     assert found.agrees

@@ -1,4 +1,4 @@
-"""Writes the pixels of many images into one .npy file: some rows taken over from an older file, the others decoded."""
+"""Pixels of many images in one .npy file: written, some rows taken over from an older file and the others decoded; and opened."""
 
 import errno
 import io

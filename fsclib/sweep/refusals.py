@@ -7,14 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fsclib import runs, train
-from fsclib.config import NAME, Config
+from fsclib.config import LONGEST, NAME, Config
 from fsclib.data.records import DatasetError
 from fsclib.runs import RunError
 
 if TYPE_CHECKING:
     from fsclib.sweep.grid import Cell
-
-LONGEST = 100  # characters of a run's name, as in config.NAME
 
 
 def of(sweep: str, cells: Sequence["Cell"], refused: bool, check: bool = True) -> list[str]:

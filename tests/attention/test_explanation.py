@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import TINY
+from conftest import TINY, settle
 
 from fsclib import retrieval, runs
 from fsclib.attention import above_mean, explanation, sheets, subjects
@@ -32,10 +32,8 @@ def opened(names="a,b", dataset="llcm"):
 def trained(corpora, tmp_path_factory):
     """A home with two runs of one epoch, a with a module and b without any."""
     folder = tmp_path_factory.mktemp("trained")
-    (folder / "data").symlink_to(corpora / "data")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FSCLIB_HOME", str(folder))
-        patch.setenv("FSCLIB_HEADLESS", "1")
+        settle(folder, corpora, patch)
         for name, modules in (("a", ("spatial",)), ("b", ())):
             retrieval.run_features(run := train(name=name, modules=modules), retrieval.run_images(run))
     return folder

@@ -4,6 +4,7 @@ import html
 
 import numpy as np
 import pytest
+from conftest import settle
 
 from fsclib import metrics, retrieval
 from fsclib.config import ConfigError
@@ -23,10 +24,8 @@ TO_VISIBLE = "infrared → visible all"
 def run(corpora, tmp_path_factory, tiny):
     """A tested run of FSC-Net on SYSU-MM01's layout, beside one of AGW and one that was not trained to its end."""
     home = tmp_path_factory.mktemp("explorer")
-    (home / "data").symlink_to(corpora / "data")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FSCLIB_HOME", str(home))
-        patch.setenv("FSCLIB_HEADLESS", "1")
+        settle(home, corpora, patch)
         first = evaluated(tiny(dataset="sysu", epochs=1, name="one"))
         evaluated(tiny(dataset="sysu", epochs=1, name="two", network="agw", stages=4))
         (first.folder.parent / "three").mkdir()

@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import conftest
+
 REPOSITORY = Path(__file__).parents[2]
-TINY = {
-    "dataset": "llcm", "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2,
-    "decay": 1, "workers": 1, "precision": "float32", "device": "cpu",
-}  # fmt: skip
+TINY = conftest.TINY | {"dataset": "llcm", "epochs": 2, "decay": 1}
 
 
 def start(home: Path, *words: object, environment: Mapping[str, str] = {}) -> subprocess.Popen:

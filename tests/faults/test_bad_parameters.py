@@ -22,35 +22,22 @@ from hypothesis import strategies as st
 from papermill.cli import _resolve_type
 from papermill.iorw import NoDatesSafeLoader
 from papermill.translators import PythonTranslator
+from parameters import OPTIONS
 from tally import LONG, keep
 
 from fsclib import ablation, embedding, train
-from fsclib.ablation import AblationOptions
 from fsclib.attention import subjects
-from fsclib.attention.subjects import AttentionOptions
 from fsclib.config import Config, ConfigError
 from fsclib.data.records import DatasetError
-from fsclib.embedding import EmbeddingOptions
 from fsclib.explorer import ExplorerOptions
 from fsclib.frequency import SpectrumOptions
 from fsclib.notebook import assigned, parameters
-from fsclib.paper import PaperOptions, cast
+from fsclib.paper import cast
 from fsclib.rerank import Reranking
 from fsclib.runs import RunError
 from fsclib.strict import AUTO, Strict, named
 from fsclib.sweep.file import SweepError
 
-NOTEBOOKS = {
-    "01_data": Config,
-    "02_train": Config,
-    "03_evaluate": Config,
-    "04_spectrum": SpectrumOptions,
-    "05_attention": AttentionOptions,
-    "06_ablation": AblationOptions,
-    "07_embedding": EmbeddingOptions,
-    "09_paper": PaperOptions,
-    "explore": ExplorerOptions,
-}
 FOLDER = Path(__file__).parents[2] / "notebooks"
 EXAMPLES = 3000 if LONG else 40
 ACCEPTED, REFUSED, UNREAD = "accepted with the meaning shown", "refused by name", "not read by papermill"
@@ -142,7 +129,7 @@ def plain(value):
 
 def outcome(notebook, name, form, text):
     """What becomes of a value, and the options, if it is accepted."""
-    options = NOTEBOOKS[notebook]
+    options = OPTIONS[notebook]
     try:
         values = read(name, form, text)
         if not isinstance(values, dict) or list(values) != [name]:
@@ -178,11 +165,11 @@ def check_refusal(error, name):
 
 
 def test_every_class_of_options_is_tried():
-    assert set(NOTEBOOKS.values()) == set(Strict.__subclasses__()) - {Reranking}  # which no notebook asks for
-    assert set(NOTEBOOKS) == {file.stem for file in FOLDER.glob("*.ipynb")}
+    assert set(OPTIONS.values()) == set(Strict.__subclasses__()) - {Reranking}  # which no notebook asks for
+    assert set(OPTIONS) == {file.stem for file in FOLDER.glob("*.ipynb")}
 
 
-OF_A_CLASS = [notebook for notebook in NOTEBOOKS if notebook not in ("01_data", "03_evaluate")]  # which are as 02_train, with less
+OF_A_CLASS = [notebook for notebook in OPTIONS if notebook not in ("01_data", "03_evaluate")]  # which are as 02_train, with less
 
 
 @pytest.mark.parametrize("notebook", OF_A_CLASS)
@@ -190,14 +177,14 @@ def test_a_value_is_taken_as_it_is_shown_or_refused_by_name(notebook):
     counted = Counter()
 
     @settings(deadline=None, max_examples=EXAMPLES, database=None)
-    @given(passed(NOTEBOOKS[notebook]))
+    @given(passed(OPTIONS[notebook]))
     def tried(words):
         counted[outcome(notebook, *words)[0]] += 1
 
     tried()
     assert counted[ACCEPTED]
     assert counted[REFUSED]
-    keep("bad parameters", NOTEBOOKS[notebook].__name__, counted)
+    keep("bad parameters", OPTIONS[notebook].__name__, counted)
 
 
 NAMES = [
@@ -208,7 +195,7 @@ NAMES = [
 
 def test_a_name_that_is_no_parameter_is_refused_by_name():
     counted = Counter()
-    for notebook, options in NOTEBOOKS.items():
+    for notebook, options in OPTIONS.items():
         for name in [*NAMES, *(f.name for f in dataclasses.fields(Config))]:
             try:
                 namespace = ran(notebook, read(name, "y", "5"))
@@ -247,7 +234,7 @@ def test_what_is_accepted_and_is_not_there_is_said_to_be_missing(tmp_path, monke
             counted["said to be missing"] += 1
 
     for notebook in OPENED:
-        texts = {"name", "names", "runs", "sweep", "data_root"} & {f.name for f in dataclasses.fields(NOTEBOOKS[notebook])}
+        texts = {"name", "names", "runs", "sweep", "data_root"} & {f.name for f in dataclasses.fields(OPTIONS[notebook])}
         words = given(st.just(notebook), st.sampled_from(sorted(texts)), st.sampled_from(WORDS) | st.text(max_size=10))
         settings(deadline=None, max_examples=EXAMPLES // 4, database=None)(words(tried))()
     assert counted["said to be missing"] > len(OPENED)
@@ -262,7 +249,7 @@ PASSED = [  # the notebook, the words, and what is said of them
     ("02_train", ["-p", "seed", "1e400"], "seed: found inf (float), expected a whole number"),
     ("02_train", ["-y", "In: 5"], "In: found 5, expected the cells that have run; it is no parameter"),
     ("09_paper", ["-p", "runs", "../one"], "runs: found '../one', expected runs, side by side"),
-    *((notebook, ["-y", "dataset: [llcm]"], "dataset: found ['llcm'] (list), expected text") for notebook in NOTEBOOKS),
+    *((notebook, ["-y", "dataset: [llcm]"], "dataset: found ['llcm'] (list), expected text") for notebook in OPTIONS),
 ]
 
 

@@ -1,6 +1,6 @@
 """Whatever a file holds, its reader returns or raises its own error, and nothing else is changed on the disk.
 
-What hypothesis once found stands as an example of its own, in FOUND or at a test.
+What was once found stands as a test of its own in test_places.py.
 """
 
 import json
@@ -58,7 +58,6 @@ NAMES = [
     "corpus.json, to be completed", "sweep file", "executed notebook", "published.csv", "results of benchmarks", "error of a sweep",
 ]  # fmt: skip
 SLOW = {"ImageNet weights": 0.02, "executed notebook": 0.2, "sweep file": 0.4, "index of a data set": 0.5}
-FOUND: dict[str, list[bytes]] = {}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,8 +70,6 @@ def test_bytes_of_a_file(name, all_targets, place):
     def check(content):
         outcomes[trial(name, target, lambda file: file.write_bytes(content))] += 1
 
-    for content in FOUND.get(name, ()):
-        trial(name, target, lambda file, content=content: file.write_bytes(content))
     check()
     assert others(place / "files", target.file) == before
     keep("fuzzing", f"bytes of {name.replace(',', '')}", outcomes)
@@ -82,7 +79,6 @@ TABLES = [  # files of JSON, and of JSON in the header of another format
     "config.json of a run", "config.json before training", "metrics.json", "index of the cache", "corpus.json, for masks",
     "corpus.json, to be completed", "executed notebook", "results of benchmarks",
 ]  # fmt: skip
-FOUND_VALUES: dict[str, list] = {}
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -95,8 +91,6 @@ def test_values_of_a_file(name, all_targets):
     def check(other):
         outcomes[trial(name, target, lambda file: file.write_bytes(as_json(other)))] += 1
 
-    for other in FOUND_VALUES.get(name, ()):
-        trial(name, target, lambda file, other=other: file.write_bytes(as_json(other)))
     check()
     keep("fuzzing", f"values of {name.replace(',', '')}", outcomes)
 

@@ -131,25 +131,32 @@ def test_what_a_run_writes_stays_in_its_folder_whatever_its_config_says(place):
     assert changed <= {f"results/llcm/run/{name}" for name in ("log.csv", "tables/mine.csv", "tables/mine.tex", "metrics.json")}
 
 
+def cached(folder):
+    """The pixels of an image below a folder, opened, and the index of their cache."""
+    images, cache = folder / "images", folder / "cache"
+    if not images.exists():
+        images.mkdir()
+        Image.new("RGB", (6, 8), (1, 2, 3)).save(images / "a.png")
+    found = open_cache(images, ["a.png"], (8, 6), cache, progress=False)
+    (index,) = cache.glob("*.json")
+    return found, index
+
+
 INSIDE = ["../secret.npy", "{home}/secret.npy", "x/../../secret.npy", "secret.npy", 3, None, ["secret.npy"]]
 
 
 @pytest.mark.parametrize("inside", INSIDE)
 def test_an_index_of_the_cache_names_no_file_but_its_own(tmp_path, inside):
-    images, cache = tmp_path / "images", tmp_path / "cache"
-    images.mkdir()
-    Image.new("RGB", (6, 8), (1, 2, 3)).save(images / "a.png")
-    found = open_cache(images, ["a.png"], (8, 6), cache, progress=False)
-    for folder in (tmp_path, cache):
+    found, index = cached(tmp_path)
+    for folder in (tmp_path, index.parent):
         np.save(folder / "secret.npy", np.full((1, 8, 6, 3), 77, np.uint8))
-    (index,) = cache.glob("*.json")
     content = json.loads(index.read_text())
     inside = inside.format(home=tmp_path) if isinstance(inside, str) else inside
     index.write_text(json.dumps(content | {"pixels": inside, "bytes": (tmp_path / "secret.npy").stat().st_size}))
-    again = open_cache(images, ["a.png"], (8, 6), cache, progress=False)
+    again, _ = cached(tmp_path)
     assert np.array_equal(again.pixels, found.pixels)
     assert (tmp_path / "secret.npy").exists()
-    assert (cache / "secret.npy").exists()
+    assert (index.parent / "secret.npy").exists()
 
 
 STRANGE = [
@@ -160,13 +167,9 @@ STRANGE = [
 
 @pytest.mark.parametrize("change", STRANGE)
 def test_an_index_of_other_kinds_of_values_is_made_anew(tmp_path, change):
-    images, cache = tmp_path / "images", tmp_path / "cache"
-    images.mkdir()
-    Image.new("RGB", (6, 8), (1, 2, 3)).save(images / "a.png")
-    found = open_cache(images, ["a.png"], (8, 6), cache, progress=False)
-    (index,) = cache.glob("*.json")
+    found, index = cached(tmp_path)
     index.write_text(json.dumps(json.loads(index.read_text()) | change))
-    again = open_cache(images, ["a.png"], (8, 6), cache, progress=False)
+    again, _ = cached(tmp_path)
     assert (again.data_hash, again.pixels.tolist()) == (found.data_hash, found.pixels.tolist())
 
 

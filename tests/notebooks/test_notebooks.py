@@ -13,26 +13,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from parameters import OPTIONS
 
-from fsclib.ablation import AblationOptions
-from fsclib.attention.subjects import AttentionOptions
 from fsclib.config import Config
-from fsclib.embedding import EmbeddingOptions
-from fsclib.explorer import ExplorerOptions
-from fsclib.frequency import SpectrumOptions
-from fsclib.paper import PaperOptions
 from fsclib.train import fit
 
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
-OPTIONS = {  # what a notebook's parameters become; the others': Config
-    "04_spectrum": SpectrumOptions,
-    "05_attention": AttentionOptions,
-    "06_ablation": AblationOptions,
-    "07_embedding": EmbeddingOptions,
-    "09_paper": PaperOptions,
-    "explore": ExplorerOptions,
-}
 SMALL = {
     "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2,
     "validate_every": 1, "decay": 1, "workers": 1,
@@ -76,7 +63,7 @@ class TestAnatomy:
         assert all(re.search(r"  # \w", line) for line in source.splitlines())
 
     def test_parameters_are_those_of_the_configuration_with_its_defaults(self, notebook):
-        options = OPTIONS.get(notebook.stem, Config)
+        options = OPTIONS[notebook.stem]
         given = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(parameter_cell(notebook)).body}
         assert given.keys() <= {f.name for f in dataclasses.fields(options)}
         if options is not Config:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import yaml
+from conftest import settle
 
 from fsclib import paper, sweep
 from fsclib.config import Config, ConfigError
@@ -30,14 +31,12 @@ OF_IMAGES = {"people", "counts", "spectra"}  # what needs no run
 def place(corpora, tmp_path_factory, tiny):
     """A home with an ablation of two rows, trained and tested: DEEN, which has no modules, and FSC-Net."""
     home = tmp_path_factory.mktemp("paper")
-    (home / "data").symlink_to(corpora / "data")
     chosen, usual = vars(tiny(epochs=1)), vars(Config(dataset="llcm"))
     fixed = {name: value for name, value in chosen.items() if value != usual[name] and name != "name"} | {"decay": "2"}
     grid = {"fixed": fixed | {"dataset": "llcm"}, "grids": [{"modules": ["none", "frequency,channel,spatial"]}], "seeds": [0]}
     (home / "two.yaml").write_text(yaml.safe_dump(grid))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FSCLIB_HOME", str(home))
-        patch.setenv("FSCLIB_HEADLESS", "1")
+        settle(home, corpora, patch)
         for cell in sweep.read(home / "two.yaml").cells:
             evaluate_run(fit(cell.config))
         yield home
