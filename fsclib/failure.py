@@ -87,6 +87,7 @@ def explain(training: "Training", epoch: int, found: NotFinite) -> str:
         print(f"epoch {epoch + 1}, {found}\ngoing back to before this step, to keep the network as it was", flush=True)
     found, net, optimizer, state = before(training, epoch, found)
     if not training.ranks.first:
+        training.ranks.wait()
         raise Elsewhere(f"epoch {epoch + 1}, {found}")
     run = training.run
     file, last = run.checkpoint(KEPT), run.checkpoint("last")
@@ -95,6 +96,7 @@ def explain(training: "Training", epoch: int, found: NotFinite) -> str:
         kept = f"network and optimiser as they were before this step are in {file}"
     except CheckpointError as error:
         kept = str(error)
+    training.ranks.wait()  # the others end after this one has kept its checkpoint
     head, body = (group["lr"] for group in optimizer.param_groups)
     images = training.images_of_step(epoch, found.step)
     return "\n".join(

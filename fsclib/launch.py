@@ -81,14 +81,15 @@ def end_with_the_starter() -> None:
 
 def explain(error: Exception) -> None:
     """In a child: leaves word of why it failed, for the process that started it."""
-    if file := os.environ.get(FAILURE):
+    if (file := os.environ.get(FAILURE)) and not Path(file).exists():
         write_text(Path(file), str(error))
 
 
-def stand_back() -> None:
-    """Ends a process that has nothing to say, after the one that has."""
+def stand_back(error: Exception) -> None:
+    """Ends a process that has stopped because another has, after that one, unless nobody else says anything."""
     time.sleep(PATIENCE)  # torchrun reports the one that ends first, and ends the others
-    sys.exit(1)
+    explain(error)
+    sys.exit(str(error))
 
 
 def _watch_parent(parent: int) -> None:

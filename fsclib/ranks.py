@@ -153,20 +153,19 @@ def joined(device: torch.device) -> Iterator[Ranks]:
         return
     with noticing():
         dist.init_process_group("gloo", timeout=PATIENCE)
-    try:
         backend = "nccl" if device.type == "cuda" else "gloo"
         steps = dist.new_group(backend=backend, timeout=STEP[backend])
-        yield Ranks(dist.get_rank(), dist.get_world_size(), steps, dist.group.WORLD)
-    finally:
-        dist.destroy_process_group()
+    yield Ranks(dist.get_rank(), dist.get_world_size(), steps, dist.group.WORLD)
+    dist.destroy_process_group()  # not after an error, which ends this process: it might wait for one that is gone
 
 
 @contextlib.contextmanager
 def noticing() -> Iterator[None]:
-    """Turns what a lost connection raises into Elsewhere."""
+    """Turns what a lost connection to another process raises into Elsewhere."""
     try:
         yield
     except RuntimeError as error:
-        if isinstance(error, dist.DistError) or (type(error) is RuntimeError and LOST.search(str(error))):
+        joint = dist.is_available() and dist.is_initialized()
+        if joint and (isinstance(error, dist.DistError) or (type(error) is RuntimeError and LOST.search(str(error)))):
             raise Elsewhere(f"the connection to another process is lost: {error}") from error
         raise

@@ -38,7 +38,7 @@ from fsclib.models.backbone import imagenet_weights
 from fsclib.models.networks import Network
 from fsclib.models.shared import together
 from fsclib.progress import progress
-from fsclib.ranks import ALONE, Elsewhere, Ranks, joined, started
+from fsclib.ranks import ALONE, Elsewhere, Ranks, joined, noticing, started
 from fsclib.reading import read_json
 from fsclib.runs import Run, RunError
 from fsclib.steps import build_optimizer, set_learning_rates, training_steps
@@ -115,7 +115,7 @@ def fit(config: Config) -> Run:
         if told := launch.run(config):
             raise TrainingError(told)
         return runs.load(config.dataset, config.name, data_root=config.data_root, device=config.device, workers=config.workers)
-    with joined(device_of(config)) as ranks, runs.alone(config) if ranks.first else contextlib.nullcontext():
+    with joined(device_of(config)) as ranks, noticing(), runs.alone(config) if ranks.first else contextlib.nullcontext():
         return _fit(config, ranks)
 
 
@@ -146,6 +146,8 @@ def _fit(config: Config, ranks: Ranks) -> Run:
             steps.close()
             raise TrainingError(failure.explain(training, epoch, found)) from None
         if config.select_on in CHOSEN_BY and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
+            if config.batch == "per-rank":
+                ranks.copy(net.buffers())
             row |= retrieval.validate(net, images, device, precision, config.select_on, ranks)
         if ranks.first:
             keep(run, row, net, optimizer, state)
@@ -274,8 +276,8 @@ if __name__ == "__main__":
     launch.end_with_the_starter()
     try:
         main(sys.argv[1:])
-    except Elsewhere:
-        launch.stand_back()
+    except Elsewhere as error:
+        launch.stand_back(error)
     except (ValueError, OSError, DatasetError, RunError, CheckpointError, TrainingError) as error:
         launch.explain(error)
         sys.exit(str(error))  # these say what to do; a traceback would bury it

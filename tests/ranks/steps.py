@@ -44,7 +44,7 @@ def in_double(batches):
 
 
 def main(out, precision="float32", number=5, loud=False, layout="channels_last", **values):
-    """precision: "float64" as well, of everything; loud: no block begins as the identity, which would hide errors in what it adds."""
+    """precision: "float64" as well; loud: no block begins as the identity, which would hide an error in what it adds."""
     config = Config(**TINY | {"dataset": "llcm", "identities": 8} | values)
     labels, modalities, pixels = data(config)
     if precision == "float64":

@@ -58,7 +58,8 @@ def test_the_script_for_a_training_on_several_nodes(home, tmp_path, free_port):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     surroundings = {
-        "PATH": f"{programs}:{os.environ['PATH']}", "TORCHRUN": "torchrun", "PROCESSES_PER_NODE": "1", "SLURM_JOB_NODELIST": "node[2-3]",
+        "PATH": f"{programs}:{os.environ['PATH']}", "TORCHRUN": "torchrun", "PROCESSES_PER_NODE": "1",
+        "SLURM_JOB_NODELIST": "node[2-3]",
         "SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_ID": str(free_port - 20000), "SLURM_CPUS_PER_TASK": "2",
     }  # fmt: skip
     words = words_of(TRAINING | {"name": "slurm", "epochs": 1, "decay": "1"})

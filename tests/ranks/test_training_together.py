@@ -16,7 +16,9 @@ from starting import children, command, start, torchrun, words_of
 from sweeping import until
 
 from fsclib import checkpoint, retrieval, runs, train
+from fsclib.assemble import network_of
 from fsclib.config import Config, ConfigError
+from fsclib.data.records import hold_out
 from fsclib.locks import held, lock_beside
 from fsclib.train import TrainingError
 
@@ -189,7 +191,17 @@ def test_processes_with_other_data_are_refused(home):
 def test_each_with_a_batch_of_its_own(home):
     ended = torchrun(3, "fsclib.train", *words_of(TRAINING | {"name": "own", "batch": "per-rank", "epochs": 1, "decay": "1"}))
     assert ended.returncode == 0, ended.stdout
-    assert load("own").finished
+    run = load("own")
+    assert run.finished
+    assert run.environment["ranks"] == 3
+    # all have validated the network that the first one keeps, whose BatchNorm has seen its own images
+    images = retrieval.run_images(run)
+    images = images.with_records(hold_out(images.records, run.config.seed))
+    net = network_of(run.config, checkpoint.state(run.checkpoint("last"))["num_classes"], pretrained=False)
+    checkpoint.read(run.checkpoint("last"), net)
+    net = net.to(memory_format=torch.channels_last)
+    found = retrieval.validate(net, images, torch.device("cpu"), torch.float32, "holdout")
+    assert found == pytest.approx(run.log().iloc[-1][list(found)].to_dict(), rel=1e-12)
 
 
 def test_a_file_gives_parameters_and_words_overrule_it(home, tmp_path):
