@@ -26,8 +26,8 @@ from fsclib.data.decoding import usable_cores
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
 from fsclib.machine import device_of, precision_of
+from fsclib.meeting import joined
 from fsclib.models.shared import together
-from fsclib.ranks import joined
 
 IMAGES = 16  # of each identity and modality, from which an epoch of many steps is drawn
 

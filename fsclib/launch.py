@@ -18,7 +18,7 @@ import torch
 from fsclib.config import Config
 from fsclib.data.decoding import usable_cores
 from fsclib.files import write_text
-from fsclib.ranks import started
+from fsclib.meeting import started
 
 STARTED, FAILURE = "FSCLIB_STARTED", "FSCLIB_FAILURE"  # environment of a child: that it is one, and where it says why it fails
 LINES = 20  # of what children printed last, where none says why it failed

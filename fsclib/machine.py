@@ -15,7 +15,7 @@ import torch
 from fsclib import extensions
 from fsclib.config import Config
 from fsclib.data.images import Images
-from fsclib.ranks import started
+from fsclib.meeting import started
 from fsclib.strict import AUTO
 
 PACKAGES = ("fsclib", "torch", "torchvision", "numpy", "pandas", "pillow", "safetensors", "papermill")

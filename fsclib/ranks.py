@@ -9,11 +9,9 @@ Nothing but numbers and text is exchanged, and no object is unpickled.
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -22,11 +20,6 @@ from torch import Tensor
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(days=1)  # for what the first process does alone, such as decoding
-STEP = {  # for the others in the middle of a step
-    "nccl": timedelta(seconds=50),  # a step takes under one second, and NCCL may not notice that a machine is gone
-    "gloo": timedelta(minutes=10),  # a step may take one, where several processes share a few cores
-}
 LONGEST = 1 << 20  # bytes of a text
 LOST = re.compile(r"onnection (closed|reset|refused)|[Bb]roken pipe|[Tt]imed? ?out|NCCL|\[.*gloo/|[Ss]ocket|ProcessGroup")
 
@@ -138,25 +131,6 @@ class Ranks:
 
 
 ALONE = Ranks()
-
-
-def started() -> int:
-    """How many processes torchrun has started this one among; 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
-
-
-@contextlib.contextmanager
-def joined(device: torch.device) -> Iterator[Ranks]:
-    """Joins the processes that torchrun has started, and leaves them; ALONE without torchrun."""
-    if started() == 1:
-        yield ALONE
-        return
-    with noticing():
-        dist.init_process_group("gloo", timeout=PATIENCE)
-        backend = "nccl" if device.type == "cuda" else "gloo"
-        steps = dist.new_group(backend=backend, timeout=STEP[backend])
-    yield Ranks(dist.get_rank(), dist.get_world_size(), steps, dist.group.WORLD)
-    dist.destroy_process_group()  # not after an error, which ends this process: it might wait for one that is gone
 
 
 @contextlib.contextmanager

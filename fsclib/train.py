@@ -34,11 +34,12 @@ from fsclib.data.records import INFRARED, VISIBLE, DatasetError, hold_out, train
 from fsclib.data.sampler import IdentitySampler
 from fsclib.failure import NotFinite
 from fsclib.machine import device_of, environment, precision_of, revision
+from fsclib.meeting import joined, started
 from fsclib.models.backbone import imagenet_weights
 from fsclib.models.networks import Network
 from fsclib.models.shared import together
 from fsclib.progress import progress
-from fsclib.ranks import ALONE, Elsewhere, Ranks, joined, noticing, started
+from fsclib.ranks import ALONE, Elsewhere, Ranks, noticing
 from fsclib.reading import read_json
 from fsclib.runs import Run, RunError
 from fsclib.steps import build_optimizer, set_learning_rates, training_steps

@@ -1,11 +1,10 @@
-"""Takes five steps and keeps the weights, alone or with others: torchrun … -m tests.ranks.steps OUT '<options as JSON>'."""
+"""Takes a few steps and keeps the weights, alone or with others."""
 
-import json
-import sys
 from itertools import chain, islice
 
 import numpy as np
 import torch
+from conftest import TINY
 from safetensors.torch import save_file
 from torch import nn
 
@@ -13,11 +12,10 @@ from fsclib import steps
 from fsclib.config import Config
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
+from fsclib.meeting import joined
 from fsclib.models.fsc import DropPath
 from fsclib.models.networks import build_model
 from fsclib.models.shared import together
-from fsclib.ranks import joined
-from tests.conftest import TINY
 
 CLASSES, IMAGES = 10, 6  # people, images of each in each modality
 
@@ -43,7 +41,7 @@ def in_double(batches):
     return lambda *args: ((visible.double(), infrared.double(), labels) for visible, infrared, labels in batches(*args))
 
 
-def main(out, precision="float32", number=5, loud=False, layout="channels_last", **values):
+def take(out, precision="float32", number=5, loud=False, layout="channels_last", **values):
     """precision: "float64" as well; loud: no block begins as the identity, which would hide an error in what it adds."""
     config = Config(**TINY | {"dataset": "llcm", "identities": 8} | values)
     labels, modalities, pixels = data(config)
@@ -69,7 +67,3 @@ def main(out, precision="float32", number=5, loud=False, layout="channels_last",
         losses = torch.stack([torch.stack(parts) for parts in islice(chain.from_iterable(epochs), number)])
         kept = {name: value.contiguous() for name, value in net.state_dict().items()} | {"losses": losses}
         save_file(kept, f"{out}-{ranks.rank}-of-{ranks.count}.safetensors")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], **json.loads(sys.argv[2]))
