@@ -249,7 +249,8 @@ def main(words: Sequence[str]) -> None:
     if len(words) % 2 or not all(word.startswith("--") for word in words[::2]):
         sys.exit(f"usage: python -m fsclib.train [--config file.json] [--parameter value] …\n{Config.help()}")
     given = {name[2:].replace("-", "_"): literal(value) for name, value in zip(words[::2], words[1::2], strict=True)}
-    fit(Config(**read_parameters(Path(str(file))) | given if (file := given.pop("config", None)) else given))
+    file = given.pop("config", None)
+    fit(Config(**({} if file is None else read_parameters(Path(str(file)))) | given))
 
 
 def read_parameters(file: Path) -> dict[str, Any]:
