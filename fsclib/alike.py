@@ -83,4 +83,6 @@ def _facts(run: Run, same_split: bool) -> dict[str, Any]:
     packages = dict(run.environment.get("packages", {}))
     environment = run.environment | {"torch": packages.pop("torch", None), "packages": packages}
     facts = {name: environment.get(name) for name in (*FACTS, *NOTED)}
+    if run.config.batch == "per-rank":  # else their number makes no difference beyond rounding and dropout
+        facts["ranks"] = environment.get("ranks", 1)
     return run.config.recipe() | facts | ({} if same_split else {"data_hash": environment.get("pixels_hash")})

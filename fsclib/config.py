@@ -22,6 +22,7 @@ from fsclib.strict import AUTO, ConfigError, Strict, named, option, shown
 
 LONGEST = 100  # characters of a run's name
 NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")  # never a path, and plain text to LaTeX, HTML and shells alike
+BATCHES = ("global", "per-rank")
 LONGEST_PATH, LONGEST_PART = 4096, 255  # bytes, on Linux
 
 
@@ -48,6 +49,9 @@ class Config(Strict):
 
     identities: int = option(AUTO, "P, identities a step", low=2, high=1000)
     images: int = option(AUTO, "K, images of an identity and modality a step", low=1, high=1000)
+    batch: str = option(
+        "global", "what several devices see in a step: the same P identities between them, or P each", choices=BATCHES
+    )
     epochs: int = option(AUTO, "training epochs", low=1, high=10_000)
     lr: float = option(AUTO, "learning rate of neck and classifier", low=0)
     body_lr: float = option(AUTO, "learning rate of everything else", low=0)
@@ -75,6 +79,7 @@ class Config(Strict):
     )  # outside the recipe because a run is held to what "auto" came to: its environment names it
     device: str = option(AUTO, "torch device; auto: a GPU if there is one", recipe=False)
     workers: int = option(0, "processes that decode images; 0: one a core", low=0, high=1024, recipe=False)
+    devices: int = option(1, "processes that train together on this machine, a GPU each", low=1, high=1024, recipe=False)
     resume: bool = option(True, "go on with an unfinished run of this name; False: move it aside and begin anew", recipe=False)
 
     def __post_init__(self):
@@ -114,6 +119,14 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
     return [f"{named(n)}: {found.get(n)!r} there, {wanted.get(n)!r} here" for n in names if found.get(n) != wanted.get(n)]
 
 
+def undivided(config: Config, ranks: int) -> str:
+    """Why so many processes cannot train this together; "" if they can."""
+    if config.batch == "per-rank" or config.identities % ranks == 0:
+        return ""
+    mend = f"choose a number that divides {config.identities}, identities that it divides, or batch=per-rank"
+    return f"identities: found {config.identities} a step for {ranks} processes, expected a multiple of {ranks}; {mend}"
+
+
 def _absolute(folder: str) -> str:
     """The folder, seen from where this process stands. ValueError, RuntimeError or OSError if there is none."""
     if b"\0" in os.fsencode(folder):
@@ -150,6 +163,10 @@ def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:
         yield {"name"}, f"name: found {shown(config.name)}, expected {expected}"
     if config.trial != 1 and config.dataset != "regdb":
         yield {"trial", "dataset"}, f"trial: found {config.trial}, expected 1: only RegDB has training splits"
+    if problem := undivided(config, config.devices):
+        yield {"identities", "devices", "batch"}, problem
+    if config.devices > 1 and ":" in config.device:
+        yield {"devices", "device"}, f"device: found {config.device!r} for {config.devices} processes, expected auto, cpu or cuda"
     if config.device != AUTO and not re.fullmatch(r"cpu|cuda(:(0|[1-9][0-9]?))?", config.device):
         yield {"device"}, f"device: found {shown(config.device)}, expected auto, cpu, cuda or cuda:N"
     try:

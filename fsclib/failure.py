@@ -17,6 +17,7 @@ from fsclib import checkpoint
 from fsclib.checkpoint import CheckpointError
 from fsclib.losses import Parts
 from fsclib.models.networks import Network
+from fsclib.ranks import ALONE, Elsewhere, Ranks
 
 if TYPE_CHECKING:
     from fsclib.train import Training
@@ -41,19 +42,20 @@ class NotFinite(ArithmeticError):
         return f"step {self.step + 1}: the loss is not finite ({found})"
 
 
-def mean_losses(steps: Iterator[Parts], net: nn.Module, bar: Any) -> dict[str, float]:
-    """Takes the steps of an epoch and averages their losses; waits for the device once in LOOK steps, and at the end.
+def mean_losses(steps: Iterator[Parts], net: nn.Module, bar: Any, ranks: Ranks = ALONE) -> dict[str, float]:
+    """Takes the steps of an epoch and averages their losses, over `ranks` as well; waits for the device once in LOOK steps, and at
+    the end.
 
     Errors: NotFinite for the first loss that is not, or for weights after the last step, whose loss does not show them yet.
     """
     start, looks = time.monotonic(), []
     while seen := [_counted(parts, bar) for parts in islice(steps, LOOK)]:
-        values = torch.stack(seen).cpu()  # (≤ LOOK, parts)
+        values = ranks.mean(torch.stack(seen).cpu())  # (≤ LOOK, parts)
         if len(wrong := (~values.isfinite().all(1)).nonzero()):
             raise NotFinite(LOOK * len(looks) + int(wrong[0]), _named(values[int(wrong[0])]))
         looks.append(values)
     values = torch.cat(looks)
-    if tensor := spoilt(net):
+    if tensor := ranks.told(spoilt(net)):
         raise NotFinite(len(values) - 1, _named(values[-1]), tensor)
     return _named(values.mean(0)) | {"seconds": time.monotonic() - start}
 
@@ -70,19 +72,23 @@ def before(training: "Training", epoch: int, found: NotFinite) -> tuple[NotFinit
     What fails is an earlier step if one spoils the weights already: its own loss does not show it.
     """
     net, optimizer, state = training.left_off()
-    steps = training.steps(net, optimizer, epoch)
+    steps = training.steps(training.shared(net), optimizer, epoch)
     for number, parts in enumerate(islice(steps, found.step)):
-        if tensor := spoilt(net):
+        if tensor := training.ranks.told(spoilt(net)):
             steps.close()
-            return before(training, epoch, NotFinite(number, _named(torch.stack(parts).cpu()), tensor))
+            return before(training, epoch, NotFinite(number, _named(training.ranks.mean(torch.stack(parts).cpu())), tensor))
     steps.close()
     return found, net, optimizer, state
 
 
 def explain(training: "Training", epoch: int, found: NotFinite) -> str:
     """Keeps what was before the step that fails, and says where training stopped, on what, why, and what is kept."""
-    print(f"epoch {epoch + 1}, {found}\ngoing back to before this step, to keep the network as it was", flush=True)
+    if training.ranks.first:
+        print(f"epoch {epoch + 1}, {found}\ngoing back to before this step, to keep the network as it was", flush=True)
     found, net, optimizer, state = before(training, epoch, found)
+    if not training.ranks.first:
+        training.ranks.wait()
+        raise Elsewhere(f"epoch {epoch + 1}, {found}")
     run = training.run
     file, last = run.checkpoint(KEPT), run.checkpoint("last")
     try:
@@ -90,6 +96,7 @@ def explain(training: "Training", epoch: int, found: NotFinite) -> str:
         kept = f"network and optimiser as they were before this step are in {file}"
     except CheckpointError as error:
         kept = str(error)
+    training.ranks.wait()  # the others end after this one has kept its checkpoint
     head, body = (group["lr"] for group in optimizer.param_groups)
     images = training.images_of_step(epoch, found.step)
     return "\n".join(

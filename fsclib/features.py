@@ -21,6 +21,7 @@ from fsclib.disk import make_folder
 from fsclib.machine import autocast
 from fsclib.models.networks import Network
 from fsclib.progress import progress
+from fsclib.ranks import ALONE, Ranks
 from fsclib.tensorfile import open_tensors, write_tensors
 
 WEIGHTINGS = {"equal": (1.0, 1.0), "neck": (0.1, 0.9)}  # of pooled and of neck features; the published programs report both
@@ -63,18 +64,19 @@ def embed(
     mirror: bool = True,
     batch: int = 64,
     show: bool = True,
-) -> Features:
+    ranks: Ranks = ALONE,
+) -> Features | None:
     """Features of records `rows`, in evaluation mode; the network is given back in the mode it came in.
 
     A network from models.folding.folded is the faster one.
     With mirror=False the mirror images are not computed, and Features.of refuses to add them.
+    Several `ranks` take turns at the batches, and the first returns what all have found, the others None.
     """
     was_training, kept_as = net.training, torch.float32 if precision == torch.float32 else torch.float16
     net.eval()
-    ordered, pool, neck = [], [], []
-    with progress(len(rows), "embedding images", shown=show) as bar:
-        for kind, chosen in by_modality(images.records, rows, batch):
-            ordered.append(chosen)
+    batches, pool, neck = list(by_modality(images.records, rows, batch)), [], []
+    with progress(len(rows), "embedding images", shown=show and ranks.first) as bar:
+        for kind, chosen in batches[ranks.rank :: ranks.count]:
             pixels = normalise(torch.from_numpy(images.take(chosen)).to(device)).contiguous(memory_format=torch.channels_last)
             if mirror:
                 pixels = torch.cat([pixels, pixels.flip(3)])
@@ -82,9 +84,13 @@ def embed(
                 found = net.embed(pixels, kind)
             for parts, kept in zip(found, (pool, neck), strict=True):
                 kept.append(F.normalize(parts.float(), dim=2).flatten(1).unflatten(0, (1 + mirror, -1)).to(kept_as).cpu())
-            bar.update(len(chosen))
+            bar.update(min(len(chosen) * ranks.count, len(rows) - bar.n))
     net.train(was_training)
-    return Features(np.concatenate(ordered), torch.cat(pool, 1), torch.cat(neck, 1))
+    shares = [[chosen for _, chosen in batches[rank :: ranks.count]] for rank in range(ranks.count)]
+    sizes = [sum(map(len, share)) for share in shares]
+    found = ranks.gathered([torch.cat(parts, 1) for parts in (pool, neck) if parts], sizes)
+    ordered = np.concatenate([chosen for share in shares for chosen in share])
+    return Features(ordered, *found) if ranks.first else None
 
 
 def similarity(queries: tuple[Tensor, Tensor], gallery: tuple[Tensor, Tensor], weighting: str = "equal") -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a run runs on: its device, its arithmetic, and a description of both for config.json."""
 
+import os
 import platform
 import re
 import resource
@@ -14,14 +15,18 @@ import torch
 from fsclib import extensions
 from fsclib.config import Config
 from fsclib.data.images import Images
+from fsclib.meeting import started
 from fsclib.strict import AUTO
 
 PACKAGES = ("fsclib", "torch", "torchvision", "numpy", "pandas", "pillow", "safetensors", "papermill")
 
 
 def device_of(config: Config) -> torch.device:
-    """The device that the configuration names; "auto" is a GPU where there is one. ValueError if it is not there."""
+    """The device that the configuration names; "auto" is a GPU where there is one. Of several processes that torchrun has started
+    each has a GPU of its own. ValueError if it is not there."""
     name = config.device if config.device != AUTO else ("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and started() > 1:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"device: found {name!r}, but torch sees {torch.cuda.device_count()} GPUs here; pass device=cpu or auto")

@@ -22,6 +22,7 @@ from fsclib.features import WEIGHTINGS, Features, embed, read_features, similari
 from fsclib.machine import device_of, precision_of
 from fsclib.models.folding import folded
 from fsclib.models.networks import Network
+from fsclib.ranks import ALONE, Ranks
 from fsclib.runs import Run, RunError
 
 RANKS = tuple(range(1, metrics.RANKS + 1))
@@ -136,8 +137,10 @@ def cmc_by_protocol(table: pd.DataFrame) -> dict[str, np.ndarray]:
     return {" ".join(part for part in name if part): group[ranks].to_numpy() for name, group in groups}
 
 
-def validate(net: Network, images: Images, device: torch.device, precision: torch.dtype, on: str) -> dict[str, float]:
-    """rank-1, mAP and mINP in per cent, infrared→visible, without mirror images.
+def validate(
+    net: Network, images: Images, device: torch.device, precision: torch.dtype, on: str, ranks: Ranks = ALONE
+) -> dict[str, float]:
+    """rank-1, mAP and mINP in per cent, infrared→visible, without mirror images; of several ranks only the first learns them.
 
     on="holdout": among the held-out training identities; on="test": under the first protocol of the layout, trial 0.
     """
@@ -147,7 +150,10 @@ def validate(net: Network, images: Images, device: torch.device, precision: torc
         protocol = next(p for p in protocols.for_layout(images.dataset.layout) if p.direction == "ir2vis")
         query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
         scoring = protocol.scoring
-    features = embed(folded(net), images, np.concatenate([query, gallery]), device, precision, mirror=False, show=False)
+    rows = np.concatenate([query, gallery])
+    features = embed(folded(net), images, rows, device, precision, mirror=False, show=False, ranks=ranks)
+    if features is None:
+        return {}
     across = similarity(features.of(query, False), features.of(gallery, False))
     found = metrics.average(score(across, images.records, query, gallery, scoring))
     return {"val_rank1": 100 * found.cmc[0], "val_map": 100 * found.map, "val_minp": 100 * found.minp}
@@ -209,11 +215,14 @@ def check_images(run: Run, images: Images) -> None:
         )
 
 
-def run_network(run: Run, device: torch.device) -> Network:
-    """The network of a run with the weights of its best checkpoint, in evaluation mode."""
+def run_network(run: Run, device: torch.device, ranks: Ranks = ALONE) -> Network:
+    """The network of a run with the weights of its best checkpoint, in evaluation mode, in all of several ranks."""
     file = run.checkpoint("best")
-    net = network_of(run.config, checkpoint.state(file, "num_classes")["num_classes"], pretrained=False)
-    checkpoint.read(file, net)
+    classes = ranks.told(checkpoint.state(file, "num_classes")["num_classes"] if ranks.first else None)
+    net = network_of(run.config, classes, pretrained=False)
+    if ranks.first:
+        checkpoint.read(file, net)
+    ranks.copy(net.state_dict().values())
     return net.to(device, memory_format=torch.channels_last).eval()
 
 
@@ -232,18 +241,25 @@ def check_protocols(dataset: Dataset) -> None:
         raise DatasetError(problems, f"{dataset.name} in {dataset.root}")
 
 
-def run_features(run: Run, images: Images) -> Features:
-    """Features of all test images by the best checkpoint of a run: computed once, then read from the run's folder."""
-    check_images(run, images)
-    file = run.folder / "embeddings" / "test.safetensors"
-    origin = {"checkpoint": checkpoint.fingerprint(run.checkpoint("best")), "data": images.data_hash}
-    rows = select(images.records, "test")
-    if (kept := read_features(file, origin)) is not None and np.array_equal(np.sort(kept.rows), rows):
+def run_features(run: Run, images: Images, ranks: Ranks = ALONE) -> Features | None:
+    """Features of all test images by the best checkpoint of a run: computed once, then read from the run's folder.
+
+    Several ranks share the work, and the first, which alone reads and writes there, returns them, the others None.
+    """
+    file, rows, kept, wanted = run.folder / "embeddings" / "test.safetensors", select(images.records, "test"), None, None
+    if ranks.first:
+        check_images(run, images)
+        origin = {"checkpoint": checkpoint.fingerprint(run.checkpoint("best")), "data": images.data_hash}
+        kept = read_features(file, origin)
+        if kept is None or not np.array_equal(np.sort(kept.rows), rows):
+            wanted = run.environment["precision"]
+    if (wanted := ranks.told(wanted)) is None:
         return kept
     device = device_of(run.config)
-    precision = precision_of(replace(run.config, precision=run.environment["precision"]), device)
-    found = embed(folded(run_network(run, device)), images, rows, device, precision)
-    write_features(file, found, origin)
+    precision = precision_of(replace(run.config, precision=wanted), device)
+    found = embed(folded(run_network(run, device, ranks)), images, rows, device, precision, ranks=ranks)
+    if found is not None:
+        write_features(file, found, origin)
     return found
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SCALARS = (str, int, float, bool, type(None))
 ENVIRONMENT = {  # its parts that decide something, and what they are
     "data_hash": str, "pixels_hash": str, "precision": str, "revision": str, "packages": dict, "extensions": dict,
+    "ranks": int,
 }  # fmt: skip
 NEEDED = ("data_hash", "precision")  # as far back as runs were written
 TABLES = {  # those that are read again: their columns of text, and of numbers

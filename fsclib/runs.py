@@ -194,7 +194,8 @@ def siblings(run: Run, field: str, results: Path | None = None) -> list[Run]:
     value of it: where there are several, the last in the order of names. Runs moved aside and repetitions do not count."""
 
     def alike(other: Run) -> dict[str, Any]:
-        return other.config.recipe() | {field: None} | {key: other.environment.get(key) for key in ("precision", "pixels_hash")}
+        keys = ("precision", "pixels_hash", *(("ranks",) if other.config.batch == "per-rank" else ()))
+        return other.config.recipe() | {field: None} | {key: other.environment.get(key) for key in keys}
 
     found = {}
     for file in sorted((results or paths.results_dir()).glob(f"{run.config.dataset}/*/config.json")):

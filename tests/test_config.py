@@ -272,7 +272,7 @@ def test_data_root_is_kept_as_seen_from_where_the_run_was_started(tmp_path, monk
 
 def test_recipe_leaves_out_where_and_how_to_run():
     recipe = Config().recipe()
-    assert recipe.keys() == FIELDS.keys() - {"name", "data_root", "device", "workers", "resume", "precision"}
+    assert recipe.keys() == FIELDS.keys() - {"name", "data_root", "device", "devices", "workers", "resume", "precision"}
     elsewhere = Config(name="other", device="cpu", workers=2, resume=False, data_root="x", precision="float32")
     assert difference(recipe, elsewhere.recipe()) == []
     assert difference(Config(epochs=9).recipe(), Config(epochs=5).recipe()) == ["epochs: 9 there, 5 here"]

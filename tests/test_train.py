@@ -13,7 +13,8 @@ from fsclib.config import Config
 from fsclib.data.datasets import FOLDERS
 from fsclib.data.records import DatasetError
 from fsclib.runs import RunError
-from fsclib.train import TrainingError, fit, learning_rate_factor
+from fsclib.steps import learning_rate_factor
+from fsclib.train import TrainingError, fit
 
 
 def weights(run, name="last"):
@@ -111,8 +112,8 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, ti
     undisturbed = fit(tiny(name="undisturbed", **values))
     steps = train.training_steps
 
-    def interrupted(net, optimizer, config, pixels, rows, sampler, epoch, precision):
-        for number, parts in enumerate(steps(net, optimizer, config, pixels, rows, sampler, epoch, precision)):
+    def interrupted(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
+        for number, parts in enumerate(steps(net, optimizer, config, pixels, rows, sampler, epoch, *rest)):
             if (epoch, number) == (1, 2):
                 raise KeyboardInterrupt
             yield parts
@@ -189,8 +190,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(home, 
 
     steps = train.training_steps
 
-    def spoilt(net, optimizer, config, pixels, rows, sampler, epoch, precision):
-        for parts in steps(net, optimizer, config, pixels, rows, sampler, epoch, precision):
+    def spoilt(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
+        for parts in steps(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
             yield losses.Parts(*(part * (float("nan") if epoch == 1 else 1) for part in parts))
 
     monkeypatch.setattr(train, "training_steps", spoilt)

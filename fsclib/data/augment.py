@@ -70,6 +70,10 @@ class Draws:
         packed = torch.stack(tuple(vars(self).values()))
         return Draws(*packed.to(device, non_blocking=True).unbind())
 
+    def of(self, places: Tensor) -> "Draws":
+        """What happens to some images of the batch."""
+        return Draws(*(value[places] for value in vars(self).values()))
+
 
 def draw(count: int, height: int, width: int, generator: torch.Generator, settings: Augmentation) -> Draws:
     """Random numbers for `count` images of height × width, from a generator on the CPU."""
@@ -120,13 +124,19 @@ def apply(images: Tensor, draws: Draws, padding: int) -> Tensor:
     return planes.lerp_(_column(MEAN, images.device), inside)
 
 
-def augment(images: Tensor, generator: torch.Generator, settings: Augmentation) -> Tensor:
+def augment(
+    images: Tensor, generator: torch.Generator, settings: Augmentation, places: Tensor | None = None, batch: int = 0
+) -> Tensor:
     """Augment a batch: uint8 (B, H, W, 3) on any device → normalised float32 (B, 3, H, W) there.
 
-    The generator lives on the CPU and is advanced by the same amount whatever it gives.
+    The generator lives on the CPU and is advanced by the same amount whatever it gives. `places`, (B,), and `batch`: where in a
+    batch of how many these images stand, if they are not all of it; to each happens what would happen to it among all.
     """
     count, height, width, _ = images.shape
-    return apply(images, draw(count, height, width, generator, settings).to(images.device), settings.padding)
+    draws = draw(count, height, width, generator, settings) if places is None else (
+        draw(batch, height, width, generator, settings).of(places)
+    )
+    return apply(images, draws.to(images.device), settings.padding)
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ def batches(
     device: torch.device | str,
     generator: torch.Generator,
     settings: Augmentation,
+    part: slice | None = None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Augmented batches, step after step.
 
@@ -32,12 +33,17 @@ def batches(
     visible_rows, infrared_rows  (S, N) rows of `pixels`
     labels                       (S, N), of both modalities
     generator                    on the CPU; advanced here, in the caller's thread, once a step
+    part                         which of the N this process sees, if several share a batch
 
-    Yields visible and infrared images, float32 (N, 3, H, W), and labels, int64 (N,), on the device. An error of the
-    reading thread is raised here; closing the iterator ends the thread.
+    Yields visible and infrared images, float32 (N, 3, H, W), or those of `part`, and all labels, int64 (N,), on the device. An
+    error of the reading thread is raised here; closing the iterator ends the thread.
     """
     device = torch.device(device)
-    rows = np.concatenate([visible_rows, infrared_rows], axis=1)
+    rows, places = np.concatenate([visible_rows, infrared_rows], axis=1), None
+    batch = rows.shape[1]
+    if part is not None:
+        own = np.arange(batch).reshape(2, -1)[:, part].ravel()
+        rows, places = rows[:, own], torch.from_numpy(own)
 
     def read(step: int) -> tuple[Tensor, Tensor]:
         images = torch.from_numpy(np.take(np.asarray(pixels), rows[step], axis=0))
@@ -51,7 +57,7 @@ def batches(
                 images, target = (tensor.to(device, non_blocking=True) for tensor in ahead.popleft().result())
                 if step + AHEAD < len(rows):
                     ahead.append(reader.submit(read, step + AHEAD))
-                visible, infrared = augment(images, generator, settings).chunk(2)
+                visible, infrared = augment(images, generator, settings, places, batch).chunk(2)
                 yield visible, infrared, target
         finally:
             reader.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,8 @@
 """P identities × K images × 2 modalities a step, a function of (seed, epoch, rank) and nothing else.
 
-An epoch has max(N_visible, N_infrared) // (P·K) + 1 steps. A step draws its P identities without replacement, and K
-images of each identity in each modality with replacement. Source: METHOD, Training.
+An epoch has max(N_visible, N_infrared) // (P·K) + 1 steps, fewer by the number of ranks where each rank draws batches of its own.
+A step draws its P identities without replacement, and K images of each identity in each modality with replacement. Source:
+METHOD, Training.
 """
 
 from typing import NamedTuple
@@ -27,11 +28,12 @@ class IdentitySampler:
     identities  P, per step
     images      K, per identity and modality
     seed        not negative
+    ranks       how many processes draw such batches at the same time
 
     Raises ValueError if an identity has no image in one of the modalities, or if there are fewer than P identities.
     """
 
-    def __init__(self, labels, modalities, identities: int = 6, images: int = 4, seed: int = 0):
+    def __init__(self, labels, modalities, identities: int = 6, images: int = 4, seed: int = 0, ranks: int = 1):
         labels, modalities = np.asarray(labels, dtype=np.int64), np.asarray(modalities)
         if labels.ndim != 1 or labels.shape != modalities.shape:
             raise ValueError(
@@ -46,7 +48,7 @@ class IdentitySampler:
                 "and a seed that is not negative"
             )
         self.labels = np.unique(labels)
-        self.identities, self.images, self.seed = identities, images, seed
+        self.identities, self.images, self.seed, self.ranks = identities, images, seed, ranks
         self._modalities = {name: self._by_identity(labels, modalities == name, name) for name in (VISIBLE, INFRARED)}
         if len(self.labels) < identities:
             raise ValueError(
@@ -58,7 +60,7 @@ class IdentitySampler:
     def steps(self) -> int:
         """Steps of an epoch."""
         most = max(len(images.positions) for images in self._modalities.values())
-        return most // (self.identities * self.images) + 1
+        return most // (self.identities * self.images * self.ranks) + 1
 
     def epoch(self, epoch: int, rank: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(visible, infrared, labels) of every step, each (steps, P·K) int64, one identity's K images side by side.

@@ -73,11 +73,17 @@ class Network(nn.Module):
 
     def forward(self, visible: Tensor, infrared: Tensor) -> Output:
         """Normalised images (N, 3, H, W) of either modality → Output."""
-        features = self.pooled(torch.cat([self.visible_stem(visible), self.infrared_stem(infrared)]))
+        return self.classified(self.features(visible, infrared))
+
+    def features(self, visible: Tensor, infrared: Tensor) -> Tensor:
+        """Normalised images (N, 3, H, W) of either modality → pooled features (V·2N, D), view-major, visible images first."""
+        return self.pooled(torch.cat([self.visible_stem(visible), self.infrared_stem(infrared)]))
+
+    def classified(self, features: Tensor) -> Output:
+        """Pooled features (V·2N, D), as `features` gives them → Output."""
         with torch.autocast(features.device.type, enabled=False):
             logits = self.classifier(self._necked(features))
-        shape = (self.views, len(visible) + len(infrared), -1)
-        return Output(features.view(shape), logits.view(shape))
+        return Output(features.view(self.views, -1, features.shape[1]), logits.view(self.views, -1, logits.shape[1]))
 
     def embed(self, images: Tensor, modality: str) -> Embedding:
         """Normalised images (B, 3, H, W) of one modality, "visible" or "infrared" → Embedding."""

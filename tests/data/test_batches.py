@@ -45,6 +45,17 @@ def test_batches_are_the_rows_augmented_in_order(tmp_path):
     assert not reading_threads()
 
 
+def test_parts_of_a_batch_are_cropped_mirrored_and_erased_as_in_the_whole():
+    drawn = epoch()
+    whole = batches(PIXELS, *drawn, "cpu", generator(3), SETTINGS)
+    parts = [batches(PIXELS, *drawn, "cpu", generator(3), SETTINGS, part) for part in (slice(0, 2), slice(2, 4))]
+    for batch, first, second in zip(whole, *parts, strict=True):
+        for place in (0, 1):
+            assert torch.equal(batch[place], torch.cat([first[place], second[place]]))
+        assert torch.equal(batch[2], first[2])
+        assert torch.equal(batch[2], second[2])
+
+
 @pytest.mark.parametrize("steps", [0, 1, 2, 3])
 def test_short_epochs(steps):
     assert len(list(batches(PIXELS, *epoch(steps), "cpu", generator(), SETTINGS))) == steps

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from tally import LONG, keep
 
-from fsclib import checkpoint, failure, runs, train
+from fsclib import checkpoint, failure, runs, steps, train
 from fsclib.assemble import images_of
 from fsclib.data.sampler import IdentitySampler
 from fsclib.losses import Parts
@@ -34,8 +34,8 @@ def stopped_before(monkeypatch, config, epoch, step):
     """The tensors of a checkpoint of an undisturbed run, written just before a step of an epoch."""
     whole = train.training_steps
 
-    def interrupted(net, optimizer, config, pixels, rows, sampler, now, precision):
-        for number, parts in enumerate(whole(net, optimizer, config, pixels, rows, sampler, now, precision), 1):
+    def interrupted(net, optimizer, config, pixels, rows, sampler, now, *rest):
+        for number, parts in enumerate(whole(net, optimizer, config, pixels, rows, sampler, now, *rest), 1):
             yield parts
             stop(net, optimizer, config, now, number)
 
@@ -44,9 +44,9 @@ def stopped_before(monkeypatch, config, epoch, step):
             checkpoint.write(runs.folder_of(config) / "here", net, optimizer, {})
             raise KeyboardInterrupt
 
-    def stopped_at_once(net, optimizer, config, pixels, rows, sampler, now, precision):
+    def stopped_at_once(net, optimizer, config, pixels, rows, sampler, now, *rest):
         stop(net, optimizer, config, now, 0)
-        return interrupted(net, optimizer, config, pixels, rows, sampler, now, precision)
+        return interrupted(net, optimizer, config, pixels, rows, sampler, now, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(train, "training_steps", stopped_at_once)
@@ -57,7 +57,7 @@ def stopped_before(monkeypatch, config, epoch, step):
 
 def poison(monkeypatch, epoch, step):
     """From now on one pixel of the batch of a step is not a number, whenever that step is taken."""
-    drawn, read, now = IdentitySampler.epoch, train.batches, []
+    drawn, read, now = IdentitySampler.epoch, steps.batches, []
 
     def epoch_of(self, number, rank=0):
         now[:] = [number]
@@ -70,7 +70,7 @@ def poison(monkeypatch, epoch, step):
             yield visible, infrared, labels
 
     monkeypatch.setattr(IdentitySampler, "epoch", epoch_of)
-    monkeypatch.setattr(train, "batches", spoilt)
+    monkeypatch.setattr(steps, "batches", spoilt)
 
 
 def failed(config):
@@ -188,8 +188,8 @@ def test_a_disk_that_is_full_hides_nothing(home, tiny, monkeypatch):
 def test_the_run_stops_at_the_next_look_and_not_at_the_end_of_the_epoch(home, tiny, monkeypatch):
     whole, taken = train.training_steps, Counter()
 
-    def counted(net, optimizer, config, pixels, rows, sampler, epoch, precision):
-        for parts in whole(net, optimizer, config, pixels, rows, sampler, epoch, precision):
+    def counted(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
+        for parts in whole(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
             taken[epoch] += 1
             yield parts
 

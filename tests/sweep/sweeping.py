@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,11 +49,3 @@ def processes() -> Iterator[Callable[..., multiprocessing.Process]]:
         for process in started:
             process.kill()
             process.join()
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits for a condition; an assertion fails if it does not come about."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not come about"
-        time.sleep(0.02)

@@ -9,7 +9,8 @@ import sys
 from functools import partial
 
 import pytest
-from sweeping import FIXED, processes, until, write_sweep
+from sweeping import FIXED, processes, write_sweep
+from waiting import until
 
 from fsclib import runs, sweep
 from fsclib.data.decoding import usable_cores

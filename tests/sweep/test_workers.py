@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sweeping import processes, stub_jobs, until
+from sweeping import processes, stub_jobs
+from waiting import until
 
 from fsclib.locks import held, locked
 from fsclib.sweep import local

@@ -1,0 +1,92 @@
+"""Seconds of a training step that several processes share, over their number: python benchmarks/together.py --counts 1,2,4
+
+FSC-Net on random pixels, the same batch whatever the number of processes, at the demo's size; on a processor they divide its cores.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from itertools import chain, count, islice
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import torch
+
+from benchmarks.timing import spread, waiting
+from fsclib import steps
+from fsclib.assemble import network_of
+from fsclib.config import Config
+from fsclib.data.decoding import usable_cores
+from fsclib.data.records import INFRARED, VISIBLE
+from fsclib.data.sampler import IdentitySampler
+from fsclib.machine import device_of, precision_of
+from fsclib.meeting import joined
+from fsclib.models.shared import together
+
+IMAGES = 16  # of each identity and modality, from which an epoch of many steps is drawn
+
+
+def measure(options: argparse.Namespace) -> None:
+    """In one of the processes: takes the steps, and the first prints what they took."""
+    config = Config(
+        dataset="demo", identities=options.identities, images=options.images, device=options.device, precision=options.precision
+    )
+    device, classes = device_of(config), 2 * options.identities
+    labels, modalities = np.repeat(np.arange(classes), 2 * IMAGES), np.tile([VISIBLE, INFRARED], classes * IMAGES)
+    sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
+    pixels = np.random.default_rng(0).integers(0, 256, (len(labels), config.height, config.width, 3), np.uint8)
+    with joined(device) as ranks:
+        torch.manual_seed(0)
+        net = network_of(config, classes, pretrained=False).to(device, memory_format=torch.channels_last)
+        shared = net if ranks.count == 1 else together(net, ranks.steps, whole_batch=True)
+        optimizer = steps.build_optimizer(net, config)
+        rest = (pixels, np.arange(len(labels)), sampler)
+        epochs = (
+            steps.training_steps(shared, optimizer, config, *rest, epoch, precision_of(config, device), ranks) for epoch in count()
+        )
+        taken, wait, seconds = chain.from_iterable(epochs), waiting(device.type), []
+        for _ in islice(taken, options.warm_up):
+            pass
+        for _ in range(options.steps):
+            wait()
+            start = time.perf_counter()
+            next(taken)
+            wait()
+            seconds.append(time.perf_counter() - start)
+        if ranks.first:
+            found = spread(seconds)
+            print(json.dumps({"threads": torch.get_num_threads(), "median": found.median, "low": found.low, "high": found.high}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--counts", default="1,2,4", help="numbers of processes")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--identities", type=int, default=8, help="P, divided among the processes")
+    parser.add_argument("--images", type=int, default=4, help="K")
+    parser.add_argument("--steps", type=int, default=20, help="that are measured")
+    parser.add_argument("--warm-up", type=int, default=3, help="steps before those")
+    options = parser.parse_args()
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        measure(options)
+        return
+    print("| processes | threads each | ms a step | images a second |\n|---|---|---|---|")
+    for number in map(int, options.counts.split(",")):
+        threads = {"OMP_NUM_THREADS": str(max(1, usable_cores() // number))}
+        program = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", __file__]
+        done = subprocess.run([*program, *sys.argv[1:]], env=os.environ | threads, stdout=subprocess.PIPE, text=True, check=True)
+        found = json.loads(done.stdout.splitlines()[-1])
+        images = 2 * options.identities * options.images
+        times = f"{1000 * found['median']:.0f} ({1000 * found['low']:.0f}–{1000 * found['high']:.0f})"
+        print(f"| {number} | {found['threads']} | {times} | {images / found['median']:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

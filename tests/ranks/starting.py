@@ -1,0 +1,84 @@
+"""Starts processes that train together: with torchrun, as a user would, or, in a tenth of the time, as forks of a test."""
+
+import json
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fsclib import runs
+from fsclib.runs import Run
+
+REPOSITORY = Path(__file__).parents[2]
+ONE_MACHINE = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {"OMP_NUM_THREADS": "1"}
+
+TRAINING = {
+    "dataset": "llcm", "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 4, "images": 2, "epochs": 3,
+    "validate_every": 1, "select_on": "holdout", "decay": "2", "workers": 1, "precision": "float32", "device": "cpu",
+}  # fmt: skip
+
+
+def command(count: int, words: Sequence[str], options: Sequence[str] = ("--standalone",)) -> list[str]:
+    """torchrun with so many processes, of the module and its arguments in `words`."""
+    return [sys.executable, "-m", "torch.distributed.run", *options, f"--nproc-per-node={count}", "-m", *words]
+
+
+def start(arguments: Sequence[str], **environment: str) -> subprocess.Popen:
+    """Starts a command in the repository, what it prints going into one pipe."""
+    return subprocess.Popen(
+        arguments, cwd=REPOSITORY, env=os.environ | ONE_MACHINE | environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def torchrun(count: int, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    """Runs a module in so many processes to its end, whatever that is."""
+    arguments = command(count, words)
+    process = start(arguments, **environment)
+    text, _ = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(arguments, process.returncode, text)
+
+
+def forked(count: int, function: Callable[..., Any], *arguments: Any) -> list[int]:
+    """Exit codes of so many forks of this process that call a function, and know each other as if torchrun had started them."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    shared = ONE_MACHINE | {"TORCHELASTIC_RUN_ID": "test", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    members = [shared | {"WORLD_SIZE": str(count), "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
+    context = multiprocessing.get_context("fork")  # torch is imported already
+    processes = [context.Process(target=_member, args=(member, function, arguments)) for member in members]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+        process.kill()
+    return [process.exitcode for process in processes]
+
+
+def _member(environment: dict[str, str], function: Callable[..., Any], arguments: Sequence[Any]) -> None:
+    os.environ |= environment
+    torch.set_num_threads(1)
+    function(*arguments)
+
+
+def words_of(config: dict) -> list[str]:
+    """A configuration as words of the command line."""
+    return [word for name, value in config.items() for word in (f"--{name.replace('_', '-')}", json.dumps(value).strip('"'))]
+
+
+def children(process: int) -> list[int]:
+    """The processes that a process has started."""
+    found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False).stdout
+    return [int(number) for number in found.split()]
+
+
+def load(name: str) -> Run:
+    """The run of TRAINING under a name."""
+    return runs.load("llcm", name, device="cpu", workers=1)

@@ -1,0 +1,69 @@
+"""Takes a few steps and keeps the weights, alone or with others."""
+
+from itertools import chain, islice
+
+import numpy as np
+import torch
+from conftest import TINY
+from safetensors.torch import save_file
+from torch import nn
+
+from fsclib import steps
+from fsclib.config import Config
+from fsclib.data.records import INFRARED, VISIBLE
+from fsclib.data.sampler import IdentitySampler
+from fsclib.meeting import joined
+from fsclib.models.fsc import DropPath
+from fsclib.models.networks import build_model
+from fsclib.models.shared import together
+
+CLASSES, IMAGES = 10, 6  # people, images of each in each modality
+
+
+def data(config):
+    """Labels, modalities and random pixels of a training set."""
+    labels, modalities = np.repeat(np.arange(CLASSES), 2 * IMAGES), np.tile([VISIBLE, INFRARED], CLASSES * IMAGES)
+    return labels, modalities, np.random.default_rng(0).integers(0, 256, (len(labels), config.height, config.width, 3), np.uint8)
+
+
+def quiet(net):
+    """The network without what is random in each process by itself."""
+    for part in net.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.0
+        if isinstance(part, DropPath):
+            part.rate = 0.0
+    return net
+
+
+def in_double(batches):
+    """Batches whose images are float64."""
+    return lambda *args: ((visible.double(), infrared.double(), labels) for visible, infrared, labels in batches(*args))
+
+
+def take(out, precision="float32", number=5, loud=False, layout="channels_last", **values):
+    """precision: "float64" as well; loud: no block begins as the identity, which would hide an error in what it adds."""
+    config = Config(**TINY | {"dataset": "llcm", "identities": 8} | values)
+    labels, modalities, pixels = data(config)
+    if precision == "float64":
+        steps.batches = in_double(steps.batches)
+    with joined(torch.device("cpu")) as ranks:
+        draw = ranks.count if config.batch == "per-rank" else 1
+        sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed, draw)
+        torch.manual_seed(1)
+        net = quiet(build_model(config.network, CLASSES, stages=config.stages, backbone="resnet18"))
+        for part in net.modules() if loud else ():
+            if isinstance(part, nn.BatchNorm2d):
+                nn.init.uniform_(part.weight, 0.5, 1.0)
+        net = net.to(torch.float64 if precision == "float64" else torch.float32, memory_format=getattr(torch, layout))
+        shared = net if ranks.count == 1 else together(net, ranks.steps, whole_batch=config.batch == "global")
+        optimizer = steps.build_optimizer(net, config)
+        steps.set_learning_rates(optimizer, config, 1)
+        arithmetic = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        epochs = (
+            steps.training_steps(shared, optimizer, config, pixels, np.arange(len(labels)), sampler, epoch, arithmetic, ranks)
+            for epoch in range(number)
+        )
+        losses = torch.stack([torch.stack(parts) for parts in islice(chain.from_iterable(epochs), number)])
+        kept = {name: value.contiguous() for name, value in net.state_dict().items()} | {"losses": losses}
+        save_file(kept, f"{out}-{ranks.rank}-of-{ranks.count}.safetensors")

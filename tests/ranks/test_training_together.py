@@ -1,0 +1,213 @@
+"""Runs that several processes train: what they leave, what ends them, and what is refused."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from starting import TRAINING, children, command, forked, load, start, torchrun, words_of
+from waiting import until
+
+from fsclib import checkpoint, retrieval, runs, train
+from fsclib.assemble import network_of
+from fsclib.config import Config, ConfigError
+from fsclib.data.records import hold_out
+from fsclib.locks import held, lock_beside
+from fsclib.train import TrainingError
+
+
+def same_weights(first, second):
+    there, here = (load_file(run.checkpoint("last")) for run in (first, second))
+    return there.keys() == here.keys() and all(torch.equal(value, here[name]) for name, value in there.items())
+
+
+@pytest.fixture
+def undisturbed(home):
+    """A run that two processes have trained."""
+    assert forked(2, train.fit, Config(**TRAINING | {"name": "undisturbed"})) == [0, 0]
+    return load("undisturbed")
+
+
+def killed(arguments, after, victim):
+    """Runs a command and kills one of its processes, by its place, once it has printed what `after` matches: text and status."""
+    process, lines = start(arguments), []
+    for line in process.stdout:
+        lines.append(line)
+        if after and re.search(after, line):
+            os.kill(victim(process), signal.SIGKILL)
+            after = ""
+    return "".join(lines), process.wait(60)
+
+
+def test_a_run_is_written_once_and_like_any_other(undisturbed, capfd):
+    run = undisturbed
+    assert run.finished
+    assert run.environment["ranks"] == 2
+    assert run.log()["epoch"].tolist() == [0, 1, 2]
+    assert run.log()["val_map"].notna().all()
+    assert {file.name for file in (run.folder / "checkpoints").iterdir()} == {"last.safetensors", "best.safetensors"}
+    assert forked(2, train.fit, run.config) == [0, 0]
+    assert capfd.readouterr().out.count("is complete; nothing to train") == 1
+    # its test images, which they shared, are those that one process embeds
+    shared = load_file(run.folder / "embeddings" / "test.safetensors")
+    (run.folder / "embeddings" / "test.safetensors").unlink()
+    alone = retrieval.run_features(run, retrieval.run_images(run))
+    order, other = shared["rows"].argsort(), alone.rows.argsort()
+    assert torch.equal(shared["pool"][:, order], alone.pool[:, other])
+    assert torch.equal(shared["neck"][:, order], alone.neck[:, other])
+
+
+def test_a_dead_process_ends_the_run_and_a_restart_goes_on(undisturbed):
+    words = ["fsclib.train", *words_of(TRAINING | {"name": "disturbed"})]
+    printed, status = killed(command(2, words), r"^epoch 1/3: ", lambda process: children(process.pid)[1])
+    assert status != 0
+    assert "exitcode  : -9" in printed
+    assert "rank      : 1" in printed
+    run = load("disturbed")
+    assert not run.finished
+    assert checkpoint.state(run.checkpoint("last"))["epoch"] >= 0
+    restarting = command(2, words, ["--standalone", "--max-restarts=1"])
+    printed, status = killed(restarting, r"^epoch 2/3: ", lambda process: children(process.pid)[0])
+    assert status == 0, printed
+    assert printed.count("going on after epoch") == 2
+    assert same_weights(load("disturbed"), undisturbed)
+    assert load("disturbed").metrics == undisturbed.metrics
+
+
+@pytest.mark.parametrize("counts", [(2, 4), (4, 2)])
+def test_a_run_goes_on_with_another_number_of_processes(home, counts, monkeypatch, capfd):
+    config, (before, after) = Config(**TRAINING | {"name": "changing"}), counts
+    keep = train.keep
+
+    def keep_and_die(*arguments):
+        keep(*arguments)
+        os._exit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "keep", keep_and_die)
+        assert forked(before, train.fit, config) == [9] + [1] * (before - 1)
+    assert "Elsewhere: the connection to another process is lost" in capfd.readouterr().err
+    first = load("changing").log()
+    assert first["epoch"].tolist() == [0]
+    assert forked(after, train.fit, config) == [0] * after
+    assert "going on after epoch 1 of 3" in capfd.readouterr().out
+    log = load("changing").log()
+    assert log["epoch"].tolist() == [0, 1, 2]
+    assert log[:1].equals(first)
+
+
+def test_a_notebook_starts_the_same_and_shows_its_progress(home, capfd):
+    config = Config(**TRAINING | {"name": "started", "devices": 2})
+    run = train.fit(config)
+    printed = capfd.readouterr().out
+    assert run.finished
+    assert run.environment["ranks"] == 2
+    assert [f"epoch {number}/3: " in printed for number in (1, 2, 3)] == [True] * 3
+
+
+def test_what_goes_wrong_in_another_process_is_told_in_the_one_that_started_it(home):
+    config = Config(**TRAINING | {"name": "held", "devices": 2})
+    with runs.alone(config), pytest.raises(TrainingError, match=rf"is being trained by process {os.getpid()} on "):
+        train.fit(config)
+    config = Config(**TRAINING | {"name": "diverging", "devices": 2, "lr": 1e30, "body_lr": 1e30, "warmup": 0})
+    with pytest.raises(TrainingError, match=r"epoch 1, step \d+: .*(?s:.)*learning rates: 1e\+30") as caught:
+        train.fit(config)
+    assert "visible images of this step: " in str(caught.value)
+    kept = runs.folder_of(config) / "checkpoints" / "before-failure.safetensors"
+    assert str(kept) in str(caught.value)
+    assert kept.exists()
+
+
+def test_nobody_is_left_when_the_process_that_started_them_dies(home):
+    values = TRAINING | {"name": "orphan", "devices": 2}
+    program = f"from fsclib.config import Config; from fsclib.train import fit; fit(Config(**{values!r}))"
+    _, status = killed([sys.executable, "-c", program], r"^epoch 1/3: ", lambda process: process.pid)
+    assert status == -signal.SIGKILL
+    until(lambda: not held(lock_beside(load("orphan").folder)))
+    until(lambda: not left_over())
+    assert not load("orphan").finished
+
+
+def left_over():
+    """Processes with the home of this test in their surroundings."""
+    mark, found = f"FSCLIB_HOME={os.environ['FSCLIB_HOME']}".encode(), []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if mark in (process / "environ").read_bytes():
+                found.append(process.name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"devices": 3}, "identities: found 4 a step for 3 processes, expected a multiple of 3"),
+        ({"devices": 8}, "identities: found 4 a step for 8 processes"),
+        ({"devices": 2, "device": "cuda:1"}, "device: found 'cuda:1' for 2 processes"),
+        ({"devices": 0}, "devices: found 0"),
+    ],
+)
+def test_impossible_shares_are_refused_by_name(values, told):
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        Config(**TRAINING | values)
+    Config(**TRAINING | {"devices": 3, "batch": "per-rank"})
+
+
+def test_what_does_not_fit_is_said_once_and_before_any_work(home, tmp_path):
+    ended = torchrun(3, "fsclib.train", *words_of(TRAINING | {"name": "three"}))
+    assert ended.returncode != 0
+    assert ended.stdout.count("identities: found 4 a step for 3 processes, expected a multiple of 3") == 1
+    assert "fsclib/train.py" not in ended.stdout  # no traceback but torchrun's own
+    assert not (home / "results/llcm/three").exists()
+
+
+def test_processes_with_other_data_are_refused(home):
+    words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "epochs": 5}])
+    ended = torchrun(2, "tests.ranks.unequal", words)
+    assert ended.returncode != 0
+    assert re.search(r"process 1 on \S+: epochs: 5 there, 3 here", ended.stdout)
+    other = copytree(home / "data/LLCM", home / "other")
+    victim = sorted((other / "vis").rglob("*.jpg"))[0]
+    victim.write_bytes(sorted((other / "vis").rglob("*.jpg"))[1].read_bytes())
+    words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "data_root": str(other)}])
+    ended = torchrun(2, "tests.ranks.unequal", words)
+    assert ended.returncode != 0
+    assert re.search(r"process 1 on \S+: data_hash: '\w+' there, '\w+' here", ended.stdout)
+    assert not (home / "results/llcm/unequal").exists()
+
+
+def test_each_with_a_batch_of_its_own(home):
+    assert forked(3, train.fit, Config(**TRAINING | {"name": "own", "batch": "per-rank", "epochs": 1, "decay": "1"})) == [0] * 3
+    run = load("own")
+    assert run.finished
+    assert run.environment["ranks"] == 3
+    # all have validated the network that the first one keeps, whose BatchNorm has seen its own images
+    images = retrieval.run_images(run)
+    images = images.with_records(hold_out(images.records, run.config.seed))
+    net = network_of(run.config, checkpoint.state(run.checkpoint("last"))["num_classes"], pretrained=False)
+    checkpoint.read(run.checkpoint("last"), net)
+    net = net.to(memory_format=torch.channels_last)
+    found = retrieval.validate(net, images, torch.device("cpu"), torch.float32, "holdout")
+    assert found == pytest.approx(run.log().iloc[-1][list(found)].to_dict(), rel=1e-12)
+
+
+def test_a_file_gives_parameters_and_words_overrule_it(home, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(TRAINING | {"epochs": 1, "name": "from-file"}))
+    train.main(["--config", str(file), "--select-on", "last"])
+    run = load("from-file")
+    assert (run.config.epochs, run.config.select_on) == (1, "last")
+    train.main(["--config", str(run.folder / "config.json")])  # which is complete
+    for content in ("[1]", "{", '"x"'):
+        file.write_text(content)
+        with pytest.raises(ValueError, match=r"mine\.json"):
+            train.main(["--config", str(file)])
+    with pytest.raises(ValueError, match="cannot be read"):
+        train.main(["--config", str(tmp_path / "nowhere.json")])

@@ -1,0 +1,11 @@
+"""Trains, in each process with a configuration of its own: torchrun … -m tests.ranks.unequal '<a list of them as JSON>'."""
+
+import json
+import os
+import runpy
+import sys
+
+if __name__ == "__main__":
+    own = json.loads(sys.argv[1])[int(os.environ["RANK"])]
+    sys.argv[1:] = [word for name, value in own.items() for word in (f"--{name}", str(value))]
+    runpy.run_module("fsclib.train", run_name="__main__")
