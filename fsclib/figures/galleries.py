@@ -36,6 +36,7 @@ def search_costs(measured: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             time.plot(part["images"], part["build_s"], linewidth=1.2, markersize=4, **style)
     for axis, label in ((latency, "ms a query, median to 95 %"), (time, "seconds to build")):
         axis.set(xscale="log", yscale="log")
+        decades(axis.xaxis)
         decades(axis.yaxis)
         labelled(axis, xlabel="images", ylabel=label)
     for axis in (found, latency, time):
