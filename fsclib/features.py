@@ -52,6 +52,11 @@ class Features:
         place = torch.from_numpy(order[np.searchsorted(self.rows, rows, sorter=order)])
         return tuple(x[: 1 + mirror, place].float().sum(0) for x in (self.pool, self.neck))
 
+    def joined(self, rows: np.ndarray, mirror: bool, weighting: str = "equal") -> Tensor:
+        """Pooled and neck features of records `rows` side by side, so that inner products are similarities: (len(rows), 2·V·D)
+        float32. Errors: as in `of`."""
+        return torch.cat([weight**0.5 * x for weight, x in zip(WEIGHTINGS[weighting], self.of(rows, mirror), strict=True)], 1)
+
 
 @torch.inference_mode()
 def embed(

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from fsclib import metrics, retrieval
 from fsclib.data.protocols import Protocol, query_and_gallery
-from fsclib.features import WEIGHTINGS, Features
+from fsclib.features import Features
 from fsclib.progress import progress
 from fsclib.strict import Strict, option
 
@@ -56,13 +56,12 @@ def evaluate(features: Features, records: pd.DataFrame, chosen: Sequence[Protoco
     sought among all queries and the gallery, whatever a query may not see; only the scores leave that out. A trial with too few
     images to be re-ranked has none of these figures.
     """
-    pool, neck = (weight**0.5 for weight in WEIGHTINGS["equal"])
     trials = [(protocol, trial) for protocol in chosen for trial in range(protocol.trials)]
     rows = []
     with progress(len(trials), "re-ranking") as bar:
         for protocol, trial in trials:
             query, gallery = query_and_gallery(records, protocol, trial)
-            joined = [torch.cat([pool * f, neck * b], 1) for f, b in (features.of(side, mirror=True) for side in (query, gallery))]
+            joined = [features.joined(side, mirror=True) for side in (query, gallery)]
             row = {"mode": protocol.mode, "direction": protocol.direction, "trial": trial}
             similarities = {"": (joined[0] @ joined[1].T).numpy()}
             if len(query) + len(gallery) > options.fewest:

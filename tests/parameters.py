@@ -7,6 +7,7 @@ from fsclib.embedding import EmbeddingOptions
 from fsclib.explorer import ExplorerOptions
 from fsclib.frequency import SpectrumOptions
 from fsclib.paper import PaperOptions
+from fsclib.search.study import GalleryOptions
 
 OPTIONS = {
     "01_data": Config,
@@ -17,5 +18,6 @@ OPTIONS = {
     "06_ablation": AblationOptions,
     "07_embedding": EmbeddingOptions,
     "09_paper": PaperOptions,
+    "10_gallery": GalleryOptions,
     "explore": ExplorerOptions,
 }

@@ -88,6 +88,21 @@ def cosine_table(*runs):
     return table.assign(low=table["value"] - 0.2, high=table["value"] + 0.1)
 
 
+def search_tables(*sizes):
+    """Measurements of galleries of some sizes, both kinds each, and their curves, as search.measure returns them."""
+    rows = [
+        {"kind": kind, "images": n, "median_ms": n**power / 100, "p95_ms": n**power / 70, "build_s": n / 1e4, "recall10": recall}
+        for n in sizes
+        for kind, power, recall in (("exact", 1, 1.0), ("ivfpq", 0.5, 0.97))
+    ]
+    curves = [
+        {"images": n, "probes": p, "recall1": 0.99, "recall10": 1 - 0.3 / p, "median_ms": n**0.5 * p / 1000}
+        for n in sizes
+        for p in (1, 4, 16)
+    ]
+    return pd.DataFrame(rows), pd.DataFrame(curves)
+
+
 def map_lines(rows=2, columns=11):
     """Pictures, maps and captions of a sheet whose first columns are images, the others maps with peaks 1, 2, …."""
     maps = [[None] * 3 + [np.eye(6, 3, dtype=np.float32) * (number + 1) for number in range(columns - 3)]] * rows
@@ -145,6 +160,8 @@ def examples():
         "one epoch": figures.training_curves(training_log(1, 1)),
         "cmc": figures.cmc_curves({"a": np.linspace(40, 90, 20), "b": np.linspace([20, 30], [70, 90], 20).T}),
         "effects": figures.effects(effects_table()),
+        "search": figures.search_costs(*search_tables(10**4, 10**5, 10**6, 10**7)),
+        "search in one": figures.search_costs(*search_tables(10**4)),
         "one effect": figures.effects(effects_table(["two", "one"], several=False)),
         "no effect": figures.effects(effects_table().assign(**dict.fromkeys(("low", "high", "low_seeds", "high_seeds"), 0.0))),
         **frequency_examples(),

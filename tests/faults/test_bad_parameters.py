@@ -35,6 +35,7 @@ from fsclib.notebook import assigned, parameters
 from fsclib.paper import cast
 from fsclib.rerank import Reranking
 from fsclib.runs import RunError
+from fsclib.search import IndexOptions, study
 from fsclib.strict import AUTO, Strict, named
 from fsclib.sweep.file import SweepError
 
@@ -165,7 +166,7 @@ def check_refusal(error, name):
 
 
 def test_every_class_of_options_is_tried():
-    assert set(OPTIONS.values()) == set(Strict.__subclasses__()) - {Reranking}  # which no notebook asks for
+    assert set(OPTIONS.values()) == set(Strict.__subclasses__()) - {Reranking, IndexOptions}  # which no notebook asks for
     assert set(OPTIONS) == {file.stem for file in FOLDER.glob("*.ipynb")}
 
 
@@ -217,6 +218,7 @@ OPENED = {  # the first thing that a notebook does with its parameters, with wha
     "06_ablation": (ablation.read, (SweepError, ConfigError)),
     "07_embedding": (embedding.load, RunError),
     "09_paper": (cast.choose, SweepError),
+    "10_gallery": (study.load, RunError),
     "explore": (ExplorerOptions.run, RunError),
 }
 

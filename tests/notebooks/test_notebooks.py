@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import importlib.util
 import json
 import os
 import re
@@ -153,6 +154,18 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
     assert distances["visible–infrared", "AUC"].between(0, 1).any()
     assert "one run: nothing to compare it with" in outputs(out)
     assert str(run / "figures") in outputs(tmp_path / "03_evaluate.ipynb")
+    out = tmp_path / "10_gallery.ipynb"
+    done = papermill("10_gallery", out, folder, home, dataset=dataset, name=run.name, sizes="2000,4000", queries=20, dimensions=32)
+    if importlib.util.find_spec("faiss"):
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert (run / "figures" / "search_costs.pdf").stat().st_size > 1000
+        found = pd.read_csv(run / "tables" / "search_measured.csv").set_index(["images", "kind"])
+        assert (found["recall10"].xs("exact", level="kind") > 0.95).all()
+        assert (found["recall10"] > 0.5).all()
+        assert (run / "search" / "ivfpq-4000" / "index.json").exists()
+        assert str(run / "search") in outputs(out)
+    else:
+        assert "pip install 'fsclib[search]'" in done.stderr
     out = tmp_path / "explore.ipynb"
     done = papermill("explore", out, folder, home, dataset=dataset, name=run.name)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -1,0 +1,153 @@
+"""What notebook 10 asks: a run's embeddings, crowds around them, and how exactly and how fast each size is searched."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fsclib import checkpoint, retrieval, runs
+from fsclib.config import NAME, Config
+from fsclib.data import protocols
+from fsclib.data.records import INFRARED, VISIBLE
+from fsclib.presets import DATASETS
+from fsclib.runs import Run
+from fsclib.search.crowd import Crowd, around
+from fsclib.search.entries import Cut, Entries
+from fsclib.search.filling import build
+from fsclib.search.gallery import Gallery
+from fsclib.search.measure import Neighbours, closeness, curve, measure, neighbours
+from fsclib.search.options import EXACT, IVFPQ, SWITCH, TRAINED, IndexOptions, Origin
+from fsclib.strict import AUTO, Strict, option
+
+EARLIER = 1000  # queries that an index may learn from; they are of other people than those that it is measured with
+
+
+@dataclass(frozen=True, kw_only=True)
+class GalleryOptions(Strict):
+    """The parameters of notebook 10. Errors: ConfigError, as in Strict."""
+
+    dataset: str = option("demo", "data set of the run", choices=DATASETS)
+    name: str = option(AUTO, "name of the run; auto: the one that 02_train makes without parameters", form=NAME)
+    sizes: tuple[int, ...] = option((10_000, 100_000), "images in each gallery", low=TRAINED, high=10**8)
+    queries: int = option(300, "queries that each gallery is measured with", low=10, high=10_000)
+    dimensions: int = option(256, "dimensions that vectors are reduced to, where they have more", low=1, high=4096)
+    code: int = option(64, "bytes of an image's code at most", low=1, high=256)
+    lists: int = option(AUTO, "lists that images are sorted into; auto: 4 √N", low=1, high=2**20)
+    probes: int = option(AUTO, "lists that a query looks into; auto: a number that grows with √lists", low=1, high=2**20)
+    rerank: int = option(200, "first found that are compared again by their half-precision vectors; 0: none", low=0, high=100_000)
+    seed: int = option(0, "seed of the synthetic embeddings", low=0, high=2**31 - 2)
+    data_root: str = option("", "folder of the data set, if it has moved since the training")
+    device: str = option(AUTO, "where images are embedded that are not yet: cpu, cuda or cuda:N; auto: a GPU if there is one")
+    workers: int = option(0, "processes that decode images; 0: one a core", low=0, high=1024)
+
+    def _check_fields(self) -> dict[str, str]:
+        problems = super()._check_fields()
+        if "sizes" not in problems and (not self.sizes or sorted(set(self.sizes)) != list(self.sizes)):
+            problems["sizes"] = f"sizes: found {', '.join(map(str, self.sizes)) or 'none'}, expected some, ascending, each once"
+        return problems
+
+    def index(self, kind: str) -> IndexOptions:
+        """The options of an index of a kind."""
+        given = {name: getattr(self, name) for name in ("dimensions", "code", "lists", "probes", "rerank")}
+        return IndexOptions(kind=kind, **given)
+
+
+class Subject(NamedTuple):
+    """A run, all test images as it embeds them, their modalities (N,), and the protocol under which they are searched."""
+
+    run: Run
+    real: Entries
+    modality: np.ndarray
+    origin: Origin
+    scoring: str
+
+
+def load(options: GalleryOptions) -> Subject:
+    """The run's test images; embedded, where they are not yet. Errors: RunError."""
+    name = Config(dataset=options.dataset).name if options.name == AUTO else options.name
+    run = runs.load(options.dataset, name, data_root=options.data_root, device=options.device, workers=options.workers)
+    images = retrieval.run_images(run)
+    features = retrieval.run_features(run, images)
+    records = images.records.iloc[features.rows]
+    identity, camera, modality = (records[column].to_numpy() for column in ("identity", "camera", "modality"))
+    real = Entries(features.joined(features.rows, mirror=True).numpy(), identity, camera, images.data_hash)
+    origin = Origin(checkpoint.fingerprint(run.checkpoint("best")))
+    return Subject(run, real, modality, origin, protocols.for_layout(images.dataset.layout)[0].scoring)
+
+
+def crowd(subject: Subject, options: GalleryOptions, images: int) -> Crowd:
+    """A synthetic gallery of `images` images."""
+    return around(subject.real, subject.modality, images, options.seed)
+
+
+def earlier(subject: Subject, options: GalleryOptions) -> np.ndarray:
+    """Queries of other synthetic people, for an index to learn from: (EARLIER, D)."""
+    return around(subject.real, subject.modality, options.sizes[-1], options.seed + 1).queries(EARLIER).vectors
+
+
+def folder_of(subject: Subject, kind: str, images: int) -> Path:
+    """Where the index of a synthetic gallery lies, or would lie."""
+    return subject.run.folder / "search" / f"{kind}-{images}"
+
+
+def kinds(images: int) -> tuple[str, ...]:
+    """The kinds of index that a size is measured with."""
+    return (EXACT, IVFPQ) if images <= SWITCH else (IVFPQ,)
+
+
+def people(subject: Subject, queries: int, k: int, seed: int) -> pd.DataFrame:
+    """Some real infrared queries, drawn at random, and the k people found among all real visible images, by the protocol's rule.
+
+    Columns: query, whom it shows; camera, from where; 1 … k, who was found, with the similarity of their best image.
+    """
+    visible, infrared = (subject.real.of(subject.modality == kind) for kind in (VISIBLE, INFRARED))
+    folder = subject.run.folder / "search" / "real"
+    build(folder, Cut(visible), subject.origin, queries=infrared.vectors)
+    asked = infrared.of(np.sort(np.random.default_rng(seed).permutation(len(infrared))[:queries]))
+    gallery = Gallery(folder, subject.origin)
+    found = gallery.search(
+        asked.vectors, k, identity=asked.identity, camera=asked.camera, scoring=subject.scoring, people=True
+    )
+    names = [[f"{who} ({value:.2f})" if who >= 0 else "–" for who, value in zip(*row, strict=True)]
+             for row in zip(found.identity, found.similarity, strict=True)]  # fmt: skip
+    table = pd.DataFrame(names, columns=[str(rank) for rank in range(1, k + 1)])
+    table.insert(0, "camera", asked.camera)
+    table.insert(0, "query", asked.identity)
+    return table
+
+
+def likeness(subject: Subject, options: GalleryOptions, found: dict[int, Neighbours]) -> pd.DataFrame:
+    """How near the nearest are, in real and in synthetic galleries: a row for the real test images, one for as many synthetic ones,
+    and one for each size in `found`. A crowd whose second row is unlike the first measures something else than re-identification.
+
+    Columns: gallery, images, nearest, 10th, 100th, median: similarities of infrared queries to visible images, means over queries,
+    over the mean squared length of real vectors.
+    """
+    visible, infrared = (subject.real.of(subject.modality == kind) for kind in (VISIBLE, INFRARED))
+    scale = float((subject.real.vectors**2).sum(1).mean())
+    small = crowd(subject, options, len(visible))
+    beside = {"real": (Cut(visible), infrared), "synthetic": (small, small.queries(len(infrared)))}
+    rows = [
+        {"gallery": name, "images": images.images} | closeness(neighbours(images, asked, None), scale)
+        for name, (images, asked) in beside.items()
+    ]
+    rows += [{"gallery": "synthetic", "images": images} | closeness(near, scale) for images, near in found.items()]
+    return pd.DataFrame(rows)
+
+
+def measured(subject: Subject, options: GalleryOptions) -> tuple[pd.DataFrame, pd.DataFrame, dict[int, Neighbours]]:
+    """Every size with every kind of index: the rows of measure.measure; those of measure.curve, for lists of codes; and the exact
+    neighbours by size. What was built before is not built again, and what was killed goes on."""
+    rows, curves, found = [], [], {}
+    learnt = earlier(subject, options)
+    for images in options.sizes:
+        people = crowd(subject, options, images)
+        queries = people.queries(options.queries)
+        for kind in kinds(images):
+            folder = folder_of(subject, kind, images)
+            row, found[images] = measure(people, folder, subject.origin, options.index(kind), queries, learnt, found.get(images))
+            rows.append(row)
+        curves.append(curve(Gallery(folder, verify=False), queries, found[images]))
+    return pd.DataFrame(rows), pd.concat(curves, ignore_index=True), found

@@ -1,0 +1,113 @@
+"""What a query may see of a gallery: the protocols' rule, and cameras to search in.
+
+Under each protocol it depends on the camera of an entry and on whether it shows the query's own identity (metrics.hidden, whose
+answers these are), so that a gallery of any size is asked about its distinct cameras and the images of one identity only.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fsclib import metrics
+from fsclib.search.options import library
+
+FREE = "regdb"  # the protocol under which a query sees everything
+
+
+@dataclass(frozen=True)
+class View:
+    """What some queries see: entries of `cameras`, "" if of all, but for `hidden` rows."""
+
+    cameras: frozenset[int] | None
+    hidden: tuple[int, ...]
+
+
+class Visibility:
+    """The views into a gallery. labels: (N, 2) integers, identity and camera, which may be a memory map."""
+
+    def __init__(self, labels: NDArray[np.int32]):
+        self.labels = labels
+        self._bitmaps: dict[frozenset[int], NDArray[np.uint8]] = {}
+
+    @cached_property
+    def cameras(self) -> NDArray[np.int64]:
+        return np.unique(self.labels[:, 1]).astype(np.int64)
+
+    @cached_property
+    def _by_identity(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        order = np.argsort(self.labels[:, 0], kind="stable")
+        return order, self.labels[order, 0]
+
+    def rows_of(self, identity: int) -> NDArray[np.int64]:
+        """The images of an identity, (n,)."""
+        order, ids = self._by_identity
+        first, last = (int(np.searchsorted(ids, identity, side)) for side in ("left", "right"))
+        return order[first:last]
+
+    def views(
+        self, number: int, identity: NDArray | None, camera: NDArray | None, scoring: str, cameras: Sequence[int]
+    ) -> Iterator[tuple[View, list[int]]]:
+        """Each view that some of `number` queries have, and which.
+
+        identity and camera (Q,): of the queries; scoring, cameras: see Gallery.search. Errors: ValueError.
+        """
+        if scoring not in metrics.PROTOCOLS:
+            raise ValueError(f"scoring: found {scoring!r}, expected one of {', '.join(metrics.PROTOCOLS)}")
+        if strange := sorted(set(map(int, cameras)) - set(self.cameras.tolist())):
+            there = ", ".join(map(str, self.cameras))
+            raise ValueError(f"cameras: found {', '.join(map(str, strange))}, expected some of {there}, which the gallery has")
+        asked = np.asarray(cameras or self.cameras, np.int64)
+        if scoring == FREE:
+            yield self._view(asked, ()), list(range(number))
+            return
+        labels = {"identity": identity, "camera": camera}
+        for name, given in labels.items():
+            if given is None or np.shape(given) != (number,) or np.asarray(given).dtype.kind not in "iu":
+                found = "none" if given is None else f"shape {np.shape(given)} and {np.asarray(given).dtype}"
+                raise ValueError(f"{name}: found {found}, expected {number} whole numbers, one a query; {scoring} hides by them")
+        groups: dict[View, list[int]] = {}
+        for query, (who, where) in enumerate(zip(*labels.values(), strict=True)):
+            groups.setdefault(self._seen(int(who), int(where), scoring, asked), []).append(query)
+        yield from groups.items()
+
+    def selector(self, view: View) -> tuple[object | None, list[object]]:
+        """A view as FAISS takes it, None if it leaves nothing out; and what has to be kept as long as it is used."""
+        faiss, kept, chosen = library(), [], None
+        if view.cameras is not None:
+            kept += [bits := self._bits(view.cameras), faiss.IDSelectorBitmap(len(self.labels), faiss.swig_ptr(bits))]
+            chosen = kept[-1]
+        if view.hidden:
+            kept += [rows := faiss.IDSelectorBatch(np.array(view.hidden, np.int64)), faiss.IDSelectorNot(rows)]
+            if chosen is not None:
+                kept.append(faiss.IDSelectorAnd(chosen, kept[-1]))
+            chosen = kept[-1]
+        return chosen, kept
+
+    def number(self, view: View) -> int:
+        """Entries that a view shows, at least."""
+        seen = len(self.labels) if view.cameras is None else int(np.bitwise_count(self._bits(view.cameras)).sum())
+        return seen - len(view.hidden)
+
+    def _seen(self, identity: int, camera: int, scoring: str, asked: NDArray[np.int64]) -> View:
+        def hidden(whose: NDArray[np.int64], where: NDArray[np.int64]) -> NDArray[np.bool_]:
+            return metrics.hidden(np.array([identity]), whose, np.array([camera]), where, scoring)[0]
+
+        elsewhere = hidden(np.full(len(asked), identity + 1), asked)  # of other identities
+        rows = self.rows_of(identity)
+        own = hidden(np.full(len(rows), identity), self.labels[rows, 1].astype(np.int64))
+        return self._view(asked[~elsewhere], rows[own])
+
+    def _view(self, cameras: NDArray[np.int64], hidden: Sequence[int]) -> View:
+        every = len(cameras) == len(self.cameras)
+        shown = np.asarray(hidden, np.int64)
+        if not every:  # what the cameras hide need not be hidden twice
+            shown = shown[np.isin(self.labels[shown, 1], cameras)]
+        return View(None if every else frozenset(cameras.tolist()), tuple(shown.tolist()))
+
+    def _bits(self, cameras: frozenset[int]) -> NDArray[np.uint8]:
+        if cameras not in self._bitmaps:
+            self._bitmaps[cameras] = np.packbits(np.isin(self.labels[:, 1], sorted(cameras)), bitorder="little")
+        return self._bitmaps[cameras]

@@ -1,0 +1,226 @@
+"""Building: shard after shard, whole or not at all, the same bytes after a kill, and no more memory for more images."""
+
+import os
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from searching import ORIGIN, crowd, files, some
+
+from fsclib.disk import DiskError
+from fsclib.locks import lock_beside, locked
+from fsclib.search import EXACT, IVFPQ, Cut, Entries, Gallery, IndexOptions, Origin, SearchError, append, build, codes, filling
+from fsclib.search import gallery as searching
+from fsclib.search.options import library
+
+IMAGES, QUERIES = some(900, seed=3), some(20, seed=4)
+KINDS = [
+    EXACT,
+    pytest.param(IVFPQ, marks=pytest.mark.skipif(
+        not __import__("importlib.util").util.find_spec("faiss"), reason="lists of codes need faiss: pip install 'fsclib[search]'"
+    )),
+]  # fmt: skip
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+class Failing(Cut):
+    """Shards of which one cannot be made, like one that a kill came between."""
+
+    def __getitem__(self, shard):
+        if shard == 4:
+            raise KeyboardInterrupt
+        return super().__getitem__(shard)
+
+
+def options(kind):
+    return IndexOptions(kind=kind, lists=8)
+
+
+@every_kind
+def test_goes_on_after_the_last_whole_shard(kind, tmp_path):
+    shards = Cut(IMAGES, 100)
+    learnt = QUERIES.vectors
+    build(tmp_path / "whole", shards, ORIGIN, options(kind), learnt)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filling, "_sample", lambda shards, *rest, sample=filling._sample: sample(Cut(IMAGES, 100), *rest))
+        with pytest.raises(KeyboardInterrupt):
+            build(tmp_path / "a", Failing(IMAGES, 100), ORIGIN, options(kind), learnt)
+    with pytest.raises(SearchError, match="is not built to its end; start the same build again"):
+        Gallery(tmp_path / "a")
+    (tmp_path / "a" / "lists-00009.bin.part").write_bytes(b"half")
+    with (tmp_path / "a" / "vectors.bin").open("ab") as file:
+        file.write(b"half")
+    with pytest.raises(SearchError, match="was filled with other images than those given"):
+        build(tmp_path / "a", Cut(some(900, seed=9), 100), ORIGIN, options(kind), learnt)
+    build(tmp_path / "a", shards, ORIGIN, options(kind), learnt)
+    assert files(tmp_path / "a") == files(tmp_path / "whole")
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "a").iterdir()}
+    build(tmp_path / "a", shards, ORIGIN, options(kind), learnt)  # which is done
+    assert before == {file: file.stat().st_mtime_ns for file in (tmp_path / "a").iterdir()}
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from searching import ORIGIN, some
+from fsclib.search import Cut, IndexOptions, build, codes, manifest
+folder, place = Path(sys.argv[1]), sys.argv[2]
+write = manifest.write_text
+def counted(file, text, seen=[0]):
+    seen[0] += 1
+    if place == "shard" and seen[0] == 4:
+        os._exit(9)
+    write(file, text)
+manifest.write_text = counted
+if place == "merge":
+    codes.reserve = lambda *given: os._exit(9)
+build(folder, Cut(some(900, seed=3), 100), ORIGIN, IndexOptions(kind="ivfpq", lists=8))
+"""
+
+
+@pytest.mark.parametrize("place", ["shard", "merge"])
+def test_a_killed_process_leaves_what_the_next_one_completes(place, tmp_path):
+    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+    here = os.environ | {"PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[up]) for up in (0, 2))}
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a"), place], env=here, capture_output=True, text=True)
+    assert done.returncode == 9, done.stderr
+    for name in ("a", "whole"):
+        build(tmp_path / name, Cut(IMAGES, 100), ORIGIN, options(IVFPQ))
+    assert files(tmp_path / "a") == files(tmp_path / "whole")
+
+
+@every_kind
+def test_images_that_are_added_are_found_as_if_they_had_been_there(kind, tmp_path):
+    first, more, last = (IMAGES.of(slice(*ends)) for ends in ((0, 400), (400, 600), (600, 900)))
+    for name in ("a", "b"):
+        build(tmp_path / name, Cut(first), ORIGIN, options(kind))
+    old = Gallery(tmp_path / "a")
+    append(tmp_path / "a", Cut(more, 100), ORIGIN)
+    append(tmp_path / "a", Cut(last, 100), ORIGIN)
+    append(tmp_path / "b", Cut(IMAGES.of(slice(400, 900)), 100), ORIGIN)
+    a, b = files(tmp_path / "a"), files(tmp_path / "b")
+    assert a == b
+    build(tmp_path / "whole", Cut(IMAGES), ORIGIN, options(kind))
+    everything = {"probes": 8, "rerank": 900}
+    found = [Gallery(tmp_path / name).search(QUERIES.vectors, **everything) for name in ("a", "whole")]
+    np.testing.assert_allclose(found[0].similarity, found[1].similarity, atol=0.03)
+    assert (found[0].row == found[1].row).mean() > 0.95  # but for what half precision cannot tell apart
+    assert len(Gallery(tmp_path / "a")) == 900
+    assert old.search(QUERIES.vectors, 400, **everything).row.max() < 400  # as it was opened
+
+
+@every_kind
+def test_adding_goes_on_as_well(kind, tmp_path, monkeypatch):
+    build(tmp_path / "a", Cut(IMAGES.of(slice(0, 400))), ORIGIN, options(kind))
+    build(tmp_path / "b", Cut(IMAGES.of(slice(0, 400))), ORIGIN, options(kind))
+    rest = IMAGES.of(slice(300, 900))
+    with pytest.raises(KeyboardInterrupt):
+        append(tmp_path / "a", Failing(rest, 100), ORIGIN)
+    assert len(Gallery(tmp_path / "a")) == 400
+    for name in ("a", "b"):
+        append(tmp_path / name, Cut(rest, 100), ORIGIN)
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+    with pytest.raises(SearchError, match="holds 7 shards, expected at most the 1 given"):
+        build(tmp_path / "a", Cut(IMAGES.of(slice(0, 400))), ORIGIN, options(kind))
+
+
+@every_kind
+def test_where_files_cannot_be_mapped_they_are_read(kind, tmp_path, monkeypatch, capsys):
+    build(tmp_path / "a", Cut(IMAGES, 200), ORIGIN, options(kind))
+    expected = Gallery(tmp_path / "a").search(QUERIES.vectors)
+    for module in (codes, searching):
+        monkeypatch.setattr(module, "can_map", lambda file: False)
+    build(tmp_path / "b", Cut(IMAGES, 200), ORIGIN, options(kind))
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+    found = Gallery(tmp_path / "b").search(QUERIES.vectors)
+    np.testing.assert_array_equal(found.row, expected.row)
+    assert "cannot map files: vectors.bin is read into memory" in capsys.readouterr().out
+
+
+def test_memory_does_not_grow_with_the_gallery(tmp_path):
+    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+    build(tmp_path / "warm", crowd(2000), ORIGIN, IndexOptions(kind=IVFPQ, lists=8))
+    peaks = {}
+    for images in (18_000, 90_000):  # shards of 9,000
+        tracemalloc.start()
+        build(tmp_path / str(images), crowd(images), ORIGIN, IndexOptions(kind=IVFPQ, lists=8, dimensions=8))
+        peaks[images] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peaks[90_000] < 1.2 * peaks[18_000]
+    assert peaks[90_000] < 90_000 * 40 * 4  # all vectors at once would be more
+
+
+REFUSED = {
+    "dimension": (Cut(some(300, 23)), {}, SearchError, "dimension: 24 there, 23 given"),
+    "network": (Cut(some(300)), {"network": "f" * 32}, SearchError, "network: 0123456789abcdef0123456789abcdef there, f+ given"),
+    "weighting": (Cut(some(300)), {"weighting": "neck"}, SearchError, "weighting: equal there, neck given"),
+    "mirror": (Cut(some(300)), {"mirror": False}, SearchError, "mirror: True there, False given"),
+    "none": (Cut(some(0)), {}, ValueError, "shards: found none, expected one or more"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_belong_there_is_refused_before_work(name, tmp_path):
+    build(tmp_path / "a", Cut(IMAGES), ORIGIN)
+    before = files(tmp_path / "a")
+    shards, changes, error, told = REFUSED[name]
+    origin = Origin(**{"network": ORIGIN.network} | changes)
+    for work in (append, build):
+        with pytest.raises(error, match=told):
+            work(tmp_path / "a", shards, origin)
+    if changes:
+        with pytest.raises(SearchError, match="embed the queries with that network, or build an index with this one"):
+            Gallery(tmp_path / "a", origin)
+    assert files(tmp_path / "a") == before
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        (Entries(np.where(np.eye(300, 24) == 1, np.inf, some(300).vectors), *[np.arange(300)] * 2), "entry 0 is not finite"),
+        (Entries(some(300).vectors, np.arange(299), np.arange(300)), "identity: found shape (299,) and int64, expected 300"),
+        (Entries(some(300).vectors, np.arange(300), np.arange(300) - 1), "camera: found shape (300,) and int64"),
+        (Entries(some(300).vectors, np.arange(300) + 0.5, np.arange(300)), "identity: found shape (300,) and float64"),
+        (Entries(1e9 * some(300).vectors, *[np.arange(300)] * 2), "times as long as the index expects"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
+def test_broken_entries_are_refused(entries, told, tmp_path):
+    build(tmp_path / "a", Cut(IMAGES), ORIGIN)
+    before = files(tmp_path / "a")
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        append(tmp_path / "a", Cut(entries), ORIGIN)
+    assert told in str(caught.value)
+    assert len(Gallery(tmp_path / "a")) == 900
+    append(tmp_path / "a", Cut(QUERIES), ORIGIN)
+    append(tmp_path / "a", Cut(QUERIES), ORIGIN)  # which are there
+    assert len(Gallery(tmp_path / "a")) == 920
+    assert files(tmp_path / "a")["vectors.bin"].startswith(before["vectors.bin"])
+
+
+def test_too_few_for_codes_and_without_faiss(tmp_path, monkeypatch):
+    with pytest.raises(SearchError, match="found 20 images, expected 256 or more to train codes on; build with kind='exact'"):
+        build(tmp_path / "a", Cut(QUERIES), ORIGIN, IndexOptions(kind=IVFPQ))
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(SearchError, match=r"pip install 'fsclib\[search\]'"):
+        library()
+    with pytest.raises(SearchError, match=r"pip install 'fsclib\[search\]'"):
+        build(tmp_path / "a", Cut(IMAGES), ORIGIN, IndexOptions(kind=IVFPQ))
+    assert not (tmp_path / "a").exists()
+    build(tmp_path / "a", Cut(QUERIES), ORIGIN)  # every image compared: without it
+    assert (Gallery(tmp_path / "a").search(QUERIES.vectors, 1).similarity > 0).all()
+
+
+def test_of_two_that_write_the_second_is_told(tmp_path):
+    with locked(lock_beside(tmp_path / "a"), None), pytest.raises(SearchError, match=r"is being written by process \d+ on"):
+        build(tmp_path / "a", Cut(IMAGES), ORIGIN)
+
+
+def test_a_disk_without_room_is_refused_before_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("", (), {"free": 1000}))
+    with pytest.raises(DiskError, match="the index and its codes need"):
+        build(tmp_path / "a", Cut(IMAGES), ORIGIN)
+    assert not (tmp_path / "a").exists()

@@ -1,0 +1,147 @@
+"""A folder that somebody else may have written: refused with the file and the mend, or searched, and nothing else."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from searching import ORIGIN, files, some
+
+from fsclib.search import EXACT, IVFPQ, Cut, Gallery, IndexOptions, SearchError, append, build
+
+faiss = pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+IMAGES, QUERIES = some(600, seed=5), some(10, seed=6)
+MEND = "restore the folder from where it came, or delete it and build the index anew"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    build(tmp_path / "a", Cut(IMAGES, 200), ORIGIN, IndexOptions(kind=IVFPQ, lists=8))
+    return tmp_path / "a"
+
+
+def changed(folder, *place, to):
+    """index.json with another value at a place."""
+    file = folder / "index.json"
+    content = part = json.loads(file.read_text())
+    for name in place[:-1]:
+        part = part[name]
+    if to is None:
+        del part[place[-1]]
+    else:
+        part[place[-1]] = to
+    file.write_text(json.dumps(content))
+
+
+VALUES = [
+    (("format",), 2), (("format",), True), (("format",), "1"), (("dimension",), 23), (("dimension",), -1),
+    (("dimension",), 2.0), (("dimension",), 1 << 60), (("merged",), 4), (("merged",), -1), (("merged",), 2), (("origin",), []),
+    (("origin", "network"), "x"), (("origin", "weighting"), "odd"), (("origin", "mirror"), 1), (("origin", "path"), "/etc"),
+    (("options",), None), (("options",), []),
+    (("options", "kind"), "auto"), (("options", "kind"), EXACT), (("options", "lists"), "auto"), (("options", "lists"), 10**9),
+    (("options", "code"), 7), (("options", "dimensions"), 4096), (("options", "probes"), 9), (("options", "x"), 1),
+    (("shards",), {}), (("shards", 0), None), (("shards", 0, "count"), 0), (("shards", 0, "count"), 10**18),
+    (("shards", 0, "count"), 1.5), (("shards", 0, "vectors"), "../x"), (("shards", 0, "codes"), ""), (("shards", 0, "data"), "\n"),
+    (("files",), {}), (("files", "../../x"), "0" * 32), (("files", "reduction.safetensors"), 5), (("seconds",), {"x": 1}),
+    (("seconds", "filling"), float("nan")), (("seconds", "filling"), -1), (("extra",), 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "value"), VALUES, ids=str)
+def test_strange_entries_are_refused(folder, place, value):
+    changed(folder, *place, to=value)
+    for work in (Gallery, lambda folder: append(folder, Cut(QUERIES), ORIGIN)):
+        with pytest.raises(SearchError, match=r"index.json|vectors.bin|lists-|sizes-|reduction"):
+            work(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}', "\x00", "9" * 5000])
+def test_what_is_no_manifest_is_refused(folder, text):
+    (folder / "index.json").write_text(text)
+    with pytest.raises(SearchError, match=r"index\.json: cannot be used .*" + MEND):
+        Gallery(folder)
+    with pytest.raises(SearchError, match=r"is no index \(it has no index.json\)"):
+        Gallery(folder.parent)
+
+
+NAMES = ["vectors.bin", "labels.bin", "lists-00003.bin", "sizes-00003.safetensors", "reduction.safetensors", "codebook.safetensors"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_were_cut_off_exchanged_or_damaged_are_refused(folder, name):
+    file = folder / name
+    whole = file.read_bytes()
+    for content in (whole[:-1], whole[: len(whole) // 2], b""):
+        file.write_bytes(content)
+        for verify in (True, False):
+            with pytest.raises(SearchError, match=name):
+                Gallery(folder, verify=verify)
+    file.write_bytes(whole[:-10] + bytes([whole[-10] ^ 1]) + whole[-9:])
+    with pytest.raises(SearchError, match=r"found hash [0-9a-f]{32}, expected [0-9a-f]{32}"):
+        Gallery(folder)
+    file.unlink()
+    with pytest.raises(SearchError, match=name):
+        Gallery(folder, verify=False)
+    file.write_bytes(whole)
+    assert len(Gallery(folder)) == 600
+
+
+def test_numbers_that_stand_for_places_are_checked_without_hashes_too(folder):
+    file = folder / "lists-00003.bin"
+    content = np.fromfile(file, np.uint8)
+    content[:] = 255
+    for value in (255, 127):  # −1, and far behind the last image
+        content[:] = value
+        content.tofile(file)
+        found = Gallery(folder, verify=False)
+        if value == 127:
+            with pytest.raises(SearchError, match="found image 9187201950435737471 of 600"):
+                found.search(QUERIES.vectors, probes=8)
+        else:
+            assert (found.search(QUERIES.vectors, probes=8).row == -1).all()
+        assert (found.search(QUERIES.vectors, cameras=(1,), probes=8).row == -1).all()
+        with pytest.raises(SearchError, match="expected 0 to 599"):
+            append(folder, Cut(QUERIES), ORIGIN)
+
+
+@pytest.mark.parametrize("sizes", [[600, *[0] * 6, 1], [-1, 601, *[0] * 6], [2**62, 600 - 2**62, *[0] * 6], [600]])
+def test_sizes_that_lead_out_of_the_lists_are_refused(folder, sizes):
+    save_file({"sizes": np.array(sizes, np.int64)}, folder / "sizes-00003.safetensors")
+    with pytest.raises(SearchError, match="sizes"):
+        Gallery(folder, verify=False)
+
+
+@pytest.mark.parametrize("name", ["reduction.safetensors", "codebook.safetensors"])
+@pytest.mark.parametrize("change", ["shape", "kind", "nan", "missing"])
+def test_arrays_of_another_shape_or_kind_are_refused(folder, name, change):
+    arrays = load_file(folder / name)
+    first = sorted(arrays)[0]
+    if change == "missing":
+        del arrays[first]
+    else:
+        array = arrays[first]
+        arrays[first] = {"shape": array[:1], "kind": array.astype(np.float64), "nan": array * np.nan}[change]
+    save_file(arrays, folder / name)
+    with pytest.raises(SearchError, match=name):
+        Gallery(folder, verify=False)
+
+
+def test_codes_that_wait_to_be_merged_are_checked(folder, monkeypatch):
+    def killed(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fsclib.search.codes.merge", killed)
+        with pytest.raises(KeyboardInterrupt):
+            append(folder, Cut(QUERIES), ORIGIN)
+    file = folder / "codes-00003.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(SearchError, match=r"codes-00003.*not those that were written"):
+        append(folder, Cut(QUERIES), ORIGIN)
+    assert len(Gallery(folder)) == 600
+    file.write_bytes(whole)
+    append(folder, Cut(QUERIES), ORIGIN)
+    assert len(Gallery(folder)) == 610
+    assert not list(folder.glob("codes-*"))
+    assert "lists-00004.bin" in files(folder)
