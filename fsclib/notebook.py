@@ -5,6 +5,7 @@ names were given: the one tagged `parameters`, known by its `dataset = "…"`, a
 """
 
 import ast
+import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -15,13 +16,15 @@ from fsclib.strict import shown
 INJECTED = "# Parameters"  # papermill's first line
 
 
-def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Names and values that the parameter cells of this notebook assigned; call as `parameters(globals())`.
+def parameters(namespace: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Names and values that the parameter cells of this notebook assigned. namespace: the caller's own, unless given.
 
     Of a cell that was run more than once the last version counts: what was mistyped and mended is forgotten.
     Errors: ConfigError for a parameter that this notebook does not have, or if no cell that sets `dataset` has run: it would be
     ignored.
     """
+    if namespace is None:  # not globals() in the cell: that name, too, may have been injected
+        namespace = sys._getframe(1).f_globals
     own, injected = None, []
     cells = namespace.get("In", ())
     if not (isinstance(cells, (list, tuple)) and all(isinstance(source, str) for source in cells)):

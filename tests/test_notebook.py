@@ -38,6 +38,14 @@ def test_a_mistyped_name_in_the_tagged_cell_is_refused():
         Config(**parameters(after(TAGGED.replace("lr =", "lr_ ="))))
 
 
+def test_the_namespace_is_the_callers_own_whatever_names_were_injected():
+    namespace = after(TAGGED, "# Parameters\nglobals = 5\n") | {"parameters": parameters}
+    exec("found = parameters()", namespace)
+    assert namespace["found"] == {"dataset": "demo", "epochs": 3, "lr": "auto", "globals": 5}
+    with pytest.raises(ConfigError, match=r"globals"):
+        Config(**namespace["found"])
+
+
 @pytest.mark.parametrize("head", ["", "# Parameters\n"])
 def test_what_was_mistyped_and_mended_is_forgotten(head):
     cells = [f"{head}epoch = 5", f"{head}epochs = 5"]
@@ -108,8 +116,8 @@ def test_papermill_refuses_what_it_would_only_warn_about(tmp_path):
         tagged,
         cell("from fsclib import figures\nfrom fsclib.config import Config\nfrom fsclib.notebook import parameters"),
         cell("figures.cmc_curves({'a': range(20)})"),
-        cell("print(parameters(globals()))"),
-        cell("config = Config(**parameters(globals()))"),
+        cell("print(parameters())"),
+        cell("config = Config(**parameters())"),
         cell("print('worked')"),
     ]
     notebook = nbformat.v4.new_notebook(cells=cells)
