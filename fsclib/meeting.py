@@ -33,7 +33,8 @@ def joined(device: torch.device) -> Iterator[Ranks]:
         yield ALONE
         return
     with noticing():
-        store, rank, count = next(dist.rendezvous("env://", timeout=PATIENCE))
+        # torchrun may be gone already, and then a process that it has just started should not wait for long
+        store, rank, count = next(dist.rendezvous("env://", timeout=timedelta(seconds=STARTING)))
         store = fresh(store, rank, count)
         dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
         backend = "nccl" if device.type == "cuda" else "gloo"
