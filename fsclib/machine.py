@@ -50,14 +50,15 @@ def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
     return torch.autocast(device.type, precision, enabled=precision != torch.float32)
 
 
-def environment(device: torch.device, precision: torch.dtype, images: Images) -> dict[str, Any]:
-    """What config.json keeps beside the parameters, so that a run can be repeated."""
+def environment(device: torch.device, precision: torch.dtype, images: Images, ranks: int = 1) -> dict[str, Any]:
+    """What config.json keeps beside the parameters, so that a run can be repeated. ranks: processes that train together."""
     return {
         "revision": revision(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": name_of(device),
         "threads": torch.get_num_threads(),
+        "ranks": ranks,
         "precision": str(precision).removeprefix("torch."),
         "packages": versions(),
         "extensions": extensions.versions(),

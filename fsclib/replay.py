@@ -68,8 +68,8 @@ def replay(run: Run) -> Replay:
     images = retrieval.run_images(run)
     config = config_of(run)
     device = device_of(config)
-    now = environment(device, getattr(torch, config.precision), images)
-    changes = difference(flat(run.environment), flat(now))
+    now = environment(device, getattr(torch, config.precision), images, config.devices)
+    changes = difference(flat({"ranks": 1} | run.environment), flat(now))  # which earlier versions did not write down
     print("\n  ".join([f"{run.folder} ran with " + ("other things:" if changes else "what is here now"), *changes]), flush=True)
     folder = runs.folder_of(config)
     begun = (folder / "config.json").exists() and runs.load(config.dataset, config.name).environment

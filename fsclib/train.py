@@ -125,7 +125,7 @@ def _fit(config: Config, ranks: Ranks) -> Run:
     precision = precision_of(config, device)
     images, chosen, sampler = ranks.agree(lambda: prepared(config, ranks))
     ranks.agree(lambda: check_alike(config, images, precision, ranks))
-    around = environment(device, precision, images) | {"ranks": ranks.count}
+    around = environment(device, precision, images, ranks.count)
     run = ranks.agree(lambda: runs.begin(config, around) if ranks.first else Run(runs.folder_of(config), config))
     if ranks.told(run.finished if ranks.first else None):
         if ranks.first:

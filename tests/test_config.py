@@ -85,6 +85,7 @@ def valid(name):
         "erase_max": st.floats(0.8, 1),
         "name": st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True).filter(lambda name: name != AUTO),
         "trial": st.just(1),
+        "devices": st.just(1),  # more of them have to divide the identities
         "network": st.just("fsc"),
         "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:0", "cuda:12"]),
         "data_root": st.sampled_from(["", "here", "~/data", "/data/with space", "../up"]),

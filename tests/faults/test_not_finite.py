@@ -86,7 +86,7 @@ def check(config, message, run, place):
     """That the message says all it should, and that the checkpoint is of the step before and says so."""
     epoch, step = place
     assert all(re.search(rf"\b{part} \S+[,)]", message.splitlines()[0]) for part in Parts._fields)
-    factor = train.learning_rate_factor(config, epoch)
+    factor = steps.learning_rate_factor(config, epoch)
     assert f"{config.lr * factor:.4g} of neck and classifier, {config.body_lr * factor:.4g} of everything else" in message
     sampler, paths, root = seen(config)
     for modality, rows in zip(("visible", "infrared"), sampler.epoch(epoch), strict=False):

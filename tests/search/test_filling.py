@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ IMAGES, QUERIES = some(900, seed=3), some(20, seed=4)
 KINDS = [
     EXACT,
     pytest.param(IVFPQ, marks=pytest.mark.skipif(
-        not __import__("importlib.util").util.find_spec("faiss"), reason="lists of codes need faiss: pip install 'fsclib[search]'"
+        find_spec("faiss") is None, reason="lists of codes need faiss: pip install 'fsclib[search]'"
     )),
 ]  # fmt: skip
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -64,6 +65,7 @@ def test_goes_on_after_the_last_whole_shard(kind, tmp_path):
 
 KILLED = """
 import os, sys
+from importlib.util import find_spec
 from pathlib import Path
 from searching import ORIGIN, some
 from fsclib.search import Cut, IndexOptions, build, codes, manifest
