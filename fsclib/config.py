@@ -119,12 +119,12 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
     return [f"{named(n)}: {found.get(n)!r} there, {wanted.get(n)!r} here" for n in names if found.get(n) != wanted.get(n)]
 
 
-def undivided(config: Config, ranks: int) -> str:
-    """Why so many processes cannot train this together; "" if they can."""
+def undivided(config: Config, ranks: int, name: str = "devices") -> str:
+    """Why so many processes, which `name` stands for, cannot train this together; "" if they can."""
     if config.batch == "per-rank" or config.identities % ranks == 0:
         return ""
-    mend = f"choose a number that divides {config.identities}, identities that it divides, or batch=per-rank"
-    return f"identities: found {config.identities} a step for {ranks} processes, expected a multiple of {ranks}; {mend}"
+    mend = "choose other numbers of either, or batch=per-rank"
+    return f"{name}: found {ranks}, expected a number that divides the {config.identities} identities of a step; {mend}"
 
 
 def _absolute(folder: str) -> str:

@@ -195,7 +195,7 @@ def check(config: Config, ranks: Ranks = ALONE) -> None:
     Errors: RunError for a run of this name with another recipe; DatasetError and ValueError for data that cannot be trained on or
     tested; DiskError where the run cannot be written; FileNotFoundError for ImageNet weights that are wanted and not to be had.
     """
-    if problem := undivided(config, ranks.count):
+    if problem := undivided(config, ranks.count, "processes"):
         raise ValueError(problem)
     if ranks.first:
         runs.check(config)

@@ -148,8 +148,8 @@ def left_over():
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"devices": 3}, "identities: found 4 a step for 3 processes, expected a multiple of 3"),
-        ({"devices": 8}, "identities: found 4 a step for 8 processes"),
+        ({"devices": 3}, "devices: found 3, expected a number that divides the 4 identities of a step"),
+        ({"devices": 8}, "devices: found 8, expected"),
         ({"devices": 2, "device": "cuda:1"}, "device: found 'cuda:1' for 2 processes"),
         ({"devices": 0}, "devices: found 0"),
     ],
@@ -163,7 +163,7 @@ def test_impossible_shares_are_refused_by_name(values, told):
 def test_what_does_not_fit_is_said_once_and_before_any_work(home, tmp_path):
     ended = torchrun(3, "fsclib.train", *words_of(TRAINING | {"name": "three"}))
     assert ended.returncode != 0
-    assert ended.stdout.count("identities: found 4 a step for 3 processes, expected a multiple of 3") == 1
+    assert ended.stdout.count("processes: found 3, expected a number that divides the 4 identities of a step") == 1
     assert "fsclib/train.py" not in ended.stdout  # no traceback but torchrun's own
     assert not (home / "results/llcm/three").exists()
 
