@@ -63,7 +63,8 @@ def training_steps(
     Several `ranks` draw, crop, mirror and erase the batch that they share as a single process would; dropout is each one's own.
     """
     device = next(net.parameters()).device
-    source, part = (0, ranks.part(config.identities * config.images)) if config.batch == "global" else (ranks.rank, None)
+    shared = ranks.count > 1 and config.batch == "global"
+    source, part = (0, ranks.part(config.identities * config.images)) if shared else (ranks.rank, None)
     # one stream of random numbers for augmentation, one for dropout and drop-path
     augmentation, dropout = random_seed(config, epoch, source, 0), random_seed(config, epoch, ranks.rank, 1)
     torch.manual_seed(dropout)

@@ -33,7 +33,7 @@ from fsclib.data.protocols import training_rows
 from fsclib.data.records import INFRARED, VISIBLE, DatasetError, hold_out, training_labels
 from fsclib.data.sampler import IdentitySampler
 from fsclib.failure import NotFinite
-from fsclib.machine import device_of, environment, precision_of, revision
+from fsclib.machine import device_of, environment, precision_of
 from fsclib.meeting import joined, started
 from fsclib.models.backbone import imagenet_weights
 from fsclib.models.networks import Network
@@ -124,8 +124,8 @@ def _fit(config: Config, ranks: Ranks) -> Run:
     device = device_of(config)
     precision = precision_of(config, device)
     images, chosen, sampler = ranks.agree(lambda: prepared(config, ranks))
-    ranks.agree(lambda: check_alike(config, images, precision, ranks))
     around = environment(device, precision, images, ranks.count)
+    ranks.agree(lambda: check_alike(config, around, ranks))
     run = ranks.agree(lambda: runs.begin(config, around) if ranks.first else Run(runs.folder_of(config), config))
     if ranks.told(run.finished if ranks.first else None):
         if ranks.first:
@@ -211,9 +211,9 @@ def check(config: Config, ranks: Ranks = ALONE) -> None:
         imagenet_weights(config.backbone)
 
 
-def check_alike(config: Config, images: Images, precision: torch.dtype, ranks: Ranks) -> None:
-    """Refuses processes that would not train the same. RunError that lists what differs from the first."""
-    facts = {"data_hash": images.data_hash, "precision": str(precision), "torch": torch.__version__, "revision": revision()}
+def check_alike(config: Config, around: Mapping[str, Any], ranks: Ranks) -> None:
+    """Refuses processes that would not train the same, going by their `environment`. RunError with what differs from the first."""
+    facts = {name: around[name] for name in ("data_hash", "precision", "revision")} | {"torch": around["packages"]["torch"]}
     there = [json.loads(text) for text in ranks.texts(json.dumps(config.recipe() | facts | {"host": platform.node()}))]
     hosts = [process.pop("host") for process in there]
     problems = [

@@ -133,9 +133,9 @@ def augment(
     batch of how many these images stand, if they are not all of it; to each happens what would happen to it among all.
     """
     count, height, width, _ = images.shape
-    draws = draw(count, height, width, generator, settings) if places is None else (
-        draw(batch, height, width, generator, settings).of(places)
-    )
+    draws = draw(batch or count, height, width, generator, settings)
+    if places is not None:
+        draws = draws.of(places)
     return apply(images, draws.to(images.device), settings.padding)
 
 

@@ -9,6 +9,7 @@ from fsclib.strict import AUTO, Strict, option
 
 EXACT, IVFPQ = "exact", "ivfpq"
 SWITCH = 10**6  # images up to which "auto" compares a query with every one of them
+PROBES = 3.0  # of √lists
 PER_LIST = 39  # images that k-means sees for each list: fewer, and FAISS warns
 TRAINED = 256  # images that a product quantiser needs at least: as many as a code's byte has values
 
@@ -43,9 +44,6 @@ class IndexOptions(Strict):
         lists = min(4 * math.isqrt(images) if self.lists == AUTO else self.lists, max(1, images // PER_LIST))
         probes = min(lists, round(PROBES * math.sqrt(lists)) if self.probes == AUTO else self.probes)
         return replace(self, kind=kind, dimensions=dimensions, code=code, lists=lists, probes=max(1, probes))
-
-
-PROBES = 3.0  # of √lists
 
 
 @dataclass(frozen=True)

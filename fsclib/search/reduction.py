@@ -102,7 +102,7 @@ def read(file: Path, dimension: int, dimensions: int) -> Reduction:
 
 
 def read_arrays(file: Path, expected: dict[str, tuple[type, tuple[int, ...]]]) -> dict[str, np.ndarray]:
-    """Arrays of a safetensors file, by name, with the types and shapes that are expected; −1 stands for any length.
+    """Arrays of a safetensors file, by name, with the types and shapes that are expected.
 
     Errors: OSError, ValueError, also for numbers that are not finite.
     """
@@ -113,8 +113,7 @@ def read_arrays(file: Path, expected: dict[str, tuple[type, tuple[int, ...]]]) -
         raise ValueError(f"is no such safetensors file ({error})") from error
     for name, (kind, shape) in expected.items():
         array = found[name]
-        alike = array.ndim == len(shape) and all(wanted in (-1, there) for there, wanted in zip(array.shape, shape, strict=True))
-        if array.dtype != kind or not alike:
+        if array.dtype != kind or array.shape != shape:
             raise ValueError(f"{name}: found {array.dtype} of shape {array.shape}, expected {np.dtype(kind)} of shape {shape}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ValueError(f"{name}: found numbers that are not finite")
