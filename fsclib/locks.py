@@ -66,25 +66,13 @@ def held(file: Path) -> bool:
     """
     try:
         with file.open("rb") as handle:
-            return not _flock(handle, file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return not flock(handle, file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
 
 
-def _take(handle: BinaryIO, file: Path, message: str | None) -> None:
-    end = time.monotonic() + PATIENCE
-    while not _flock(handle, file, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        if message is not None:
-            print(f"{message} by {holder(file)}; waiting for it to finish", flush=True)
-            _flock(handle, file, fcntl.LOCK_EX)
-            return
-        if time.monotonic() > end:
-            raise BlockingIOError(errno.EWOULDBLOCK, f"held by {holder(file)}", str(file))
-        time.sleep(0.02)
-
-
-def _flock(handle: BinaryIO, file: Path, operation: int) -> bool:
-    """Whether the lock is taken; where there are no locks it counts as taken."""
+def flock(handle: BinaryIO, file: Path, operation: int) -> bool:
+    """Whether the system locks the opened `file`; where there are no locks it counts as locked, with a warning."""
     try:
         fcntl.flock(handle, operation)
     except BlockingIOError:
@@ -94,6 +82,18 @@ def _flock(handle: BinaryIO, file: Path, operation: int) -> bool:
             raise
         _warn(file.parent, error.strerror)
     return True
+
+
+def _take(handle: BinaryIO, file: Path, message: str | None) -> None:
+    end = time.monotonic() + PATIENCE
+    while not flock(handle, file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        if message is not None:
+            print(f"{message} by {holder(file)}; waiting for it to finish", flush=True)
+            flock(handle, file, fcntl.LOCK_EX)
+            return
+        if time.monotonic() > end:
+            raise BlockingIOError(errno.EWOULDBLOCK, f"held by {holder(file)}", str(file))
+        time.sleep(0.02)
 
 
 @functools.cache  # once a folder

@@ -2,6 +2,10 @@
 
 import errno
 import os
+import random
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -54,6 +58,65 @@ def test_what_the_disk_refuses_is_told_with_the_name_of_the_file(tmp_path):
         fail(errno.EACCES, "/another/file")
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+WRITE = """
+import sys, time
+from pathlib import Path
+from fsclib.files import replacing
+file, letter = Path(sys.argv[1]), sys.argv[2]
+while True:
+    with replacing(file) as part, part.open("w", buffering=1) as handle:
+        for _ in range(10):
+            handle.write(letter)
+            handle.flush()
+            time.sleep(0.001)
+"""
+
+
+def test_of_processes_that_replace_the_same_file_nobody_takes_the_others_half(tmp_path):
+    file, draw = tmp_path / "data.txt", random.Random(0)
+    whole = {10 * letter for letter in "abcd"}
+
+    def start(letter):
+        return subprocess.Popen([sys.executable, "-c", WRITE, file, letter], stderr=subprocess.PIPE, text=True)
+
+    writers = {letter: start(letter) for letter in "abcd"}
+    while not file.exists():
+        time.sleep(0.01)
+    try:
+        found, end, next_kill = set(), time.monotonic() + 5, 0.0
+        while time.monotonic() < end:
+            found.add(file.read_text())
+            if time.monotonic() > next_kill:  # what the dead leave keeps nobody out
+                letter = draw.choice("abcd")
+                writers[letter].kill()
+                assert writers[letter].communicate()[1] == ""
+                writers[letter] = start(letter)
+                next_kill = time.monotonic() + 0.5
+    finally:
+        for writer in writers.values():
+            writer.kill()
+    errors = [writer.communicate()[1] for writer in writers.values()]
+    assert found <= whole
+    assert len(found) > 1
+    assert errors == [""] * 4
+    with replacing(file) as part:
+        part.write_text("last")
+    assert file.read_text() == "last"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("odd", ["link", "pipe"])
+def test_what_is_not_a_file_of_its_own_is_not_written_through(tmp_path, odd):
+    file, part, other = (tmp_path / name for name in ("data.txt", "data.txt.part", "other.txt"))
+    other.write_text("of somebody else")
+    part.symlink_to(other) if odd == "link" else os.mkfifo(part)
+    with replacing(file) as temporary:
+        temporary.write_text("new")
+    assert (file.read_text(), other.read_text()) == ("new", "of somebody else")
+    assert not file.is_symlink()
+    assert not part.exists()
 
 
 @pytest.mark.parametrize("system", ["with", "without", "unable"])
