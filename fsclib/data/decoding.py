@@ -27,6 +27,7 @@ CHUNK = 32  # images per message to a worker: long against a round trip through 
 FEW = 64  # up to here, decoding is over before workers have started
 LARGEST = 1 << 28  # bytes: Pillow's limit of 89 million pixels, uncompressed; a larger file would only fill the memory
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")  # Pillow knows many more, and starts another program for some of them
+SCANS = 100  # of a progressive JPEG; ten are usual, and each more of them goes over all pixels for a hundred bytes
 ORIENTATION = 0x0112  # EXIF: how the camera was held
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -100,11 +101,14 @@ def decode(data: bytes, height: int, width: int) -> bytes:
 
 
 def _check(image: Image.Image, data: bytes) -> None:
-    """Raises for what Pillow lets pass: several pictures in a file, a PNG with wrong checksums, a JPEG that has lost its end."""
+    """Raises for what Pillow lets pass: several pictures in a file, a PNG with wrong checksums, a JPEG that has lost its end or
+    takes hours."""
     if image.format in ("GIF", "PNG", "WEBP") and image.is_animated:
         raise ValueError(f"{image.n_frames} pictures in one file, expected one")
     if image.format == "PNG":  # once all rows are there, Pillow looks no further, whatever they hold
         Image.open(io.BytesIO(data), formats=FORMATS).verify()
+    if image.format == "JPEG" and (scans := data.count(b"\xff\xda")) > SCANS:
+        raise ValueError(f"{scans} scans, expected at most {SCANS}")
     # a copy that was interrupted may have its full length and end in zeros; nothing in coded pixels looks like the mark of the end
     if image.format == "JPEG" and data.rfind(b"\xff\xd9") < data.find(b"\xff\xda"):
         raise ValueError("truncated: the mark of its end is missing")

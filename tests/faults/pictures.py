@@ -149,6 +149,13 @@ def _ending_in_zeros(picture: Image.Image) -> bytes:
     return data[:kept] + bytes(len(data) - kept)
 
 
+def _of_many_scans(picture: Image.Image) -> bytes:
+    """A true JPEG whose last scan comes a thousand times; with more pixels a small file would be decoded for hours."""
+    data = encode(picture, "JPEG", progressive=True)
+    last, end = data.rfind(b"\xff\xda"), len(data) - 2
+    return data[:end] + 1000 * data[last:end] + data[end:]
+
+
 def _wrong_checksum(picture: Image.Image) -> bytes:
     """A pixel of the stored rows changed, so that everything decodes, and nothing but the checksum of the chunk tells."""
     data = bytearray(encode(picture, "PNG", compress_level=0))
@@ -170,6 +177,7 @@ BROKEN = {
     "JPEG without its last two bytes": (lambda picture: encode(picture, "JPEG")[:-2], "truncated"),
     "JPEG that ends in zeros": (_ending_in_zeros, "truncated"),
     "truncated progressive JPEG": (lambda picture: encode(picture, "JPEG", progressive=True)[:-300], "truncated"),
+    "progressive JPEG of a thousand scans": (_of_many_scans, "scans, expected at most 100"),
     "truncated BMP": (_cut("BMP", 0.6), "truncated"),
     "BMP cut in its header": (_cut("BMP", 0.005), "cannot be decoded"),
     "BMP with a wrong header size": (_patched("BMP", 14, struct.pack("<I", 77)), "header"),
