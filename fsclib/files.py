@@ -3,36 +3,62 @@
 import contextlib
 import errno
 import fcntl
+import glob
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from fsclib.disk import writing
-from fsclib.locks import flock
 
 PART = ".part"  # ends the name of a file that is still being written
 
 
 @contextlib.contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """A temporary path beside `file` to write to, which on leaving is flushed to the disk and takes its place.
+    """The path of an empty file beside `file`, to be written to, which on leaving is flushed to the disk and takes its place.
 
-    On an error it is removed and `file` stays as it was. Of several processes that replace the same file one waits for the other,
-    and the last one's stays. Errors: DiskError where the disk is full or cannot be written.
+    On an error it is removed and `file` stays as it was. Each call writes a file of its own: of several processes that replace the
+    same one the last prevails. It must be written in place: whoever renames another file over it takes the lock from it by which
+    `remove_abandoned` tells it from what the dead left. Errors: DiskError where the disk is full or cannot be written.
     """
-    temporary = file.with_name(file.name + PART)
-    with writing(file), _own(temporary):
-        try:
-            yield temporary
-            _flush(temporary)
-            temporary.replace(file)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
+    with writing(file):
+        remove_abandoned(file.parent, file.name)
+        with _begun(file) as mine:
+            temporary = Path(mine.name)
+            try:
+                yield temporary
+                _flush(temporary)
+                temporary.replace(file)
+            except BaseException:
+                with contextlib.suppress(OSError):  # a read-only disk refuses to remove even what is not there
+                    temporary.unlink(missing_ok=True)
+                raise
         with contextlib.suppress(OSError):  # some network drives cannot, and need not
             _flush(file.parent)
+
+
+def remove_abandoned(folder: Path, name: str = "") -> None:
+    """Removes what killed processes left half-written in a folder: of the file of that name, or of all.
+
+    What another process is writing is locked, and stays; so does what another user left, and everything where there are no locks.
+    """
+    for part in folder.glob(f"{glob.escape(name)}*{PART}"):
+        with contextlib.suppress(OSError), part.open("r+b") as left:
+            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
+
+
+def _begun(file: Path) -> BinaryIO:
+    """A new file beside `file`, opened and locked."""
+    while True:
+        mine = file.with_name(f"{file.name}.{secrets.token_hex(4)}{PART}").open("xb")
+        with contextlib.suppress(OSError):  # no locks here, and nothing that would go by them
+            fcntl.flock(mine, fcntl.LOCK_EX)
+        if os.path.lexists(mine.name):
+            return mine
+        mine.close()  # before it was locked it looked like one of a dead process
 
 
 def write_text(file: Path, text: str, errors: str = "strict") -> None:
@@ -58,34 +84,6 @@ def reserve(file: Path, size: int) -> None:
         missing = size - handle.seek(0, os.SEEK_END)  # there only what is written has its room
         while missing > 0:
             missing -= handle.write(bytes(min(missing, 1 << 24)))
-
-
-def _own(path: Path) -> BinaryIO:
-    """A new, empty file at `path`, opened and locked: whoever finds it locked is not the only one to write it.
-
-    What is there and not locked was left by a process that died, or is a link that came with a folder and would be written
-    through: it is removed. Nobody moves or removes a file but who has it locked, so that what is locked and still at `path` stays.
-    """
-    while True:
-        with contextlib.suppress(FileExistsError):
-            mine = path.open("x+b")
-            flock(mine, path, fcntl.LOCK_EX)
-            if _is_at(mine, path):
-                return mine
-            mine.close()  # in the instant before it was locked, it looked like one that a dead process left
-        if path.is_symlink() or not path.is_file():  # also a pipe, at which opening would wait
-            path.unlink(missing_ok=True)
-        with contextlib.suppress(FileNotFoundError), path.open("r+b") as other:
-            flock(other, path, fcntl.LOCK_EX)  # waits for who writes it
-            if _is_at(other, path):
-                path.unlink()
-
-
-def _is_at(handle: BinaryIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle.fileno()), os.lstat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _flush(path: Path) -> None:

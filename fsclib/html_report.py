@@ -12,7 +12,9 @@ marks its cells as completed; but the one in which it died has no answer, and th
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -40,6 +42,7 @@ TEMPLATE = "{% extends 'index.html.j2' %}" + "".join(
     }.items()
 )  # fmt: skip
 LARGEST = 1 << 29  # bytes of a notebook; half a thousand pictures have a tenth of that
+PICTURES, LARGEST_PICTURE = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"), 1 << 25  # beside a notebook, for its prose; bytes
 LONGEST = 1e9  # seconds that a notebook may say it took
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]  # the first that an output has
 INDEX = """<!DOCTYPE html>
@@ -96,17 +99,29 @@ def write(folder: Path) -> Path:
     settings = traitlets.config.Config(NbConvertBase={"display_data_priority": SHOWN})
     exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True, config=settings)
     make_folder(folder / "html")
-    pages = [_rendered(each, exporter) for each in pages]
+    with tempfile.TemporaryDirectory() as pictures:
+        for file in _pictures(folder):
+            shutil.copyfile(file, Path(pictures, file.name))
+        pages = [_rendered(each, exporter, pictures) for each in pages]
     write_text(folder / "index.html", index(folder.resolve().name, pages), errors="replace")
     return folder / "index.html"
 
 
-def _rendered(page: Page, exporter: HTMLExporter) -> Page:
-    """Writes the page of a notebook; one that cannot be shown comes back as a problem."""
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder that prose may show: nbconvert would follow a link to any file, and wait at a pipe."""
+    return [
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in PICTURES and not file.is_symlink() and file.is_file() and file.stat().st_size <= LARGEST_PICTURE
+    ]
+
+
+def _rendered(page: Page, exporter: HTMLExporter, pictures: str) -> Page:
+    """Writes the page of a notebook; one that cannot be shown comes back as a problem. pictures: the folder of those in prose."""
     if page.notebook is None:
         return page
     folder = page.file.parent
-    where = {"metadata": {"name": page.title, "path": str(folder)}}  # where the pictures of its prose lie
+    where = {"metadata": {"name": page.title, "path": pictures}}
     try:
         html, _ = exporter.from_notebook_node(page.notebook, resources=where)
     except Exception as error:  # nbconvert believes what notebooks say of themselves

@@ -6,21 +6,21 @@ process that started them as standard input. It ends when that process dies, how
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
 
 import torch
 
 from fsclib.config import Config
 from fsclib.data.decoding import usable_cores
-from fsclib.files import write_text
 from fsclib.meeting import started
 
-STARTED, FAILURE = "FSCLIB_STARTED", "FSCLIB_FAILURE"  # environment of a child: that it is one, and where it says why it fails
+STARTED = "FSCLIB_STARTED"  # environment of a child: that it is one
+FAILURE = re.compile(r"^fsclib failed: (\".*\")$", re.M)  # the line of its errors that says why it fails, as JSON
 LINES = 20  # of what children printed last, where none says why it failed
 PAUSE = 1  # seconds between two looks at the process above
 PATIENCE = 10  # seconds for children to end, and for one that has failed to be heard before the others
@@ -35,18 +35,17 @@ def run(config: Config) -> str:
     number, gpus = config.devices, torch.cuda.device_count()
     if config.device != "cpu" and 0 < gpus < number:
         raise ValueError(f"devices: found {number}, but torch sees {gpus} GPUs here; pass devices={gpus}, or device=cpu")
-    with tempfile.TemporaryDirectory(prefix="fsclib-") as folder, tempfile.TemporaryFile("w+", errors="replace") as errors:
-        parameters, failure = Path(folder, "config.json"), Path(folder, "failure.txt")
-        write_text(parameters, json.dumps(config.to_dict()))
+    words = [word for name, value in config.to_dict().items() for word in (f"--{name}", repr(value))]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:  # nameless, gone with the last who has it open
         program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
         process = subprocess.Popen(
-            [*program, "--nproc-per-node", str(number), "-m", "fsclib.train", "--config", str(parameters)],
+            [*program, "--nproc-per-node", str(number), "-m", "fsclib.train", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
             errors="replace",
-            env=surroundings(number) | {STARTED: "1", FAILURE: str(failure)},
+            env=surroundings(number) | {STARTED: "1"},
             start_new_session=True,  # so that Ctrl-C comes to this process alone, which ends them in order
         )
         try:
@@ -57,10 +56,11 @@ def run(config: Config) -> str:
             _end(process)
         if status == 0:
             return ""
-        if failure.exists():
-            return failure.read_text(encoding="utf-8", errors="replace")
         errors.seek(0)
-        return "\n".join([*errors.read().splitlines()[-LINES:], f"the processes that train ended with exit status {status}"])
+        said = errors.read()
+        if failure := FAILURE.search(said):  # the first that failed
+            return json.loads(failure[1])
+        return "\n".join([*said.splitlines()[-LINES:], f"the processes that train ended with exit status {status}"])
 
 
 def surroundings(number: int) -> dict[str, str]:
@@ -81,8 +81,8 @@ def end_with_the_starter() -> None:
 
 def explain(error: Exception) -> None:
     """In a child: leaves word of why it failed, for the process that started it."""
-    if (file := os.environ.get(FAILURE)) and not Path(file).exists():
-        write_text(Path(file), str(error))
+    if STARTED in os.environ:
+        os.write(2, f"\nfsclib failed: {json.dumps(str(error))}\n".encode())  # at once: the others write there, too
 
 
 def stand_back(error: Exception) -> None:

@@ -34,7 +34,12 @@ def locked(file: Path, message: str | None) -> Iterator[None]:
     Errors: DiskError where the file cannot be written.
     """
     with writing(file):
-        handle = file.open("ab", buffering=0)
+        try:
+            handle = file.open("ab", buffering=0)
+        except PermissionError:
+            if not file.exists():
+                raise
+            handle = file.open("rb", buffering=0)  # another user's, who has been here before: it can be held, and not signed
     with handle:
         _take(handle, file, message)
         _sign(handle, f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n")
@@ -66,13 +71,25 @@ def held(file: Path) -> bool:
     """
     try:
         with file.open("rb") as handle:
-            return not flock(handle, file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return not _flock(handle, file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
 
 
-def flock(handle: BinaryIO, file: Path, operation: int) -> bool:
-    """Whether the system locks the opened `file`; where there are no locks it counts as locked, with a warning."""
+def _take(handle: BinaryIO, file: Path, message: str | None) -> None:
+    end = time.monotonic() + PATIENCE
+    while not _flock(handle, file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        if message is not None:
+            print(f"{message} by {holder(file)}; waiting for it to finish", flush=True)
+            _flock(handle, file, fcntl.LOCK_EX)
+            return
+        if time.monotonic() > end:
+            raise BlockingIOError(errno.EWOULDBLOCK, f"held by {holder(file)}", str(file))
+        time.sleep(0.02)
+
+
+def _flock(handle: BinaryIO, file: Path, operation: int) -> bool:
+    """Whether the lock is taken; where there are no locks it counts as taken."""
     try:
         fcntl.flock(handle, operation)
     except BlockingIOError:
@@ -82,18 +99,6 @@ def flock(handle: BinaryIO, file: Path, operation: int) -> bool:
             raise
         _warn(file.parent, error.strerror)
     return True
-
-
-def _take(handle: BinaryIO, file: Path, message: str | None) -> None:
-    end = time.monotonic() + PATIENCE
-    while not flock(handle, file, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        if message is not None:
-            print(f"{message} by {holder(file)}; waiting for it to finish", flush=True)
-            flock(handle, file, fcntl.LOCK_EX)
-            return
-        if time.monotonic() > end:
-            raise BlockingIOError(errno.EWOULDBLOCK, f"held by {holder(file)}", str(file))
-        time.sleep(0.02)
 
 
 @functools.cache  # once a folder

@@ -37,10 +37,31 @@ def joined(device: torch.device) -> Iterator[Ranks]:
         store, rank, count = next(dist.rendezvous("env://", timeout=timedelta(seconds=STARTING)))
         store = fresh(store, rank, count)
         dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
+        check_devices(device, Ranks(rank, count, patient=dist.group.WORLD))
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
         backend = "nccl" if device.type == "cuda" else "gloo"
         steps = dist.new_group(backend=backend, timeout=STEP[backend])
     yield Ranks(dist.get_rank(), dist.get_world_size(), steps, dist.group.WORLD)
     dist.destroy_process_group()  # not after an error, which ends this process: it might wait for one that is gone
+
+
+def check_devices(device: torch.device, ranks: Ranks) -> None:
+    """Refuses processes of which some compute on GPUs and some do not, or two on the same one. ValueError, in all of them."""
+    own = [device.type, os.environ.get("GROUP_RANK", ""), os.environ.get("CUDA_VISIBLE_DEVICES", ""), device.index]
+    there = [json.loads(text) for text in ranks.texts(json.dumps(own))]
+    first = there[0][0]
+    if other := [rank for rank, (kind, *_) in enumerate(there) if kind != first]:
+        found = f"process 0 has {first}, process {other[0]} {there[other[0]][0]}"
+        raise ValueError(f"device: {found}; see whether every node's GPUs are there (nvidia-smi), or pass device=cpu")
+    if twice := [rank for rank, one in enumerate(there) if first == "cuda" and one in there[:rank]]:
+        found = f"process {twice[0]} has the GPU of process {there.index(there[twice[0]])}"
+        raise ValueError(f"device: {found}; leave device out, so that each takes one of its own")
+
+
+def restarted() -> bool:
+    """Whether this process stands for one that has died: torchrun's of an earlier start, or a job's that SLURM has queued again."""
+    return any(int(os.environ.get(name) or 0) for name in ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"))
 
 
 def fresh(store: dist.Store, rank: int, count: int) -> dist.Store:

@@ -9,6 +9,7 @@ import io
 import json
 import stat
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +41,9 @@ def read_text(file: Path, largest: int = LARGEST) -> str:
 
 
 def read_json(file: Path, largest: int = LARGEST) -> Any:
-    """Plain values. Errors: as read_text; ValueError for what is not JSON, or has more than LEVELS levels."""
+    """Plain values. Errors: as read_text; ValueError for what is not JSON, names an entry twice, or has more than LEVELS levels."""
     try:
-        found = json.loads(read_text(file, largest))
+        found = json.loads(read_text(file, largest), object_pairs_hook=_table)
     except RecursionError:
         raise ValueError("is nested too deep for JSON of ours") from None
     layer, level = [found], 0
@@ -65,6 +66,13 @@ def read_csv(file: Path, **options: Any) -> "pd.DataFrame":
             return pd.read_csv(io.BytesIO(content), index_col=False, **options)  # without it, longer rows would move its columns
         except pd.errors.ParserWarning as error:
             raise ValueError(f"has rows of different lengths ({error})") from error
+
+
+def _table(entries: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(entries)) < len(entries):
+        twice = next(name for name, number in Counter(name for name, _ in entries).items() if number > 1)
+        raise ValueError(f"has two entries {twice[:100]!r}")
+    return found
 
 
 def _children(value: dict | list) -> Any:

@@ -20,6 +20,7 @@ import torch
 from fsclib import checkpoint, retrieval, runs, train
 from fsclib.checkpoint import CheckpointError
 from fsclib.config import LONGEST, Config, difference
+from fsclib.data.decoding import DecodingError
 from fsclib.data.records import DatasetError
 from fsclib.machine import device_of, environment
 from fsclib.runs import REPLAY, Run, RunError
@@ -94,7 +95,9 @@ def compare(there: Run, here: Run) -> Replay:
 def first_difference(there: pd.DataFrame, here: pd.DataFrame) -> str:
     """The first epoch in which two logs differ, but for the time that it took, and how; "" if none does."""
     for epoch in range(max(len(there), len(here))):
-        rows = [log.iloc[epoch].drop("seconds").dropna().to_dict() if epoch < len(log) else {} for log in (there, here)]
+        rows = [log.iloc[epoch].dropna().to_dict() if epoch < len(log) else {} for log in (there, here)]
+        for row in rows:
+            row.pop("seconds", None)
         if found := difference(*rows):
             return f"epoch {epoch + 1}: {'; '.join(found)}"
     return ""
@@ -127,7 +130,7 @@ def command(words: Sequence[str]) -> None:
     """`main`, and the end of the program."""
     try:
         sys.exit(main(words))
-    except (ValueError, OSError, DatasetError, RunError, CheckpointError, train.TrainingError) as error:
+    except (ValueError, OSError, DatasetError, RunError, CheckpointError, DecodingError, train.TrainingError) as error:
         sys.exit(str(error))
 
 

@@ -90,7 +90,8 @@ def rerank(queries: Tensor, gallery: Tensor, options: Reranking = PUBLISHED) -> 
             f"together; k1 is {options.k1} and k2 {options.k2}: take smaller ones"
         )
     squares = everything.square().sum(1)
-    size = max(1, min(ROWS, CELLS // number))
+    each = (options.k1 + 1) * (options.k1 // 2 + 2) ** 2  # of `_encoded`, the neighbours' neighbours' own
+    size = max(1, min(ROWS, CELLS // number, CELLS // each))
     blocks = [torch.arange(start, min(start + size, number)) for start in range(0, number, size)]
 
     def distances(rows: Tensor) -> Tensor:  # (B, N), of each row over its largest

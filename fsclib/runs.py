@@ -22,7 +22,7 @@ import pandas as pd
 from fsclib import paths, runfiles
 from fsclib.config import NAME, Config, ConfigError, difference
 from fsclib.disk import make_folder, writing
-from fsclib.files import PART, replacing, write_text
+from fsclib.files import PART, remove_abandoned, replacing, write_text
 from fsclib.locks import holder, lock_beside, locked
 from fsclib.presets import DATASETS
 from fsclib.report import Report
@@ -158,8 +158,8 @@ def begin(config: Config, environment: Mapping[str, Any], results: Path | None =
         make_folder(folder / part)
     run = Run(folder, config)
     if not run.finished:  # on another machine the best epoch may be another one, and its file not written again
-        for left in (*folder.glob(f"*{PART}"), *folder.glob(f"checkpoints/*{PART}")):
-            left.unlink(missing_ok=True)
+        for place in (folder, folder / "checkpoints"):
+            remove_abandoned(place)
     return run
 
 

@@ -1,14 +1,12 @@
 """safetensors files, also on a disk that is full or that cannot map files into memory."""
 
 import json
-import os
-import re
 from collections.abc import KeysView, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load, save_file
+from safetensors import safe_open
+from safetensors.torch import load, save
 from torch import Tensor
 
 from fsclib.disk import can_map
@@ -18,13 +16,9 @@ from fsclib.reading import regular
 
 def write_tensors(file: Path, tensors: Mapping[str, Tensor], entries: Mapping[str, str]) -> None:
     """Contiguous tensors and the entries of the header, whole or not at all. Errors: DiskError."""
+    content = save(dict(tensors), dict(entries))  # its save_file writes and renames a file of its own, which a kill would leave
     with replacing(file) as part:
-        try:
-            save_file(dict(tensors), part, dict(entries))
-        except SafetensorError as error:  # the system's error is in its text alone
-            if number := re.search(r"\(os error (\d+)\)", str(error)):
-                raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
-            raise
+        part.write_bytes(content)
 
 
 def open_tensors(file: Path) -> "safe_open | InMemory":

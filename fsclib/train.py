@@ -14,7 +14,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,14 @@ from fsclib.assemble import images_of, network_of
 from fsclib.checkpoint import CheckpointError
 from fsclib.config import Config, difference, undivided
 from fsclib.data.datasets import open_dataset
+from fsclib.data.decoding import DecodingError
 from fsclib.data.images import Images
 from fsclib.data.protocols import training_rows
-from fsclib.data.records import INFRARED, VISIBLE, DatasetError, hold_out, training_labels
+from fsclib.data.records import INFRARED, VISIBLE, Dataset, DatasetError, hold_out, training_labels
 from fsclib.data.sampler import IdentitySampler
 from fsclib.failure import NotFinite
 from fsclib.machine import device_of, environment, precision_of
-from fsclib.meeting import joined, started
+from fsclib.meeting import joined, restarted, started
 from fsclib.models.backbone import imagenet_weights
 from fsclib.models.networks import Network
 from fsclib.models.shared import together
@@ -43,7 +44,7 @@ from fsclib.ranks import ALONE, Elsewhere, Ranks, noticing
 from fsclib.reading import read_json
 from fsclib.runs import Run, RunError
 from fsclib.steps import build_optimizer, set_learning_rates, training_steps
-from fsclib.strict import shown
+from fsclib.strict import ConfigError, named, shown
 
 SHOWN = ("lr", "total", "val_rank1", "val_map")
 CHOSEN_BY = {"holdout": "val_map", "test": "val_rank1"}  # select_on → the column of the log that the best checkpoint maximises
@@ -123,6 +124,10 @@ def fit(config: Config) -> Run:
 def _fit(config: Config, ranks: Ranks) -> Run:
     device = device_of(config)
     precision = precision_of(config, device)
+    if not config.resume and "again" in ranks.texts("again" if restarted() else "at first"):
+        config = replace(config, resume=True)  # what is there was begun anew by those whom these stand for
+        if ranks.first:
+            print(f"{runs.folder_of(config)}: started again, so that it goes on in spite of resume=False", flush=True)
     images, chosen, sampler = ranks.agree(lambda: prepared(config, ranks))
     around = environment(device, precision, images, ranks.count)
     ranks.agree(lambda: check_alike(config, around, ranks))
@@ -180,10 +185,11 @@ def prepared(config: Config, ranks: Ranks) -> tuple[Images, np.ndarray, Identity
     """The images of a configuration, those to train on, (M,), and a sampler over them, after everything was checked."""
     check(config, ranks)
     images = images_of(config)
-    retrieval.check_protocols(images.dataset)  # broken images may have been the last matches
-    if config.select_on == "holdout":
-        images = images.with_records(hold_out(images.records, config.seed))
-    chosen, sampler = training_set(config, images.records, ranks.count)
+    with telling(images.dataset):
+        retrieval.check_protocols(images.dataset)  # broken images may have been the last matches
+        if config.select_on == "holdout":
+            images = images.with_records(hold_out(images.records, config.seed))
+        chosen, sampler = training_set(config, images.records, ranks.count)
     if ranks.first:
         room.check(config, len(sampler.labels))  # once more: the decoded pixels have taken theirs
     return images, chosen, sampler
@@ -197,18 +203,34 @@ def check(config: Config, ranks: Ranks = ALONE) -> None:
     """
     if problem := undivided(config, ranks.count, "processes"):
         raise ValueError(problem)
+    if ranks.count > 1 and config.devices not in (1, ranks.count):
+        raise ValueError(f"devices: found {config.devices}, but torchrun has started {ranks.count} processes; leave devices out")
     if ranks.first:
         runs.check(config)
     found = open_dataset(config.dataset, config.data_root or None, config.trial, strict=False)
-    records = hold_out(found.records, config.seed) if config.select_on == "holdout" else found.records
-    _, sampler = training_set(config, records, ranks.count)
-    retrieval.check_protocols(found)
+    with telling(found):
+        records = hold_out(found.records, config.seed) if config.select_on == "holdout" else found.records
+        _, sampler = training_set(config, records, ranks.count)
+        retrieval.check_protocols(found)
     if not ranks.first:  # which neither writes nor begins
         return
     room.check(config, len(sampler.labels))
     goes_on = config.resume and (runs.folder_of(config) / runs.LAST).exists()
     if config.pretrained and not goes_on:
         imagenet_weights(config.backbone)
+
+
+@contextlib.contextmanager
+def telling(dataset: Dataset) -> Iterator[None]:
+    """What makes a data set unfit for training comes with everything that was found broken in it, which may be the reason."""
+    try:
+        yield
+    except DatasetError as error:
+        raise DatasetError([*error.problems, *dataset.problems], error.heading) from None
+    except ValueError as error:
+        if not dataset.problems:
+            raise
+        raise ValueError(f"{error}\n{DatasetError(dataset.problems, 'left out as broken')}") from None
 
 
 def check_alike(config: Config, around: Mapping[str, Any], ranks: Ranks) -> None:
@@ -248,7 +270,10 @@ def main(words: Sequence[str]) -> None:
     """`--name value` pairs, and those of a file that `--config` names → Config → fit."""
     if len(words) % 2 or not all(word.startswith("--") for word in words[::2]):
         sys.exit(f"usage: python -m fsclib.train [--config file.json] [--parameter value] …\n{Config.help()}")
-    given = {name[2:].replace("-", "_"): literal(value) for name, value in zip(words[::2], words[1::2], strict=True)}
+    names = [word[2:].replace("-", "_") for word in words[::2]]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise ConfigError([f"{named(name)}: given {names.count(name)} times, expected once" for name in twice])
+    given = dict(zip(names, map(literal, words[1::2]), strict=True))
     file = given.pop("config", None)
     fit(Config(**({} if file is None else read_parameters(Path(str(file)))) | given))
 
@@ -280,6 +305,6 @@ if __name__ == "__main__":
         main(sys.argv[1:])
     except Elsewhere as error:
         launch.stand_back(error)
-    except (ValueError, OSError, DatasetError, RunError, CheckpointError, TrainingError) as error:
+    except (ValueError, OSError, DatasetError, RunError, CheckpointError, DecodingError, TrainingError) as error:
         launch.explain(error)
         sys.exit(str(error))  # these say what to do; a traceback would bury it

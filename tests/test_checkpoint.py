@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(saved, monkeypatch):
     real = Path.open
 
     def opened(path, *words):
-        return FullDisk(real(path, *words)) if path.suffix == PART else real(path, *words)
+        return FullDisk(real(path, *words)) if path.suffix == PART and words == ("wb",) else real(path, *words)
 
     monkeypatch.setattr(Path, "open", opened)
     with pytest.raises(CheckpointError, match=r"No space left on device.*the one written before it is intact"):

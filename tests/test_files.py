@@ -1,6 +1,7 @@
 """Files that are either whole or not there."""
 
 import errno
+import fcntl
 import os
 import random
 import subprocess
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from fsclib.disk import DiskError
-from fsclib.files import replacing, reserve
+from fsclib.files import remove_abandoned, replacing, reserve
 
 
 def test_replacing_takes_the_place_of_the_file_at_the_end(tmp_path):
@@ -107,16 +108,45 @@ def test_of_processes_that_replace_the_same_file_nobody_takes_the_others_half(tm
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("odd", ["link", "pipe"])
+@pytest.mark.parametrize("odd", ["link", "pipe", "folder"])
 def test_what_is_not_a_file_of_its_own_is_not_written_through(tmp_path, odd):
-    file, part, other = (tmp_path / name for name in ("data.txt", "data.txt.part", "other.txt"))
+    file, part, other = (tmp_path / name for name in ("data.txt", "data.txt.0123abcd.part", "other.txt"))
     other.write_text("of somebody else")
-    part.symlink_to(other) if odd == "link" else os.mkfifo(part)
+    {"link": lambda: part.symlink_to(other), "pipe": lambda: os.mkfifo(part), "folder": part.mkdir}[odd]()
     with replacing(file) as temporary:
         temporary.write_text("new")
     assert (file.read_text(), other.read_text()) == ("new", "of somebody else")
     assert not file.is_symlink()
-    assert not part.exists()
+
+
+def test_what_the_dead_left_is_removed_and_what_is_being_written_stays(tmp_path):
+    left = [tmp_path / name for name in ("a.txt.0123abcd.part", "b.txt.0123abcd.part", "[a.txt.0123abcd.part")]
+    for part in left:
+        part.write_text("half")
+    with replacing(tmp_path / "a.txt") as mine:
+        assert [part.exists() for part in left] == [False, True, True]
+        with replacing(tmp_path / "[a.txt") as other:
+            other.write_text("new")
+        remove_abandoned(tmp_path)
+        assert sorted(tmp_path.iterdir()) == sorted([mine, tmp_path / "[a.txt"])
+        mine.write_text("new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_two_that_replace_the_same_file_without_locks(tmp_path, monkeypatch):
+    """Nobody can tell then what the dead left from what is being written, and nothing is removed."""
+
+    def refuse(*arguments):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    file, left = tmp_path / "data.txt", tmp_path / "data.txt.0123abcd.part"
+    left.write_text("half")
+    with replacing(file) as first, replacing(file) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert file.read_text() == "first"
+    assert sorted(tmp_path.iterdir()) == [file, left]
 
 
 @pytest.mark.parametrize("system", ["with", "without", "unable"])

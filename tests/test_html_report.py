@@ -1,5 +1,6 @@
 """Executed notebooks as web pages: complete without a network, and an index that tells how each ended."""
 
+import base64
 import os
 import re
 import signal
@@ -85,6 +86,17 @@ def test_pictures_of_the_prose_are_taken_along(save, tmp_path):
     (tmp_path / "dot.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     write(save("prose", heading("# T\n\n![a dot](dot.svg)")).parent)
     assert "data:image/svg+xml;base64," in (tmp_path / "html/prose.html").read_text()
+
+
+def test_what_only_looks_like_a_picture_is_not_taken_along(save, tmp_path):
+    secret = tmp_path.parent / "secret.png"
+    secret.write_bytes(b"a secret")
+    (tmp_path / "link.png").symlink_to(secret)
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "secret.txt").write_bytes(b"a secret")
+    prose = "![](link.png) ![](pipe.png) ![](secret.txt) ![](../secret.png) <img src='link.png'>"
+    write(save("prose", heading(f"# T\n\n{prose}")).parent)
+    assert base64.b64encode(b"a secret").decode() not in (tmp_path / "html/prose.html").read_text()
 
 
 def test_an_error_that_a_cell_left_is_shown(save):

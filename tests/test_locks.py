@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,24 @@ def test_who_only_looks_whether_a_lock_is_held_keeps_nobody_out(tmp_path):
             taken += 1
     looking.join()
     assert taken > 10
+
+
+def test_the_lock_of_another_user_is_held_without_being_signed(tmp_path, monkeypatch, capsys):
+    file, usual = tmp_path / "lock", Path.open
+
+    def opened(path, mode="r", *rest, **options):
+        if mode == "ab":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return usual(path, mode, *rest, **options)
+
+    file.touch()
+    monkeypatch.setattr(Path, "open", opened)
+    with locked(file, None):
+        assert held(file)
+        with pytest.raises(BlockingIOError), locked(file, None):
+            pass
+    assert not held(file)
+    assert file.read_bytes() == b""
 
 
 def test_lock_is_free_again_after_an_error(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from fsclib.data.datasets import FOLDERS
 from fsclib.data.records import DatasetError
 from fsclib.runs import RunError
 from fsclib.steps import learning_rate_factor
+from fsclib.strict import ConfigError
 from fsclib.train import TrainingError, fit
 
 
@@ -242,10 +244,8 @@ def test_too_few_identities_are_noticed_before_anything_is_decoded(home, tiny, m
 
 
 def test_broken_files_are_listed_at_once_or_left_out_and_counted(home, tiny, tmp_path):
-    from shutil import copytree
-
     root = tmp_path / "broken"
-    copytree(home / "data" / FOLDERS["llcm"], root)
+    shutil.copytree(home / "data" / FOLDERS["llcm"], root)
     index = root / "idx/train_vis.txt"
     lines = index.read_text().splitlines()
     truncated, empty = (root / lines[row].split()[0] for row in (0, 1))
@@ -263,6 +263,27 @@ def test_broken_files_are_listed_at_once_or_left_out_and_counted(home, tiny, tmp
     assert sum(run.metrics["skipped_by_kind"].values()) == 3
 
 
+@pytest.mark.parametrize(
+    ("layout", "gone", "told", "reason"),
+    [
+        ("sysu", "cam[12]", "no query of sysu indoor", "cam1"),
+        ("llcm", "nir/*[2-9]", "identities, expected at least 6", "nir/"),
+    ],
+)
+def test_what_makes_a_data_set_unfit_comes_with_what_is_broken_in_it(home, tiny, tmp_path, monkeypatch, layout, gone, told, reason):
+    """Folders that are gone: of a protocol's cameras, of nearly all training identities in infrared."""
+    root = tmp_path / "broken"
+    shutil.copytree(home / "data" / FOLDERS[layout], root)
+    for folder in root.glob(gone):
+        shutil.rmtree(folder)
+    monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
+    with pytest.raises((DatasetError, ValueError)) as error:
+        fit(tiny(dataset=layout, data_root=str(root), identities=6))
+    _, *rest = str(error.value).splitlines()
+    assert told in str(error.value)
+    assert any(reason in line for line in rest)
+
+
 def test_bfloat16_learns_the_same_losses_roughly(home, tiny):
     full, half = (fit(tiny(precision=precision, name=precision, epochs=1)) for precision in ("float32", "bfloat16"))
     assert half.environment["precision"] == "bfloat16"
@@ -276,3 +297,5 @@ def test_command_line_words():
     assert train.literal("llcm") == "llcm"
     with pytest.raises(SystemExit, match="usage: python"):
         train.main(["--epochs"])
+    with pytest.raises(ConfigError, match="body_lr: given 2 times, expected once"):
+        train.main(["--body-lr", "0.1", "--epochs", "2", "--body_lr", "0.2"])

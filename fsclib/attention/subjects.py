@@ -13,26 +13,22 @@ from fsclib.features import Features
 from fsclib.machine import device_of
 from fsclib.models.fsc import PUBLISHED
 from fsclib.models.networks import Network
-from fsclib.presets import DATASETS
 from fsclib.published import NETWORKS
+from fsclib.run_options import RunOptions
 from fsclib.runs import Run, RunError
-from fsclib.strict import AUTO, ConfigError, Strict, option
+from fsclib.strict import AUTO, ConfigError, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttentionOptions(Strict):
+class AttentionOptions(RunOptions):
     """The parameters of notebook 05. Errors: ConfigError, as in Strict."""
 
-    dataset: str = option("demo", "data set of the runs", choices=DATASETS)
     names: tuple[str, ...] = option(
         AUTO, "runs, side by side; auto: 02_train's own, and, if trained, the same without modules", form=NAME
     )
     people: int = option(4, "people in the pictures, drawn at random", low=1, high=8)
     sample: int = option(60, "images of each modality over which maps are compared and counted", low=2, high=100_000)
     seed: int = option(1, "seed of the drawn people and images, and of the intervals", low=0, high=2**31 - 1)
-    data_root: str = option("", "folder of the data set, if it has moved since the training")
-    device: str = option(AUTO, "cpu, cuda or cuda:N; auto: a GPU if there is one")
-    workers: int = option(0, "processes that decode images; 0: one a core", low=0, high=1024)
 
     def __post_init__(self):
         super().__post_init__()
@@ -60,12 +56,11 @@ def open_runs(options: AttentionOptions) -> list[Subject]:
 
     Errors: RunError for a run that is not there, or was not trained on the images and records of the first.
     """
-    here = {"data_root": options.data_root, "device": options.device, "workers": options.workers}
     names = options.names
     if names == AUTO:
-        first = runs.load(options.dataset, Config(dataset=options.dataset).name, **here)
+        first = runs.load(options.dataset, options.usual, **options.here)
         names = [first.folder.name, *(run.folder.name for run in runs.siblings(first, "modules") if not run.config.modules)]
-    found = [runs.load(options.dataset, name, **here) for name in names]
+    found = [runs.load(options.dataset, name, **options.here) for name in names]
     if strangers := [run.folder.name for run in found if run.environment["data_hash"] != found[0].environment["data_hash"]]:
         raise RunError(f"{', '.join(strangers)}: trained on other images or splits than {names[0]}; name runs that share theirs")
     labels = [_label(run.config) for run in found]

@@ -40,6 +40,10 @@ UPRIGHT = {
 }
 
 
+class DecodingError(RuntimeError):
+    """A process that decoded images died: on which of them, and what to do."""
+
+
 class Decoded(NamedTuple):
     """What became of a file: bytes, modification time in ns, content hash, why it has no pixels ("" if it has)."""
 
@@ -165,7 +169,7 @@ def decode_all(
     tasks    (row, path)
     workers  processes, 0 = one for each usable core; few images are decoded right here
 
-    Yields what became of each row. Raises OSError if the disk is full, RuntimeError if a worker dies.
+    Yields what became of each row. Raises OSError if the disk is full, DecodingError if a worker dies.
     """
     chunks = [tasks[start : start + CHUNK] for start in range(0, len(tasks), CHUNK)]
     if len(tasks) < FEW:
@@ -198,7 +202,7 @@ def decode_all(
 def _answer(process: subprocess.Popen, chunk: Sequence[tuple[int, str]]) -> list[Decoded]:
     line = process.stdout.readline()
     if not line:
-        raise RuntimeError(
+        raise DecodingError(
             f"a decoding process died (exit status {process.wait()}) on files {chunk[0][1]} to {chunk[-1][1]}. "
             "Start again with workers=1 to find the file, or with fewer workers if the memory was short."
         )

@@ -17,15 +17,15 @@ from sklearn.manifold import TSNE
 from torch import Tensor
 
 from fsclib import metrics, retrieval, runs
-from fsclib.config import NAME, Config
+from fsclib.config import NAME
 from fsclib.data import protocols
 from fsclib.data.images import Images
 from fsclib.data.records import VISIBLE, seen_by_both
 from fsclib.features import Features
-from fsclib.presets import DATASETS
+from fsclib.run_options import RunOptions
 from fsclib.runs import Run, RunError
 from fsclib.samples import spread
-from fsclib.strict import AUTO, Strict, option
+from fsclib.strict import AUTO, option
 
 COLOURED = 7  # people in a picture: as many as there are colours that colour-blind readers tell apart
 DRAWN = 20  # images of a person and modality in a picture: more would hide one another
@@ -33,19 +33,15 @@ PERPLEXITY = 30.0  # of t-SNE, the usual; less where there are fewer than 91 ima
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddingOptions(Strict):
+class EmbeddingOptions(RunOptions):
     """The parameters of notebook 07. Errors: ConfigError, as in Strict."""
 
-    dataset: str = option("demo", "data set of the runs", choices=DATASETS)
     names: tuple[str, ...] = option(
         AUTO, "runs, side by side, the others compared with the first; auto: 02_train's own name", form=NAME
     )
     people: int = option(COLOURED, "people in the t-SNE picture, drawn at random", low=1, high=COLOURED)
     failures: int = option(6, "queries in the failure gallery", low=1, high=50)
     seed: int = option(0, "seed of the drawn people, of t-SNE and of the intervals", low=0, high=2**31 - 1)
-    data_root: str = option("", "folder of the data set, if it has moved since the training")
-    device: str = option(AUTO, "where images are embedded that are not yet: cpu, cuda or cuda:N; auto: a GPU if there is one")
-    workers: int = option(0, "processes that decode images; 0: one a core", low=0, high=1024)
 
     def _check_fields(self) -> dict[str, str]:
         problems = super()._check_fields()
@@ -100,12 +96,11 @@ def load(options: EmbeddingOptions) -> dict[str, Embedded]:
 
     Errors: RunError that lists every run that is missing or unfinished, or that was made from other data than the first.
     """
-    names = (Config(dataset=options.dataset).name,) if options.names == AUTO else options.names
-    here = {"data_root": options.data_root, "device": options.device, "workers": options.workers}
+    names = (options.usual,) if options.names == AUTO else options.names
     found, problems = [], []
     for name in names:
         try:
-            run = runs.load(options.dataset, name, **here)
+            run = runs.load(options.dataset, name, **options.here)
             _ = run.metrics
             found.append(run)
         except RunError as error:

@@ -19,27 +19,24 @@ from fsclib.data.images import Images
 from fsclib.data.records import MODALITIES, seen_by_both, select
 from fsclib.frequency import maps, noise
 from fsclib.models.networks import NETWORKS, Network
-from fsclib.presets import DATASETS, SCALES
+from fsclib.presets import SCALES
 from fsclib.progress import progress
+from fsclib.run_options import RunOptions
 from fsclib.runs import Run
-from fsclib.strict import AUTO, Strict, option
+from fsclib.strict import AUTO, option
 
 NAMING = ("dataset", "name", "network", "scale", "seed", "trial", "data_root", "device", "workers")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpectrumOptions(Strict):
+class SpectrumOptions(RunOptions):
     """The parameters of notebook 04. Errors: ConfigError, as in Strict."""
 
-    dataset: str = option("demo", "which data set", choices=DATASETS)
     name: str = option(AUTO, "name of the run", form=NAME)
     network: str = option("fsc", "part of an automatic name", choices=NETWORKS)
     scale: str = option(AUTO, "part of an automatic name", choices=SCALES)
     seed: int = option(0, "part of an automatic name", low=0, high=2**31 - 1)
     trial: int = option(1, "RegDB's split that the run was trained on", low=1, high=10)
-    data_root: str = option("", "folder of the data set, if it has moved since the training")
-    device: str = option(AUTO, "torch device; auto: a GPU if there is one")
-    workers: int = option(0, "processes that decode images; 0: one a core", low=0, high=1024)
     layers: tuple[str, ...] = option((), "points of the network to look at; none: before and after each module of each view")
     people: int = option(40, "test identities, drawn among those seen by both modalities", low=2, high=100_000)
     images: int = option(2, "images of an identity and modality", low=1, high=1000)
@@ -49,8 +46,7 @@ class SpectrumOptions(Strict):
     def run(self) -> Run:
         """The run that they name. Errors: RunError, ConfigError."""
         given = Config(**{name: getattr(self, name) for name in NAMING})
-        here = {name: getattr(self, name) for name in ("data_root", "device", "workers")}
-        return runs.load(given.dataset, given.name, **here)
+        return runs.load(given.dataset, given.name, **self.here)
 
 
 @dataclass(frozen=True, eq=False)

@@ -100,7 +100,6 @@ def merge(file: Path, shards: Iterator[Mapping[str, np.ndarray]], sizes: NDArray
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]) * (code + 8)  # in bytes
     filled = np.zeros(len(sizes), np.int64)
     with replacing(file) as part:
-        part.touch()
         reserve(part, total * (code + 8))
         mapped = can_map(part)
         target = np.memmap(part, np.uint8, "r+") if mapped else np.empty(total * (code + 8), np.uint8)

@@ -1,5 +1,6 @@
 """Images as a gallery holds them: a vector each, and whom and from which camera it shows."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,13 +8,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fsclib.strict import shown
+
+DATA = re.compile(r"[0-9a-zA-Z._:-]{0,100}")
 LARGEST_LABEL = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
 class Entries:
     """vectors (N, D) float32, whose inner product is the similarity; identity and camera (N,) integers from 0, as the records have
-    them; data: the hash of the data set that they are of."""
+    them; data: the hash of the data set that they are of, or another name for it, of the form DATA."""
 
     vectors: NDArray[np.float32]
     identity: NDArray[np.int64]
@@ -34,7 +38,8 @@ class Entries:
         return Entries(*columns, parts[0].data)
 
     def checked(self, dimension: int) -> "Entries":
-        """The same, contiguous. ValueError for another dimension, other lengths, numbers that are not finite, or no entry."""
+        """The same, contiguous. ValueError for another dimension, other lengths, numbers that are not finite, a name of
+        the data that is none, or no entry."""
         vectors = np.ascontiguousarray(self.vectors, np.float32)
         if vectors.ndim != 2 or vectors.shape[1] != dimension or not len(vectors):
             found = f"found vectors of shape {vectors.shape}, expected one or more of dimension {dimension}"
@@ -44,6 +49,8 @@ class Entries:
             if part.shape != (len(vectors),) or part.dtype.kind not in "iu" or part.min() < 0 or part.max() > LARGEST_LABEL:
                 found = f"{name}: found shape {part.shape} and {part.dtype}, expected {len(vectors)} whole numbers"
                 raise ValueError(f"{found} from 0 to {LARGEST_LABEL}; pass those of the records")
+        if not isinstance(self.data, str) or not DATA.fullmatch(self.data):
+            raise ValueError(f"data: found {shown(self.data)}, expected the hash of the data set, of the form {DATA.pattern}")
         if not np.isfinite(vectors).all():
             row = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
             raise ValueError(f"vectors: entry {row} is not finite; embed that image again, or look for the weights that overflowed")

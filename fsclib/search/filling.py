@@ -51,8 +51,12 @@ def build(
     make_folder(folder.parent)
     with _alone(folder):
         if (folder / manifest.FILE).exists():
-            found = manifest.read(folder)
+            found = there = manifest.read(folder)
+            searched = {"probes": settled.probes, "rerank": settled.rerank}  # these are no part of what was built
+            found = dataclasses.replace(found, options=dataclasses.replace(found.options, **searched))
             _check(folder, found, dimension, origin, settled)
+            if found != there:
+                found.write(folder)
         else:
             check_room(folder, _needed(settled, shards.images), "the index and its codes")
             make_folder(folder)
@@ -61,9 +65,11 @@ def build(
 
 
 def append(folder: Path, shards: Shards, origin: Origin) -> Manifest:
-    """Adds shards to an index, or goes on with what a killed process was adding. Shards that were the last to be added are not
-    added again. Nothing is trained again: where the new images are unlike those that the index was trained on, or many times as
-    many, a new index finds more.
+    """Adds shards to an index, or goes on with what a killed process was adding.
+
+    Shards that were the last to be added are not added again, going by how many images they hold and by all of the first and the
+    last; a line is printed then. Nothing is trained again: where the new images are unlike those that the index was trained on, or
+    many times as many, a new index finds more.
 
     Errors: as in `build`; SearchError also for vectors of another dimension, network or weighting.
     """
@@ -72,8 +78,8 @@ def append(folder: Path, shards: Shards, origin: Origin) -> Manifest:
         if not len(shards):
             raise ValueError("shards: found none, expected one or more")
         _check(folder, found, np.shape(shards[0].vectors)[-1], origin, found.options)
-        done = found.merged == len(found.shards) >= len(shards)
-        if done and _is_shard(folder, found, len(found.shards) - 1, shards[len(shards) - 1]):
+        if found.merged == len(found.shards) and _are_last(folder, found, shards):
+            print(f"{folder.name}: these images are the last that were added; nothing to add", flush=True)
             return found
         check_room(folder, _needed(found.options, shards.images) + sum(found.lengths().values()), "the new images and merged lists")
         return _filled(folder, found, shards, found.merged)
@@ -128,7 +134,7 @@ def _filled(folder: Path, found: Manifest, shards: Shards, before: int) -> Manif
 def _put(folder: Path, found: Manifest, entries: Entries, reduced_by: reduction.Reduction, index) -> Shard:
     """Writes the files of one more shard."""
     half, reduced = _kept(entries, reduced_by)
-    labels = np.stack([entries.identity, entries.camera], 1).astype(np.int32)
+    labels = _labels(entries)
     for name, array in (("vectors.bin", half), ("labels.bin", labels)):
         _write_at(folder / name, found.stored * array[0].nbytes, array)
     hashed = ""
@@ -147,8 +153,22 @@ def read_reduction(folder: Path, found: Manifest) -> reduction.Reduction:
 
 def _is_shard(folder: Path, found: Manifest, number: int, entries: Entries) -> bool:
     """Whether a shard of the index holds these images. One is asked for all: to make all of them again would take the longest."""
-    half, _ = _kept(entries.checked(found.dimension), read_reduction(folder, found))
-    return manifest.hash_of(half.data) == found.shards[number].vectors
+    entries, there = entries.checked(found.dimension), found.shards[number]
+    half, _ = _kept(entries, read_reduction(folder, found))
+    return (manifest.hash_of(half.data), manifest.hash_of(_labels(entries).data)) == (there.vectors, there.labels)
+
+
+def _are_last(folder: Path, found: Manifest, shards: Shards) -> bool:
+    """Whether these shards are the last of an index."""
+    first = len(found.shards) - len(shards)
+    if first < 0 or sum(shard.count for shard in found.shards[first:]) != shards.images:
+        return False
+    return all(_is_shard(folder, found, first + number, shards[number]) for number in {0, len(shards) - 1})
+
+
+def _labels(entries: Entries) -> NDArray[np.int32]:
+    """As they are kept: (N, 2)."""
+    return np.stack([entries.identity, entries.camera], 1).astype(np.int32)
 
 
 def _kept(entries: Entries, reduced_by: reduction.Reduction) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
@@ -216,10 +236,14 @@ def _sample(
     """`number` images, evenly from shards that are evenly spread, reduced or not: float32."""
     needed = -(-number * len(shards) // shards.images) + 1  # shards; the last may be small
     chosen = np.unique(np.linspace(0, len(shards) - 1, min(len(shards), max(SPREAD, needed))).astype(int))
-    parts, left = [], number
+    parts, left, seen = [], number, 0
     for position, shard in enumerate(chosen):
         vectors = shards[shard].checked(dimension).vectors
-        wanted = min(len(vectors), -(-left // (len(chosen) - position)))
+        seen += len(vectors)
+        if len(chosen) == len(shards):  # by their lengths, so that a short one leaves nothing wanting
+            wanted = left - number * (shards.images - seen) // shards.images
+        else:
+            wanted = min(len(vectors), -(-left // (len(chosen) - position)))
         part = _some(vectors, wanted)
         parts.append(part if reduced_by is None else reduced_by.images(part))
         left -= wanted

@@ -16,6 +16,7 @@ from fsclib.search.options import IVFPQ, Origin, SearchError, library
 from fsclib.search.visible import FREE, View, Visibility
 
 BLOCK = 1 << 22  # bytes of vectors, as float32, that queries are compared with at once: few enough to stay near the processor
+AGAIN = 1 << 26  # bytes of vectors, as float32, that are compared again at once
 NOBODY = -1
 
 
@@ -33,11 +34,12 @@ class Found:
 class Gallery:
     """An index in a folder, mapped into memory. It stays what it is while images are added; open it again to find them."""
 
-    def __init__(self, folder: Path, origin: Origin | None = None, *, verify: bool = True):
+    def __init__(self, folder: Path, origin: Origin | None, *, verify: bool = True):
         """Opens the index in `folder`.
 
-        origin: what the queries are made with; verify: compare every file with its hash, which reads all of them once. Lengths,
-        shapes and numbers that stand for places are checked in any case: see manifest.py for what a strange folder can do.
+        origin: what the queries are made with, None to leave that to the caller. verify: compare every file with its hash, which
+        reads all of them once. Lengths, shapes and numbers that stand for places are checked in any case: see manifest.py for what
+        a strange folder can do.
         Errors: SearchError for an index of other vectors than `origin`, or one that cannot be used or is still empty.
         """
         self.folder, self.manifest = folder, manifest.read(folder)
@@ -130,14 +132,17 @@ class Gallery:
         first = max(number, options.rerank if rerank is None else rerank)
         chosen, kept = self.visibility.selector(view)
         asked = faiss.SearchParametersIVF(nprobe=probes, **({} if chosen is None else {"sel": chosen}))
-        self._index.parallel_mode = int(len(queries) == 1)  # threads share the lists of a single query
         similarities, rows = self._index.search(np.ascontiguousarray(queries), min(first, len(self)), params=asked)
         del kept
         if rows.max() >= len(self):
             raise SearchError(f"{self.folder / self.manifest.lists}: found image {rows.max()} of {len(self)}; {manifest.MEND}")
         if (options.rerank if rerank is None else rerank) == 0:
             return rows[:, :number], similarities[:, :number]
-        again = np.einsum("qnd,qd->qn", self.vectors[rows.clip(0)].astype(np.float32), queries)
+        again = np.empty(rows.shape, np.float32)
+        step = max(1, AGAIN // (4 * rows.shape[1] * self.vectors.shape[1]))
+        for one in range(0, len(rows), step):
+            some = slice(one, one + step)
+            again[some] = np.einsum("qnd,qd->qn", self.vectors[rows[some].clip(0)].astype(np.float32), queries[some])
         again[rows < 0] = -np.inf
         order = np.argsort(-again, 1, kind="stable")[:, :number]
         return np.take_along_axis(rows, order, 1), np.take_along_axis(again, order, 1)

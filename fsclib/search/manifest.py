@@ -25,16 +25,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fsclib.disk import DiskError
 from fsclib.features import WEIGHTINGS
 from fsclib.files import write_text
 from fsclib.reading import read_json, regular
-from fsclib.search.options import IVFPQ, IndexOptions, Origin, SearchError
+from fsclib.search.entries import DATA
+from fsclib.search.options import HASH, IVFPQ, IndexOptions, Origin, SearchError
 from fsclib.strict import AUTO, ConfigError, shown
 
 FORMAT = 1
 FILE = "index.json"
-HASH = re.compile(r"[0-9a-f]{32}")
-DATA = re.compile(r"[0-9a-zA-Z._:-]{0,100}")
 LARGEST = 1 << 40  # images
 MEND = "restore the folder from where it came, or delete it and build the index anew"
 PARTS = ("reduction", "training", "filling", "merging")  # of the time that a build takes
@@ -123,9 +123,11 @@ def read(folder: Path) -> Manifest:
 
 @contextlib.contextmanager
 def reading(file: Path) -> Iterator[None]:
-    """While a file of an index is read: what is wrong with it becomes a SearchError that names it."""
+    """While a file of an index is read: what is wrong with it becomes a SearchError that names it. A DiskError stays one."""
     try:
         yield
+    except DiskError:  # nothing that was read
+        raise
     except (OSError, ValueError) as error:
         raise SearchError(f"{file}: cannot be used ({getattr(error, 'strerror', None) or error}); {MEND}") from error
 

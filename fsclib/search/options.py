@@ -1,12 +1,14 @@
 """How an index is built and searched; what it was made from; and FAISS, where it is installed."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 from types import ModuleType
 
 from fsclib.features import WEIGHTINGS
-from fsclib.strict import AUTO, Strict, option
+from fsclib.strict import AUTO, Strict, option, shown
 
+HASH = re.compile(r"[0-9a-f]{32}")
 EXACT, IVFPQ = "exact", "ivfpq"
 SWITCH = 10**6  # images up to which "auto" compares a query with every one of them
 PROBES = 3.0  # of √lists
@@ -56,6 +58,11 @@ class Origin:
     mirror: bool = True
 
     def __post_init__(self):
+        if not isinstance(self.network, str) or not HASH.fullmatch(self.network):
+            found = f"network: found {shown(self.network)}, expected 32 hexadecimal digits"
+            raise ValueError(f"{found}; pass checkpoint.fingerprint of the file with its weights")
+        if not isinstance(self.mirror, bool):
+            raise ValueError(f"mirror: found {shown(self.mirror)}, expected True or False")
         if self.weighting not in WEIGHTINGS:
             raise ValueError(f"weighting: found {self.weighting!r}, expected one of {', '.join(WEIGHTINGS)}")
 

@@ -45,7 +45,8 @@ class Reduction:
 
     def queries(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(Q, D) to (Q, d), and what is to be added to each query's similarities, (Q,)."""
-        return vectors @ self.query, vectors @ self.mean
+        asked = from_numpy(vectors)  # by torch, as the search itself: NumPy's threads, still waiting for more, would be in its way
+        return (asked @ from_numpy(self.query)).numpy(), (asked @ from_numpy(self.mean)).numpy()
 
 
 def fit(images: NDArray[np.float32], queries: NDArray[np.float32], dimensions: int, code: int) -> Reduction:

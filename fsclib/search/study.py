@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from fsclib import checkpoint, retrieval, runs
-from fsclib.config import NAME, Config
+from fsclib.config import NAME
 from fsclib.data import protocols
 from fsclib.data.records import INFRARED, VISIBLE
-from fsclib.presets import DATASETS
+from fsclib.run_options import RunOptions
 from fsclib.runs import Run
 from fsclib.search.crowd import Crowd, around
 from fsclib.search.entries import Cut, Entries
@@ -19,16 +19,16 @@ from fsclib.search.filling import build
 from fsclib.search.gallery import Gallery
 from fsclib.search.measure import Neighbours, closeness, curve, measure, neighbours
 from fsclib.search.options import EXACT, IVFPQ, SWITCH, TRAINED, IndexOptions, Origin
-from fsclib.strict import AUTO, Strict, option
+from fsclib.strict import AUTO, option
 
 EARLIER = 1000  # queries that an index may learn from; they are of other people than those that it is measured with
+OTHERS = 10**7  # images of the gallery that these are drawn for
 
 
 @dataclass(frozen=True, kw_only=True)
-class GalleryOptions(Strict):
+class GalleryOptions(RunOptions):
     """The parameters of notebook 10. Errors: ConfigError, as in Strict."""
 
-    dataset: str = option("demo", "data set of the run", choices=DATASETS)
     name: str = option(AUTO, "name of the run; auto: the one that 02_train makes without parameters", form=NAME)
     sizes: tuple[int, ...] = option((10_000, 100_000), "images in each gallery", low=TRAINED, high=10**8)
     queries: int = option(300, "queries that each gallery is measured with", low=10, high=10_000)
@@ -38,9 +38,6 @@ class GalleryOptions(Strict):
     probes: int = option(AUTO, "lists that a query looks into; auto: a number that grows with √lists", low=1, high=2**20)
     rerank: int = option(200, "first found that are compared again by their half-precision vectors; 0: none", low=0, high=100_000)
     seed: int = option(0, "seed of the synthetic embeddings", low=0, high=2**31 - 2)
-    data_root: str = option("", "folder of the data set, if it has moved since the training")
-    device: str = option(AUTO, "where images are embedded that are not yet: cpu, cuda or cuda:N; auto: a GPU if there is one")
-    workers: int = option(0, "processes that decode images; 0: one a core", low=0, high=1024)
 
     def _check_fields(self) -> dict[str, str]:
         problems = super()._check_fields()
@@ -66,8 +63,7 @@ class Subject(NamedTuple):
 
 def load(options: GalleryOptions) -> Subject:
     """The run's test images; embedded, where they are not yet. Errors: RunError."""
-    name = Config(dataset=options.dataset).name if options.name == AUTO else options.name
-    run = runs.load(options.dataset, name, data_root=options.data_root, device=options.device, workers=options.workers)
+    run = runs.load(options.dataset, options.usual if options.name == AUTO else options.name, **options.here)
     images = retrieval.run_images(run)
     features = retrieval.run_features(run, images)
     records = images.records.iloc[features.rows]
@@ -83,13 +79,15 @@ def crowd(subject: Subject, options: GalleryOptions, images: int) -> Crowd:
 
 
 def earlier(subject: Subject, options: GalleryOptions) -> np.ndarray:
-    """Queries of other synthetic people, for an index to learn from: (EARLIER, D)."""
-    return around(subject.real, subject.modality, options.sizes[-1], options.seed + 1).queries(EARLIER).vectors
+    """Queries of other synthetic people, for an index of whatever size to learn from: (EARLIER, D)."""
+    return around(subject.real, subject.modality, OTHERS, options.seed + 1).queries(EARLIER).vectors
 
 
-def folder_of(subject: Subject, kind: str, images: int) -> Path:
-    """Where the index of a synthetic gallery lies, or would lie."""
-    return subject.run.folder / "search" / f"{kind}-{images}"
+def folder_of(subject: Subject, options: GalleryOptions, kind: str, images: int) -> Path:
+    """Where the index of a synthetic gallery lies, or would lie. What decides its files and is not as usual is in its name."""
+    usual, names = GalleryOptions(), ("seed", "dimensions", "code", "lists")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) != getattr(usual, name)}
+    return subject.run.folder / "search" / "-".join([kind, str(images), *(f"{name}{value}" for name, value in given.items())])
 
 
 def kinds(images: int) -> tuple[str, ...]:
@@ -146,8 +144,8 @@ def measured(subject: Subject, options: GalleryOptions) -> tuple[pd.DataFrame, p
         people = crowd(subject, options, images)
         queries = people.queries(options.queries)
         for kind in kinds(images):
-            folder = folder_of(subject, kind, images)
+            folder = folder_of(subject, options, kind, images)
             row, found[images] = measure(people, folder, subject.origin, options.index(kind), queries, learnt, found.get(images))
             rows.append(row)
-        curves.append(curve(Gallery(folder, verify=False), queries, found[images]))
+        curves.append(curve(Gallery(folder, subject.origin, verify=False), queries, found[images]))
     return pd.DataFrame(rows), pd.concat(curves, ignore_index=True), found

@@ -56,10 +56,11 @@ class Visibility:
         """
         if scoring not in metrics.PROTOCOLS:
             raise ValueError(f"scoring: found {scoring!r}, expected one of {', '.join(metrics.PROTOCOLS)}")
-        if strange := sorted(set(map(int, cameras)) - set(self.cameras.tolist())):
+        cameras = np.unique(np.asarray(cameras, np.int64))
+        if strange := sorted(set(cameras.tolist()) - set(self.cameras.tolist())):
             there = ", ".join(map(str, self.cameras))
             raise ValueError(f"cameras: found {', '.join(map(str, strange))}, expected some of {there}, which the gallery has")
-        asked = np.asarray(cameras or self.cameras, np.int64)
+        asked = cameras if len(cameras) else self.cameras
         if scoring == FREE:
             yield self._view(asked, ()), list(range(number))
             return
@@ -77,7 +78,7 @@ class Visibility:
         """A view as FAISS takes it, None if it leaves nothing out; and what has to be kept as long as it is used."""
         faiss, kept, chosen = library(), [], None
         if view.cameras is not None:
-            kept += [bits := self._bits(view.cameras), faiss.IDSelectorBitmap(len(self.labels), faiss.swig_ptr(bits))]
+            kept += [bits := self._bits(view.cameras), faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))]
             chosen = kept[-1]
         if view.hidden:
             kept += [rows := faiss.IDSelectorBatch(np.array(view.hidden, np.int64)), faiss.IDSelectorNot(rows)]

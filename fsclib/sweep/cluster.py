@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from itertools import groupby
 from types import ModuleType
+from typing import Any
 
 from fsclib.sweep.cell import WAITING, fail, state
 from fsclib.sweep.grid import Sweep
@@ -37,7 +38,7 @@ def run(sweep: Sweep, kind: str, tick: Callable[[], None]) -> None:
     try:
         executors = [submitit.AutoExecutor(folder / "jobs", cluster=kind) for folder, _ in arrays]
         for executor in executors:
-            executor.update_parameters(**{"name": sweep.name, "timeout_min": MINUTES} | sweep.slurm)
+            executor.update_parameters(**_parameters(sweep, kind))
     except (NameError, AssertionError, ValueError, RuntimeError, OSError) as error:  # what submitit says of its options
         raise ClusterError(f"submitit cannot use cluster {kind!r} with the options of {sweep.name}: {error}") from error
     jobs = {}
@@ -59,6 +60,15 @@ def run(sweep: Sweep, kind: str, tick: Callable[[], None]) -> None:
             end = f"job {job.job_id} ended as {job.state} before the cell did; its logs: {job.paths.folder}"
             fail(cell, f"{job.stderr() or ''}\n{end}")
     tick()
+
+
+def _parameters(sweep: Sweep, kind: str) -> dict[str, Any]:
+    """What submitit is asked for."""
+    asked = {"name": sweep.name, "timeout_min": MINUTES} | sweep.slurm
+    cores = asked.get("slurm_cpus_per_task", asked.get("cpus_per_task"))
+    if kind == "slurm" and cores is not None:  # srun does not take it from the job, and would give it one core
+        asked["slurm_srun_args"] = [f"--cpus-per-task={cores}"]
+    return asked
 
 
 def _submitit() -> ModuleType:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 TOKEN = re.compile(r"\.[0-9a-f]{8}\.npy")  # the random part of the name of a cache's pixel file
-PASSING = ("environment", "pixels")  # entries of a table in JSON: where a run was made, and that name
+PASSING = ("environment", "pixels", "seconds")  # entries of a table in JSON: where a run was made, that name, how long it took
 
 
 def contents(folder: Path) -> dict[str, list[Any]]:

@@ -25,6 +25,15 @@ CORPUS = (
 )  # fmt: skip
 CACHE = ("-c", "from fsclib.data.images import open_images; open_images('llcm', (384, 144), workers=2)")
 TEST = ("-c", "from fsclib import retrieval, runs; retrieval.evaluate_run(runs.load('llcm', 'killed', device='cpu', workers=1))")
+INDEX = """
+import numpy as np
+from pathlib import Path
+from fsclib.search import Cut, Entries, IndexOptions, Origin, build
+draw = np.random.default_rng(0)
+images = Entries(draw.standard_normal((30_000, 192), np.float32), *draw.integers(0, 99, (2, 30_000)), "drawn")
+build(Path("index"), Cut(images, 1000), Origin("0" * 32), IndexOptions(kind="ivfpq", dimensions=64, lists=64))
+"""
+TOGETHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 PAPERMILL = ("-m", "papermill", str(NOTEBOOK), "out.ipynb", "--no-progress-bar", "--start-timeout", "300")
 
 
@@ -82,7 +91,11 @@ STAGES = {  # stage → kills in the long form, in the short form
     Stage("cache", CACHE, with_images): (6, 1),
     Stage("cache of changed images", CACHE, with_changed_images): (7, 0),
     Stage("training", TRAIN, with_images): (12, 1),
+    Stage("training by two processes", (*TOGETHER, *TRAIN), with_images): (4, 0),
+    Stage("one of two processes that train", (*TOGETHER, *TRAIN), with_images, victim="-u -m fsclib.train"): (4, 0),
+    Stage("training that starts two processes", (*TRAIN, "--devices", "2"), with_images): (4, 0),
     Stage("evaluation", TEST, with_training): (6, 0),
+    Stage("index of a gallery", ("-c", INDEX), with_nothing): (6, 0),
     Stage("sweep", ("-m", "fsclib.sweep", "two.yaml", "--workers", "2"), with_sweep): (5, 0),
     Stage("papermill", (*PAPERMILL, *given("-p", PARAMETERS)), with_images): (6, 0),
     Stage("kernel of papermill", (*PAPERMILL, *given("-p", PARAMETERS)), with_images, victim="ipykernel_launcher"): (3, 0),

@@ -142,6 +142,7 @@ def test_json_of_few_levels_is_read(tmp_path, content, found):
     ("content", "error"),
     [
         ("[" * 10 + "1" + "]" * 10, "more than 8 levels"),
+        ('{"a": {"b": 1, "c": 2, "b": 1}}', "two entries 'b'"),
         ("[" * DEEP, "nested too deep"),
         ("{", "Expecting"),
         ("\udcff", "utf-8"),

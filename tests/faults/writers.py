@@ -20,7 +20,7 @@ from PIL import Image
 from torch import nn
 
 from benchmarks import results
-from fsclib import checkpoint, features, files, html_report, runs
+from fsclib import checkpoint, features, files, html_report, runs, search
 from fsclib.config import Config
 from fsclib.data import datasets, synthetic
 from fsclib.data.cache import open_cache
@@ -30,20 +30,22 @@ from fsclib.sweep import cell
 
 ENVIRONMENT = {"data_hash": "d", "precision": "float32", "revision": "r" * 6000}
 CONFIG = Config(dataset="llcm", scale="tiny", name="mine")
+ORIGIN, INDEX = search.Origin("0" * 32), search.IndexOptions(kind="ivfpq", lists=4, dimensions=8, code=4)
 TOKEN = re.compile(rb"\.[0-9a-f]{8}\.npy")  # of a file of pixels, drawn at random
 
 
 @dataclass(frozen=True)
 class Writer:
-    """before, write: what they do to a home."""
+    """before, write: what they do to a home; steps: whether what is written goes through several states, each of which is sound."""
 
     name: str
     write: Callable[[Path], object]
     before: Callable[[Path], object] = lambda home: None
+    steps: bool = False
 
 
 def tree(home: Path) -> dict[str, bytes]:
-    """Every file below a home but locks, the random parts of names taken out."""
+    """Every file below a home but locks, without the random parts of names and the times in an index."""
     found = {}
     for path in home.rglob("*"):
         if path.is_file() and path.suffix != ".lock":
@@ -51,6 +53,8 @@ def tree(home: Path) -> dict[str, bytes]:
             name = TOKEN.sub(b".npy", name).decode()
             assert name not in found, f"a second file of pixels: {path}"
             found[name] = TOKEN.sub(b".npy", path.read_bytes())
+            if path.name == "index.json":
+                found[name] = found[name].partition(b'"seconds"')[0]
     return found
 
 
@@ -174,6 +178,19 @@ def keep_result(home: Path, number: int) -> None:
     results.keep(home / "benchmarks" / "m.json", "m", "cpu", "cases", "case", {"ms": [number] * 3000})
 
 
+def fill_index(home: Path) -> None:
+    search.build(home / "index", search.Cut(some_images(0), 200), ORIGIN, INDEX)
+
+
+def add_to_index(home: Path) -> None:
+    search.append(home / "index", search.Cut(some_images(1), 200), ORIGIN)
+
+
+def some_images(seed: int) -> search.Entries:
+    draws = np.random.default_rng(seed)
+    return search.Entries(draws.standard_normal((600, 24), np.float32), *draws.integers(1, 9, (2, 600)), "drawn")
+
+
 WRITERS = (
     Writer("a text", lambda home: files.write_text(home / "t", "new" * 5000), lambda home: files.write_text(home / "t", "old")),
     Writer("the first checkpoint", functools.partial(save_checkpoint, seed=1)),
@@ -196,6 +213,8 @@ WRITERS = (
     Writer("the error of a cell", fail_cell),
     Writer("a cell", run_cell),
     Writer("web pages", html_report.write, notebook),
+    Writer("an index", fill_index, steps=True),
+    Writer("an index that is added to", add_to_index, fill_index, steps=True),
     Writer("benchmarks", functools.partial(keep_result, number=2), functools.partial(keep_result, number=1)),
 )
 

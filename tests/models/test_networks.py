@@ -3,6 +3,7 @@
 import itertools
 import pickle
 import re
+import zipfile
 from urllib.error import URLError
 
 import pytest
@@ -295,3 +296,24 @@ def test_reading_a_published_file_runs_none_of_its_code(tmp_path):
         with pytest.raises(ValueError, match="not a checkpoint of tensors"):
             read_official(tmp_path / name)
     assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize("bomb", ["compressed", "overlapping", "cut"])
+def test_a_published_file_that_would_unpack_to_more_than_it_is_is_refused(tmp_path, bomb):
+    whole, file = tmp_path / "whole.t", tmp_path / "bomb.t"
+    torch.save({"net": {"classifier.weight": torch.zeros(100_000)}}, whole)
+    if bomb == "compressed":
+        with zipfile.ZipFile(whole) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+            for name in source.namelist():
+                target.writestr(name, source.read(name))
+        assert file.stat().st_size < 10_000
+    elif bomb == "overlapping":
+        with zipfile.ZipFile(whole) as source:
+            content, sizes = whole.read_bytes(), [entry.file_size for entry in source.infolist()]
+        size = max(sizes).to_bytes(4, "little")
+        file.write_bytes(content.replace(size, (2**31 - 1).to_bytes(4, "little")))
+    else:
+        file.write_bytes(whole.read_bytes()[:-30])
+    told = {"compressed": "compressed, which", "overlapping": "would unpack to", "cut": "not a whole archive"}
+    with pytest.raises(ValueError, match=told[bomb]):
+        read_official(file)

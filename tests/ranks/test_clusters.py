@@ -14,6 +14,8 @@ from fsclib import sweep
 
 SRUN = """#!/bin/bash
 # stands for srun: a torchrun on each of two nodes, which are addresses of this machine
+test "$SRUN_CPUS_PER_TASK" = "$SLURM_CPUS_PER_TASK" || exit 7
+test "$OMP_NUM_THREADS" -ge 1 || exit 8
 shift
 program=$1
 shift

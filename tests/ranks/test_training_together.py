@@ -20,6 +20,8 @@ from fsclib.assemble import network_of
 from fsclib.config import Config, ConfigError
 from fsclib.data.records import hold_out
 from fsclib.locks import held, lock_beside
+from fsclib.meeting import check_devices
+from fsclib.ranks import Ranks
 from fsclib.train import TrainingError
 
 
@@ -166,6 +168,51 @@ def test_what_does_not_fit_is_said_once_and_before_any_work(home, tmp_path):
     assert ended.stdout.count("processes: found 3, expected a number that divides the 4 identities of a step") == 1
     assert "fsclib/train.py" not in ended.stdout  # no traceback but torchrun's own
     assert not (home / "results/llcm/three").exists()
+
+
+def test_who_has_died_is_stood_for_without_beginning_anew(home, monkeypatch, capfd):
+    """torchrun and SLURM start the same words again, and resume=False may be among them."""
+    config = Config(**TRAINING | {"name": "anew", "epochs": 1, "decay": "1", "resume": False})
+    assert forked(2, train.fit, config) == [0, 0]
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert forked(2, train.fit, config) == [0, 0]
+    told = capfd.readouterr().out
+    assert told.count("goes on in spite of resume=False") == 1
+    assert told.count("is complete; nothing to train") == 1
+    assert [folder.name for folder in (home / "results/llcm").iterdir() if folder.is_dir()] == ["anew"]
+
+
+def test_more_devices_than_torchrun_has_started_are_refused(home):
+    with pytest.raises(ValueError, match="devices: found 4, but torchrun has started 2 processes; leave devices out"):
+        train.check(Config(**TRAINING | {"devices": 4}), Ranks(0, 2))
+
+
+def of_ranks(*kinds):
+    """What processes with these devices and GPUs that they may see say to each other."""
+
+    class Talking(Ranks):
+        def texts(self, text):
+            return [json.dumps([*told, *(None,) * (4 - len(told))]) for told in kinds]
+
+    return Talking(0, len(kinds))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [
+        ([["cuda", "0", "", 0], ["cpu", "1", ""]], "process 0 has cuda, process 1 cpu; see whether every node's GPUs are there"),
+        ([["cuda", "0", "", 0], ["cuda", "1", "", 0], ["cuda", "0", "", 0]], "process 2 has the GPU of process 0"),
+    ],
+)
+def test_devices_that_cannot_work_together_are_refused(kinds, told):
+    with pytest.raises(ValueError, match=told):
+        check_devices(torch.device("cpu"), of_ranks(*kinds))
+
+
+def test_devices_that_can_work_together_are_taken():
+    check_devices(torch.device("cpu"), of_ranks(["cpu", "0", ""], ["cpu", "0", ""]))
+    check_devices(torch.device("cpu"), of_ranks(["cuda", "0", "", 0], ["cuda", "0", "", 1], ["cuda", "1", "", 0]))
+    check_devices(torch.device("cpu"), of_ranks(["cuda", "0", "0", 0], ["cuda", "0", "1", 0]))  # each sees one, as number 0
 
 
 def test_processes_with_other_data_are_refused(home):

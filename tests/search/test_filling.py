@@ -1,5 +1,6 @@
 """Building: shard after shard, whole or not at all, the same bytes after a kill, and no more memory for more images."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -36,6 +37,14 @@ class Failing(Cut):
         return super().__getitem__(shard)
 
 
+def leave_off(folder, kind, learnt=None):
+    """Builds the first shards of an index of IMAGES."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filling, "_sample", lambda shards, *rest, sample=filling._sample: sample(Cut(IMAGES, 100), *rest))
+        with pytest.raises(KeyboardInterrupt):
+            build(folder, Failing(IMAGES, 100), ORIGIN, options(kind), learnt)
+
+
 def options(kind):
     return IndexOptions(kind=kind, lists=8)
 
@@ -45,12 +54,9 @@ def test_goes_on_after_the_last_whole_shard(kind, tmp_path):
     shards = Cut(IMAGES, 100)
     learnt = QUERIES.vectors
     build(tmp_path / "whole", shards, ORIGIN, options(kind), learnt)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filling, "_sample", lambda shards, *rest, sample=filling._sample: sample(Cut(IMAGES, 100), *rest))
-        with pytest.raises(KeyboardInterrupt):
-            build(tmp_path / "a", Failing(IMAGES, 100), ORIGIN, options(kind), learnt)
+    leave_off(tmp_path / "a", kind, learnt)
     with pytest.raises(SearchError, match="is not built to its end; start the same build again"):
-        Gallery(tmp_path / "a")
+        Gallery(tmp_path / "a", None)
     (tmp_path / "a" / "lists-00009.bin.part").write_bytes(b"half")
     with (tmp_path / "a" / "vectors.bin").open("ab") as file:
         file.write(b"half")
@@ -99,7 +105,7 @@ def test_images_that_are_added_are_found_as_if_they_had_been_there(kind, tmp_pat
     first, more, last = (IMAGES.of(slice(*ends)) for ends in ((0, 400), (400, 600), (600, 900)))
     for name in ("a", "b"):
         build(tmp_path / name, Cut(first), ORIGIN, options(kind))
-    old = Gallery(tmp_path / "a")
+    old = Gallery(tmp_path / "a", None)
     append(tmp_path / "a", Cut(more, 100), ORIGIN)
     append(tmp_path / "a", Cut(last, 100), ORIGIN)
     append(tmp_path / "b", Cut(IMAGES.of(slice(400, 900)), 100), ORIGIN)
@@ -107,10 +113,10 @@ def test_images_that_are_added_are_found_as_if_they_had_been_there(kind, tmp_pat
     assert a == b
     build(tmp_path / "whole", Cut(IMAGES), ORIGIN, options(kind))
     everything = {"probes": 8, "rerank": 900}
-    found = [Gallery(tmp_path / name).search(QUERIES.vectors, **everything) for name in ("a", "whole")]
+    found = [Gallery(tmp_path / name, None).search(QUERIES.vectors, **everything) for name in ("a", "whole")]
     np.testing.assert_allclose(found[0].similarity, found[1].similarity, atol=0.03)
     assert (found[0].row == found[1].row).mean() > 0.95  # but for what half precision cannot tell apart
-    assert len(Gallery(tmp_path / "a")) == 900
+    assert len(Gallery(tmp_path / "a", None)) == 900
     assert old.search(QUERIES.vectors, 400, **everything).row.max() < 400  # as it was opened
 
 
@@ -121,7 +127,7 @@ def test_adding_goes_on_as_well(kind, tmp_path, monkeypatch):
     rest = IMAGES.of(slice(300, 900))
     with pytest.raises(KeyboardInterrupt):
         append(tmp_path / "a", Failing(rest, 100), ORIGIN)
-    assert len(Gallery(tmp_path / "a")) == 400
+    assert len(Gallery(tmp_path / "a", None)) == 400
     for name in ("a", "b"):
         append(tmp_path / name, Cut(rest, 100), ORIGIN)
     assert files(tmp_path / "a") == files(tmp_path / "b")
@@ -132,12 +138,12 @@ def test_adding_goes_on_as_well(kind, tmp_path, monkeypatch):
 @every_kind
 def test_where_files_cannot_be_mapped_they_are_read(kind, tmp_path, monkeypatch, capsys):
     build(tmp_path / "a", Cut(IMAGES, 200), ORIGIN, options(kind))
-    expected = Gallery(tmp_path / "a").search(QUERIES.vectors)
+    expected = Gallery(tmp_path / "a", None).search(QUERIES.vectors)
     for module in (codes, searching):
         monkeypatch.setattr(module, "can_map", lambda file: False)
     build(tmp_path / "b", Cut(IMAGES, 200), ORIGIN, options(kind))
     assert files(tmp_path / "a") == files(tmp_path / "b")
-    found = Gallery(tmp_path / "b").search(QUERIES.vectors)
+    found = Gallery(tmp_path / "b", None).search(QUERIES.vectors)
     np.testing.assert_array_equal(found.row, expected.row)
     assert "cannot map files: vectors.bin is read into memory" in capsys.readouterr().out
 
@@ -186,6 +192,7 @@ def test_what_does_not_belong_there_is_refused_before_work(name, tmp_path):
         (Entries(some(300).vectors, np.arange(299), np.arange(300)), "identity: found shape (299,) and int64, expected 300"),
         (Entries(some(300).vectors, np.arange(300), np.arange(300) - 1), "camera: found shape (300,) and int64"),
         (Entries(some(300).vectors, np.arange(300) + 0.5, np.arange(300)), "identity: found shape (300,) and float64"),
+        (Entries(some(300).vectors, *[np.arange(300)] * 2, "LLCM, test"), "data: found 'LLCM, test', expected the hash"),
         (Entries(1e9 * some(300).vectors, *[np.arange(300)] * 2), "times as long as the index expects"),
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
@@ -196,11 +203,77 @@ def test_broken_entries_are_refused(entries, told, tmp_path):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         append(tmp_path / "a", Cut(entries), ORIGIN)
     assert told in str(caught.value)
-    assert len(Gallery(tmp_path / "a")) == 900
+    assert len(Gallery(tmp_path / "a", None)) == 900
     append(tmp_path / "a", Cut(QUERIES), ORIGIN)
     append(tmp_path / "a", Cut(QUERIES), ORIGIN)  # which are there
-    assert len(Gallery(tmp_path / "a")) == 920
+    assert len(Gallery(tmp_path / "a", None)) == 920
     assert files(tmp_path / "a")["vectors.bin"].startswith(before["vectors.bin"])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [({"network": "fsc-paper"}, "network: found 'fsc-paper', expected 32"), ({"mirror": 1}, "mirror: found 1, expected True or")],
+)
+def test_an_origin_that_could_not_be_read_again_is_refused(given, told):
+    with pytest.raises(ValueError, match=told):
+        Origin(**{"network": ORIGIN.network} | given)
+
+
+@every_kind
+def test_the_same_picture_from_another_camera_is_another_image(kind, tmp_path):
+    """What only looks like a command that is given again."""
+    build(tmp_path / "a", Cut(IMAGES), ORIGIN, options(kind))
+    one, two = IMAGES.of(slice(0, 1)), IMAGES.of(slice(1, 2))
+    elsewhere = Entries(one.vectors, one.identity, one.camera + 1, one.data)
+    for number, shards in enumerate([Cut(one), Cut(elsewhere), Cut(Entries.joined([two, elsewhere]), 1)]):
+        append(tmp_path / "a", shards, ORIGIN)
+        append(tmp_path / "a", shards, ORIGIN)
+        assert len(Gallery(tmp_path / "a", ORIGIN)) == 900 + [1, 2, 4][number]
+
+
+def test_a_build_does_not_go_on_with_other_labels(tmp_path):
+    leave_off(tmp_path / "a", EXACT)
+    mended = Entries(IMAGES.vectors, IMAGES.identity + 1, IMAGES.camera, IMAGES.data)
+    with pytest.raises(SearchError, match="was filled with other images than those given"):
+        build(tmp_path / "a", Cut(mended, 100), ORIGIN, options(EXACT))
+
+
+class Uneven(Cut):
+    """A large shard and a small one."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, shard):
+        return self.whole.of(slice(0, self.size) if shard == 0 else slice(self.size, None))
+
+
+@pytest.mark.parametrize("first", [10, 290])
+def test_a_sample_is_as_large_as_it_should_be_whatever_the_shards(first, tmp_path):
+    for number in (2, 256, 300):
+        assert len(filling._sample(Uneven(some(300), first), 24, number)) == number
+
+
+def test_how_an_index_is_searched_may_change(tmp_path):
+    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+    for probes, rerank in ((2, 200), (5, 0)):
+        build(tmp_path / "a", Cut(IMAGES), ORIGIN, IndexOptions(kind=IVFPQ, lists=8, probes=probes, rerank=rerank))
+        found = Gallery(tmp_path / "a", ORIGIN).manifest
+        assert (found.options.probes, found.options.rerank, found.count) == (probes, rerank, 900)
+
+
+def test_a_full_disk_does_not_advise_to_delete_an_index(tmp_path, monkeypatch):
+    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+
+    def reserve(*given):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(codes, "reserve", reserve)
+        with pytest.raises(DiskError, match="make room there and start the same command again"):
+            build(tmp_path / "a", Cut(IMAGES), ORIGIN, options(IVFPQ))
+    build(tmp_path / "a", Cut(IMAGES), ORIGIN, options(IVFPQ))
+    assert len(Gallery(tmp_path / "a", ORIGIN)) == 900
 
 
 def test_too_few_for_codes_and_without_faiss(tmp_path, monkeypatch):
@@ -213,7 +286,7 @@ def test_too_few_for_codes_and_without_faiss(tmp_path, monkeypatch):
         build(tmp_path / "a", Cut(IMAGES), ORIGIN, IndexOptions(kind=IVFPQ))
     assert not (tmp_path / "a").exists()
     build(tmp_path / "a", Cut(QUERIES), ORIGIN)  # every image compared: without it
-    assert (Gallery(tmp_path / "a").search(QUERIES.vectors, 1).similarity > 0).all()
+    assert (Gallery(tmp_path / "a", None).search(QUERIES.vectors, 1).similarity > 0).all()
 
 
 def test_of_two_that_write_the_second_is_told(tmp_path):

@@ -39,6 +39,20 @@ def test_finds_what_a_masked_matrix_product_finds(gallery, scoring, cameras):
     np.testing.assert_allclose(found.similarity[there], whole[there], atol=0.05)
 
 
+@pytest.mark.parametrize("cameras", [(3, 3, 3, 3), np.array([2, 1, 2, 2])], ids=["one", "two"])
+def test_cameras_may_be_named_twice(gallery, cameras):
+    found = gallery.search(QUERIES.vectors, 15, cameras=cameras, **EVERYTHING)
+    assert set(found.camera.ravel()) == set(cameras)
+
+
+def test_many_queries_are_compared_again_in_blocks(gallery, monkeypatch):
+    expected = gallery.search(QUERIES.vectors, 15, **EVERYTHING)
+    monkeypatch.setattr("fsclib.search.gallery.AGAIN", 1)
+    found = gallery.search(QUERIES.vectors, 15, **EVERYTHING)
+    np.testing.assert_array_equal(found.row, expected.row)
+    np.testing.assert_allclose(found.similarity, expected.similarity, rtol=1e-5)
+
+
 @pytest.mark.parametrize("scoring", metrics.PROTOCOLS)
 def test_people_are_found_once_each_by_their_best_image(gallery, scoring):
     labels = {"identity": QUERIES.identity, "camera": QUERIES.camera}

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from searching import ORIGIN, files, some
 
-from fsclib.search import EXACT, IVFPQ, Cut, Gallery, IndexOptions, SearchError, append, build
+from fsclib.search import EXACT, IVFPQ, Cut, Gallery, IndexOptions, SearchError, append, build, manifest
 
 faiss = pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
 IMAGES, QUERIES = some(600, seed=5), some(10, seed=6)
@@ -50,7 +50,7 @@ VALUES = [
 @pytest.mark.parametrize(("place", "value"), VALUES, ids=str)
 def test_strange_entries_are_refused(folder, place, value):
     changed(folder, *place, to=value)
-    for work in (Gallery, lambda folder: append(folder, Cut(QUERIES), ORIGIN)):
+    for work in (lambda folder: Gallery(folder, None), lambda folder: append(folder, Cut(QUERIES), ORIGIN)):
         with pytest.raises(SearchError, match=r"index.json|vectors.bin|lists-|sizes-|reduction"):
             work(folder)
 
@@ -59,9 +59,9 @@ def test_strange_entries_are_refused(folder, place, value):
 def test_what_is_no_manifest_is_refused(folder, text):
     (folder / "index.json").write_text(text)
     with pytest.raises(SearchError, match=r"index\.json: cannot be used .*" + MEND):
-        Gallery(folder)
+        Gallery(folder, None)
     with pytest.raises(SearchError, match=r"is no index \(it has no index.json\)"):
-        Gallery(folder.parent)
+        Gallery(folder.parent, None)
 
 
 NAMES = ["vectors.bin", "labels.bin", "lists-00003.bin", "sizes-00003.safetensors", "reduction.safetensors", "codebook.safetensors"]
@@ -75,15 +75,15 @@ def test_files_that_were_cut_off_exchanged_or_damaged_are_refused(folder, name):
         file.write_bytes(content)
         for verify in (True, False):
             with pytest.raises(SearchError, match=name):
-                Gallery(folder, verify=verify)
+                Gallery(folder, None, verify=verify)
     file.write_bytes(whole[:-10] + bytes([whole[-10] ^ 1]) + whole[-9:])
     with pytest.raises(SearchError, match=r"found hash [0-9a-f]{32}, expected [0-9a-f]{32}"):
-        Gallery(folder)
+        Gallery(folder, None)
     file.unlink()
     with pytest.raises(SearchError, match=name):
-        Gallery(folder, verify=False)
+        Gallery(folder, None, verify=False)
     file.write_bytes(whole)
-    assert len(Gallery(folder)) == 600
+    assert len(Gallery(folder, None)) == 600
 
 
 def test_numbers_that_stand_for_places_are_checked_without_hashes_too(folder):
@@ -93,7 +93,7 @@ def test_numbers_that_stand_for_places_are_checked_without_hashes_too(folder):
     for value in (255, 127):  # −1, and far behind the last image
         content[:] = value
         content.tofile(file)
-        found = Gallery(folder, verify=False)
+        found = Gallery(folder, None, verify=False)
         if value == 127:
             with pytest.raises(SearchError, match="found image 9187201950435737471 of 600"):
                 found.search(QUERIES.vectors, probes=8)
@@ -104,11 +104,26 @@ def test_numbers_that_stand_for_places_are_checked_without_hashes_too(folder):
             append(folder, Cut(QUERIES), ORIGIN)
 
 
+def test_a_number_just_behind_the_last_image_is_checked_before_its_camera_is_looked_up(folder):
+    """The bitmap of cameras has a bit an image; FAISS wants its length in bytes."""
+    options = manifest.read(folder).options
+    sizes = load_file(folder / "sizes-00003.safetensors")["sizes"]
+    content, at = bytearray((folder / "lists-00003.bin").read_bytes()), 0
+    for size in sizes.tolist():
+        at += size * options.code
+        for place in range(at, at + 8 * size, 8):
+            content[place : place + 8] = int(600 + 8 * (place % 500)).to_bytes(8, "little")
+        at += 8 * size
+    (folder / "lists-00003.bin").write_bytes(content)
+    found = Gallery(folder, None, verify=False)
+    assert (found.search(QUERIES.vectors, cameras=(1, 2), probes=8).row == -1).all()
+
+
 @pytest.mark.parametrize("sizes", [[600, *[0] * 6, 1], [-1, 601, *[0] * 6], [2**62, 600 - 2**62, *[0] * 6], [600]])
 def test_sizes_that_lead_out_of_the_lists_are_refused(folder, sizes):
     save_file({"sizes": np.array(sizes, np.int64)}, folder / "sizes-00003.safetensors")
     with pytest.raises(SearchError, match="sizes"):
-        Gallery(folder, verify=False)
+        Gallery(folder, None, verify=False)
 
 
 @pytest.mark.parametrize("name", ["reduction.safetensors", "codebook.safetensors"])
@@ -123,7 +138,7 @@ def test_arrays_of_another_shape_or_kind_are_refused(folder, name, change):
         arrays[first] = {"shape": array[:1], "kind": array.astype(np.float64), "nan": array * np.nan}[change]
     save_file(arrays, folder / name)
     with pytest.raises(SearchError, match=name):
-        Gallery(folder, verify=False)
+        Gallery(folder, None, verify=False)
 
 
 def test_codes_that_wait_to_be_merged_are_checked(folder, monkeypatch):
@@ -139,9 +154,9 @@ def test_codes_that_wait_to_be_merged_are_checked(folder, monkeypatch):
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(SearchError, match=r"codes-00003.*not those that were written"):
         append(folder, Cut(QUERIES), ORIGIN)
-    assert len(Gallery(folder)) == 600
+    assert len(Gallery(folder, None)) == 600
     file.write_bytes(whole)
     append(folder, Cut(QUERIES), ORIGIN)
-    assert len(Gallery(folder)) == 610
+    assert len(Gallery(folder, None)) == 610
     assert not list(folder.glob("codes-*"))
     assert "lists-00004.bin" in files(folder)

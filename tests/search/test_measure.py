@@ -69,7 +69,7 @@ def test_a_row_of_measurements(kind, tmp_path):
     assert row["bytes"] > row["vector_bytes"] + row["code_bytes"] + 8
     assert 0 < row["median_ms"] <= row["p95_ms"]
     if kind == IVFPQ:
-        curve = measure.curve(Gallery(tmp_path / "a"), queries, near)
+        curve = measure.curve(Gallery(tmp_path / "a", None), queries, near)
         assert curve["probes"].is_monotonic_increasing
         assert curve["recall10"].iloc[-1] > curve["recall10"].iloc[0]
 

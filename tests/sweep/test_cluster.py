@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import sys
 from functools import partial
 
@@ -58,3 +59,17 @@ def test_without_submitit_the_error_names_the_extra(small, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(ClusterError, match=r"pip install 'fsclib\[slurm\]'"):
         sweep.run(small, cluster="slurm")
+
+
+@pytest.mark.parametrize("name", ["cpus_per_task", "slurm_cpus_per_task"])
+def test_srun_is_told_how_many_cores_a_job_has(small, name, tmp_path, monkeypatch):
+    """It does not take them from the job by itself."""
+    slurm = pytest.importorskip("submitit").SlurmExecutor
+    monkeypatch.setattr(slurm, "affinity", classmethod(lambda cls: 1))  # as if srun were here
+    executor = slurm(tmp_path)
+    asked = cluster._parameters(dataclasses.replace(small, slurm={name: 8}), "slurm")
+    executor.update_parameters(srun_args=asked["slurm_srun_args"], cpus_per_task=8)
+    text = executor._make_submission_file_text("run", "id")
+    assert re.search(r"^srun .*--cpus-per-task=8 ", text, re.M)
+    assert "slurm_srun_args" not in cluster._parameters(dataclasses.replace(small, slurm={name: 8}), "local")
+    assert "slurm_srun_args" not in cluster._parameters(small, "slurm")
