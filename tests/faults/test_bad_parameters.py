@@ -34,6 +34,7 @@ from fsclib.frequency import SpectrumOptions
 from fsclib.notebook import assigned, parameters
 from fsclib.paper import cast
 from fsclib.rerank import Reranking
+from fsclib.run_options import RunOptions
 from fsclib.runs import RunError
 from fsclib.search import IndexOptions, study
 from fsclib.strict import AUTO, Strict, named
