@@ -6,12 +6,17 @@ import fcntl
 import glob
 import os
 import secrets
+import socket
+import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from fsclib.disk import writing
+from fsclib.disk import FULL, writing
 
+HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
+DAY = 86_400  # seconds
 PART = ".part"  # ends the name of a file that is still being written
 
 
@@ -43,9 +48,12 @@ def remove_abandoned(folder: Path, name: str = "") -> None:
     """Removes what killed processes left half-written in a folder: of the file of that name, or of all.
 
     What another process is writing is locked, and stays; so does what another user left, and everything where there are no locks.
+    Of other hosts only what has not changed for a day is removed: on some shared drives they do not see each other's locks.
     """
     for part in folder.glob(f"{glob.escape(name)}*{PART}"):
         with contextlib.suppress(OSError), part.open("r+b") as left:
+            if part.suffixes[-2:-1] != [f".{HOST}"] and time.time() - os.fstat(left.fileno()).st_mtime < DAY:
+                continue
             fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()
 
@@ -53,12 +61,26 @@ def remove_abandoned(folder: Path, name: str = "") -> None:
 def _begun(file: Path) -> BinaryIO:
     """A new file beside `file`, opened and locked."""
     while True:
-        mine = file.with_name(f"{file.name}.{secrets.token_hex(4)}{PART}").open("xb")
+        mine = file.with_name(f"{file.name}.{secrets.token_hex(4)}.{HOST}{PART}").open("xb")
         with contextlib.suppress(OSError):  # no locks here, and nothing that would go by them
             fcntl.flock(mine, fcntl.LOCK_EX)
         if os.path.lexists(mine.name):
+            if not _can_write(Path(mine.name)):
+                with contextlib.suppress(OSError):
+                    fcntl.flock(mine, fcntl.LOCK_UN)
             return mine
         mine.close()  # before it was locked it looked like one of a dead process
+
+
+def _can_write(locked: Path) -> bool:
+    """Whether a locked file can be written by who opens it once more, which Windows' shared folders refuse."""
+    try:
+        with locked.open("r+b", buffering=0) as again:
+            again.write(b"x")
+            again.truncate(0)
+    except OSError as error:
+        return error.errno in FULL  # which the writer will be told
+    return True
 
 
 def write_text(file: Path, text: str, errors: str = "strict") -> None:

@@ -10,6 +10,7 @@ A notebook is complete if every code cell has run and none left an error. A kern
 marks its cells as completed; but the one in which it died has no answer, and the cells after it have no number.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -100,20 +101,23 @@ def write(folder: Path) -> Path:
     exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True, config=settings)
     make_folder(folder / "html")
     with tempfile.TemporaryDirectory() as pictures:
-        for file in _pictures(folder):
-            shutil.copyfile(file, Path(pictures, file.name))
+        _copy_pictures(folder, pages, Path(pictures))
         pages = [_rendered(each, exporter, pictures) for each in pages]
     write_text(folder / "index.html", index(folder.resolve().name, pages), errors="replace")
     return folder / "index.html"
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """The pictures of a folder that prose may show: nbconvert would follow a link to any file, and wait at a pipe."""
-    return [
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in PICTURES and not file.is_symlink() and file.is_file() and file.stat().st_size <= LARGEST_PICTURE
-    ]
+def _copy_pictures(folder: Path, pages: Sequence[Page], to: Path) -> None:
+    """Those that prose names: nbconvert itself would follow a link to any file, and wait at a pipe."""
+    cells = (cell for page in pages if page.notebook for cell in page.notebook.cells)
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    for place, _, names in os.walk(folder):
+        for file in (Path(place, name) for name in names if name in prose and Path(name).suffix.lower() in PICTURES):
+            copy = to / file.relative_to(folder)
+            with contextlib.suppress(OSError):  # it is not shown then
+                if not file.is_symlink() and file.is_file() and file.stat().st_size <= LARGEST_PICTURE:
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, copy)
 
 
 def _rendered(page: Page, exporter: HTMLExporter, pictures: str) -> Page:

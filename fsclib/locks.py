@@ -34,12 +34,7 @@ def locked(file: Path, message: str | None) -> Iterator[None]:
     Errors: DiskError where the file cannot be written.
     """
     with writing(file):
-        try:
-            handle = file.open("ab", buffering=0)
-        except PermissionError:
-            if not file.exists():
-                raise
-            handle = file.open("rb", buffering=0)  # another user's, who has been here before: it can be held, and not signed
+        handle = _opened(file)
     with handle:
         _take(handle, file, message)
         _sign(handle, f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n")
@@ -74,6 +69,21 @@ def held(file: Path) -> bool:
             return not _flock(handle, file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("ab", buffering=0)
+    except PermissionError as error:
+        if not file.exists():
+            raise
+        handle = file.open("rb", buffering=0)  # another user's, who has been here before: it can be held, and not signed
+        try:
+            _flock(handle, file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # NFS locks only what can be written
+            handle.close()
+            raise error from None
+        return handle
 
 
 def _take(handle: BinaryIO, file: Path, message: str | None) -> None:

@@ -59,9 +59,10 @@ def check_devices(device: torch.device, ranks: Ranks) -> None:
         raise ValueError(f"device: {found}; leave device out, so that each takes one of its own")
 
 
-def restarted() -> bool:
-    """Whether this process stands for one that has died: torchrun's of an earlier start, or a job's that SLURM has queued again."""
-    return any(int(os.environ.get(name) or 0) for name in ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"))
+def restarts() -> bool:
+    """Whether the same command is given again by itself when this process dies: by torchrun's --max-restarts, or, as it was once
+    already, by SLURM, which queues jobs again."""
+    return any(int(os.environ.get(name) or 0) for name in ("TORCHELASTIC_MAX_RESTARTS", "SLURM_RESTART_COUNT"))
 
 
 def fresh(store: dist.Store, rank: int, count: int) -> dist.Store:

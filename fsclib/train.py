@@ -14,7 +14,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from fsclib.data.records import INFRARED, VISIBLE, Dataset, DatasetError, hold_o
 from fsclib.data.sampler import IdentitySampler
 from fsclib.failure import NotFinite
 from fsclib.machine import device_of, environment, precision_of
-from fsclib.meeting import joined, restarted, started
+from fsclib.meeting import joined, restarts, started
 from fsclib.models.backbone import imagenet_weights
 from fsclib.models.networks import Network
 from fsclib.models.shared import together
@@ -124,10 +124,6 @@ def fit(config: Config) -> Run:
 def _fit(config: Config, ranks: Ranks) -> Run:
     device = device_of(config)
     precision = precision_of(config, device)
-    if not config.resume and "again" in ranks.texts("again" if restarted() else "at first"):
-        config = replace(config, resume=True)  # what is there was begun anew by those whom these stand for
-        if ranks.first:
-            print(f"{runs.folder_of(config)}: started again, so that it goes on in spite of resume=False", flush=True)
     images, chosen, sampler = ranks.agree(lambda: prepared(config, ranks))
     around = environment(device, precision, images, ranks.count)
     ranks.agree(lambda: check_alike(config, around, ranks))
@@ -205,6 +201,9 @@ def check(config: Config, ranks: Ranks = ALONE) -> None:
         raise ValueError(problem)
     if ranks.count > 1 and config.devices not in (1, ranks.count):
         raise ValueError(f"devices: found {config.devices}, but torchrun has started {ranks.count} processes; leave devices out")
+    if restarts() and not config.resume and runs.folder_of(config).exists():
+        found = f"resume: found False, and {runs.folder_of(config)} is there: what is started again would begin anew each time"
+        raise ValueError(f"{found}; move that folder aside, or give this run another name, and leave resume out")
     if ranks.first:
         runs.check(config)
     found = open_dataset(config.dataset, config.data_root or None, config.trial, strict=False)

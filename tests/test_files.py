@@ -7,11 +7,12 @@ import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from fsclib.disk import DiskError
-from fsclib.files import remove_abandoned, replacing, reserve
+from fsclib.files import DAY, HOST, remove_abandoned, replacing, reserve
 
 
 def test_replacing_takes_the_place_of_the_file_at_the_end(tmp_path):
@@ -110,7 +111,7 @@ def test_of_processes_that_replace_the_same_file_nobody_takes_the_others_half(tm
 
 @pytest.mark.parametrize("odd", ["link", "pipe", "folder"])
 def test_what_is_not_a_file_of_its_own_is_not_written_through(tmp_path, odd):
-    file, part, other = (tmp_path / name for name in ("data.txt", "data.txt.0123abcd.part", "other.txt"))
+    file, part, other = (tmp_path / name for name in ("data.txt", f"data.txt.0123abcd.{HOST}.part", "other.txt"))
     other.write_text("of somebody else")
     {"link": lambda: part.symlink_to(other), "pipe": lambda: os.mkfifo(part), "folder": part.mkdir}[odd]()
     with replacing(file) as temporary:
@@ -120,7 +121,7 @@ def test_what_is_not_a_file_of_its_own_is_not_written_through(tmp_path, odd):
 
 
 def test_what_the_dead_left_is_removed_and_what_is_being_written_stays(tmp_path):
-    left = [tmp_path / name for name in ("a.txt.0123abcd.part", "b.txt.0123abcd.part", "[a.txt.0123abcd.part")]
+    left = [tmp_path / f"{name}.0123abcd.{HOST}.part" for name in ("a.txt", "b.txt", "[a.txt")]
     for part in left:
         part.write_text("half")
     with replacing(tmp_path / "a.txt") as mine:
@@ -133,6 +134,36 @@ def test_what_the_dead_left_is_removed_and_what_is_being_written_stays(tmp_path)
     assert (tmp_path / "a.txt").read_text() == "new"
 
 
+def test_what_was_left_on_another_host_is_removed_after_a_day(tmp_path):
+    """Its locks may not be seen here."""
+    part = tmp_path / "a.txt.0123abcd.fedcba98.part"
+    part.write_text("half")
+    for age, there in ((0, True), (DAY - 100, True), (DAY + 100, False)):
+        os.utime(part, (time.time() - age, time.time() - age))
+        remove_abandoned(tmp_path)
+        assert part.exists() == there
+
+
+def test_where_a_locked_file_can_be_written_by_its_locker_alone_it_is_not_locked(tmp_path, monkeypatch):
+    """Shared folders of Windows: whoever opens a locked file once more cannot write it, and that is what everybody does here."""
+    locked, usual, flock = set(), Path.open, fcntl.flock
+
+    def lock(handle, operation):
+        flock(handle, operation)
+        (locked.discard if operation == fcntl.LOCK_UN else locked.add)(Path(handle.name))
+
+    def opened(path, mode="r", *rest, **options):
+        if mode in ("wb", "r+b") and path in locked:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return usual(path, mode, *rest, **options)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    monkeypatch.setattr(Path, "open", opened)
+    with replacing(tmp_path / "a.txt") as part:
+        part.write_bytes(b"new")
+    assert (tmp_path / "a.txt").read_bytes() == b"new"
+
+
 def test_two_that_replace_the_same_file_without_locks(tmp_path, monkeypatch):
     """Nobody can tell then what the dead left from what is being written, and nothing is removed."""
 
@@ -140,7 +171,7 @@ def test_two_that_replace_the_same_file_without_locks(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    file, left = tmp_path / "data.txt", tmp_path / "data.txt.0123abcd.part"
+    file, left = tmp_path / "data.txt", tmp_path / f"data.txt.0123abcd.{HOST}.part"
     left.write_text("half")
     with replacing(file) as first, replacing(file) as second:
         first.write_text("first")

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,18 +84,31 @@ def test_pages_hold_pictures_and_results_and_fetch_nothing(save):
 
 
 def test_pictures_of_the_prose_are_taken_along(save, tmp_path):
-    (tmp_path / "dot.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    write(save("prose", heading("# T\n\n![a dot](dot.svg)")).parent)
-    assert "data:image/svg+xml;base64," in (tmp_path / "html/prose.html").read_text()
+    (tmp_path / "figures").mkdir()
+    for name in ("dot.svg", "figures/dot.svg"):
+        (tmp_path / name).write_text(f"<svg xmlns='http://www.w3.org/2000/svg'><!-- {name} --></svg>")
+    write(save("prose", heading("# T\n\n![a dot](dot.svg) ![another](figures/dot.svg) ![none](nowhere.png)")).parent)
+    text = (tmp_path / "html/prose.html").read_text()
+    for name in ("dot.svg", "figures/dot.svg"):
+        assert f"data:image/svg+xml;base64,{base64.b64encode((tmp_path / name).read_bytes()).decode()}" in text
 
 
-def test_what_only_looks_like_a_picture_is_not_taken_along(save, tmp_path):
+def test_what_only_looks_like_a_picture_is_not_taken_along(save, tmp_path, monkeypatch):
+    copy = shutil.copyfile
+
+    def refuse(source, target):
+        if source.name == "closed.png":  # another user's
+            raise PermissionError(13, "Permission denied", str(source))
+        copy(source, target)
+
     secret = tmp_path.parent / "secret.png"
     secret.write_bytes(b"a secret")
     (tmp_path / "link.png").symlink_to(secret)
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "secret.txt").write_bytes(b"a secret")
-    prose = "![](link.png) ![](pipe.png) ![](secret.txt) ![](../secret.png) <img src='link.png'>"
+    (tmp_path / "closed.png").write_bytes(b"a secret")
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    prose = f"![](closed.png) ![]({secret}) ![](link.png) ![](pipe.png) ![](secret.txt) ![](../secret.png) <img src='link.png'>"
     write(save("prose", heading(f"# T\n\n{prose}")).parent)
     assert base64.b64encode(b"a secret").decode() not in (tmp_path / "html/prose.html").read_text()
 

@@ -33,6 +33,8 @@ def _check_archive(file: Path) -> None:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError) as error:
         raise ValueError(f"not a whole archive ({error})") from error
+    if not entries or min(entry.header_offset for entry in entries):  # torch would look for its table of contents elsewhere
+        raise ValueError("an archive with something before its first entry, unlike those of torch.save")
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise ValueError("compressed, which torch.save does not do")
     if (unpacked := sum(entry.file_size for entry in entries)) > (size := file.stat().st_size):

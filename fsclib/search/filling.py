@@ -55,13 +55,14 @@ def build(
             searched = {"probes": settled.probes, "rerank": settled.rerank}  # these are no part of what was built
             found = dataclasses.replace(found, options=dataclasses.replace(found.options, **searched))
             _check(folder, found, dimension, origin, settled)
-            if found != there:
-                found.write(folder)
         else:
             check_room(folder, _needed(settled, shards.images), "the index and its codes")
             make_folder(folder)
-            found = _begun(folder, shards, Manifest(dimension, origin, settled), queries)
-        return _filled(folder, found, shards, 0)
+            found = there = _begun(folder, shards, Manifest(dimension, origin, settled), queries)
+        done = _filled(folder, found, shards, 0)
+        if done == found != there:  # it was full, and only how it is searched has changed
+            done.write(folder)
+        return done
 
 
 def append(folder: Path, shards: Shards, origin: Origin) -> Manifest:
@@ -236,18 +237,21 @@ def _sample(
     """`number` images, evenly from shards that are evenly spread, reduced or not: float32."""
     needed = -(-number * len(shards) // shards.images) + 1  # shards; the last may be small
     chosen = np.unique(np.linspace(0, len(shards) - 1, min(len(shards), max(SPREAD, needed))).astype(int))
-    parts, left, seen = [], number, 0
-    for position, shard in enumerate(chosen):
+    parts, spare, left = {}, {}, number
+
+    def take(shard: int, wanted: int) -> int:
         vectors = shards[shard].checked(dimension).vectors
-        seen += len(vectors)
-        if len(chosen) == len(shards):  # by their lengths, so that a short one leaves nothing wanting
-            wanted = left - number * (shards.images - seen) // shards.images
-        else:
-            wanted = min(len(vectors), -(-left // (len(chosen) - position)))
         part = _some(vectors, wanted)
-        parts.append(part if reduced_by is None else reduced_by.images(part))
-        left -= wanted
-    return np.concatenate(parts)
+        parts[shard], spare[shard] = part if reduced_by is None else reduced_by.images(part), len(vectors) - len(part)
+        return len(part)
+
+    for position, shard in enumerate(chosen):
+        left -= take(shard, -(-left // (len(chosen) - position)))
+    for shard in (*sorted(spare, key=spare.get, reverse=True), *range(len(shards))):  # where some were too small
+        if left and spare.get(shard, left):
+            before = len(parts.get(shard, ()))
+            left -= take(shard, before + left) - before
+    return np.concatenate([parts[shard] for shard in sorted(parts)])
 
 
 def _some(vectors: NDArray[np.float32], number: int) -> NDArray[np.float32]:

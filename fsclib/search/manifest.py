@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 from fsclib.disk import DiskError
-from fsclib.features import WEIGHTINGS
 from fsclib.files import write_text
 from fsclib.reading import read_json, regular
 from fsclib.search.entries import DATA
@@ -163,8 +162,6 @@ def _manifest(found: Any) -> Manifest:
         raise ValueError(f"found format {shown(found['format'])}, expected {FORMAT}; it was written by another version")
     dimension, merged = _whole(found, "dimension", 1 << 20), _whole(found, "merged", 1 << 24)
     origin = _record(Origin, found["origin"], "origin", network=HASH)
-    if origin.weighting not in WEIGHTINGS or type(origin.mirror) is not bool:
-        raise ValueError(f"origin: found {shown(found['origin'])}, expected a weighting and whether there are mirror images")
     if not isinstance(found["options"], dict):
         raise ValueError(f"options: found {shown(found['options'])}, expected a table")
     try:

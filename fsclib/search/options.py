@@ -63,8 +63,8 @@ class Origin:
             raise ValueError(f"{found}; pass checkpoint.fingerprint of the file with its weights")
         if not isinstance(self.mirror, bool):
             raise ValueError(f"mirror: found {shown(self.mirror)}, expected True or False")
-        if self.weighting not in WEIGHTINGS:
-            raise ValueError(f"weighting: found {self.weighting!r}, expected one of {', '.join(WEIGHTINGS)}")
+        if not isinstance(self.weighting, str) or self.weighting not in WEIGHTINGS:
+            raise ValueError(f"weighting: found {shown(self.weighting)}, expected one of {', '.join(WEIGHTINGS)}")
 
 
 def library() -> ModuleType:

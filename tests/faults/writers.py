@@ -36,12 +36,13 @@ TOKEN = re.compile(rb"\.[0-9a-f]{8}\.npy")  # of a file of pixels, drawn at rand
 
 @dataclass(frozen=True)
 class Writer:
-    """before, write: what they do to a home; steps: whether what is written goes through several states, each of which is sound."""
+    """before, write: what they do to a home; sound: raises AssertionError where a home is in none of the states that the writer may
+    leave it in. Without it these are the one before and the one after, file by file."""
 
     name: str
     write: Callable[[Path], object]
     before: Callable[[Path], object] = lambda home: None
-    steps: bool = False
+    sound: Callable[[Path], object] | None = None
 
 
 def tree(home: Path) -> dict[str, bytes]:
@@ -186,6 +187,17 @@ def add_to_index(home: Path) -> None:
     search.append(home / "index", search.Cut(some_images(1), 200), ORIGIN)
 
 
+def check_index(home: Path, unfinished: bool) -> None:
+    """It is as before or as after, every hash right, or, where it was not there before, says that it is not built to its end."""
+    try:
+        found = len(search.Gallery(home / "index", ORIGIN))
+    except search.SearchError as error:
+        if not unfinished or not re.search("is no index|is not built to its end", str(error)):
+            raise AssertionError from error
+    else:
+        assert found in (600, 1200)
+
+
 def some_images(seed: int) -> search.Entries:
     draws = np.random.default_rng(seed)
     return search.Entries(draws.standard_normal((600, 24), np.float32), *draws.integers(1, 9, (2, 600)), "drawn")
@@ -213,8 +225,8 @@ WRITERS = (
     Writer("the error of a cell", fail_cell),
     Writer("a cell", run_cell),
     Writer("web pages", html_report.write, notebook),
-    Writer("an index", fill_index, steps=True),
-    Writer("an index that is added to", add_to_index, fill_index, steps=True),
+    Writer("an index", fill_index, sound=functools.partial(check_index, unfinished=True)),
+    Writer("an index that is added to", add_to_index, fill_index, sound=functools.partial(check_index, unfinished=False)),
     Writer("benchmarks", functools.partial(keep_result, number=2), functools.partial(keep_result, number=1)),
 )
 

@@ -298,7 +298,7 @@ def test_reading_a_published_file_runs_none_of_its_code(tmp_path):
     assert not (tmp_path / "harm").exists()
 
 
-@pytest.mark.parametrize("bomb", ["compressed", "overlapping", "cut"])
+@pytest.mark.parametrize("bomb", ["compressed", "overlapping", "shifted", "cut"])
 def test_a_published_file_that_would_unpack_to_more_than_it_is_is_refused(tmp_path, bomb):
     whole, file = tmp_path / "whole.t", tmp_path / "bomb.t"
     torch.save({"net": {"classifier.weight": torch.zeros(100_000)}}, whole)
@@ -312,8 +312,13 @@ def test_a_published_file_that_would_unpack_to_more_than_it_is_is_refused(tmp_pa
             content, sizes = whole.read_bytes(), [entry.file_size for entry in source.infolist()]
         size = max(sizes).to_bytes(4, "little")
         file.write_bytes(content.replace(size, (2**31 - 1).to_bytes(4, "little")))
+    elif bomb == "shifted":
+        file.write_bytes(b"PK\x03\x04 and more" + whole.read_bytes())
     else:
         file.write_bytes(whole.read_bytes()[:-30])
-    told = {"compressed": "compressed, which", "overlapping": "would unpack to", "cut": "not a whole archive"}
+    told = {
+        "compressed": "compressed, which", "shifted": "something before its first", "overlapping": "would unpack to",
+        "cut": "not a whole archive",
+    }  # fmt: skip
     with pytest.raises(ValueError, match=told[bomb]):
         read_official(file)

@@ -170,16 +170,17 @@ def test_what_does_not_fit_is_said_once_and_before_any_work(home, tmp_path):
     assert not (home / "results/llcm/three").exists()
 
 
-def test_who_has_died_is_stood_for_without_beginning_anew(home, monkeypatch, capfd):
-    """torchrun and SLURM start the same words again, and resume=False may be among them."""
-    config = Config(**TRAINING | {"name": "anew", "epochs": 1, "decay": "1", "resume": False})
-    assert forked(2, train.fit, config) == [0, 0]
-    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-    assert forked(2, train.fit, config) == [0, 0]
-    told = capfd.readouterr().out
-    assert told.count("goes on in spite of resume=False") == 1
-    assert told.count("is complete; nothing to train") == 1
-    assert [folder.name for folder in (home / "results/llcm").iterdir() if folder.is_dir()] == ["anew"]
+@pytest.mark.parametrize("variable", ["TORCHELASTIC_MAX_RESTARTS", "SLURM_RESTART_COUNT"])
+def test_nobody_begins_anew_at_each_restart(home, monkeypatch, variable):
+    """torchrun and SLURM start the same words again, and resume=False must not be among them where there is something to lose."""
+    config = Config(**TRAINING | {"name": "anew", "resume": False})
+    monkeypatch.setenv(variable, "1")
+    train.check(config)
+    (home / "results/llcm/anew").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"resume: found False, and .*anew is there: .* leave resume out"):
+        train.check(config)
+    monkeypatch.setenv(variable, "0")
+    train.check(config)
 
 
 def test_more_devices_than_torchrun_has_started_are_refused(home):

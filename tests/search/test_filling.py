@@ -238,20 +238,37 @@ def test_a_build_does_not_go_on_with_other_labels(tmp_path):
         build(tmp_path / "a", Cut(mended, 100), ORIGIN, options(EXACT))
 
 
-class Uneven(Cut):
-    """A large shard and a small one."""
+class Uneven:
+    """Shards of these sizes, whose first entries tell the images apart."""
+
+    def __init__(self, *sizes):
+        self.sizes, self.images = sizes, sum(sizes)
 
     def __len__(self):
-        return 2
+        return len(self.sizes)
 
     def __getitem__(self, shard):
-        return self.whole.of(slice(0, self.size) if shard == 0 else slice(self.size, None))
+        first, size = sum(self.sizes[:shard]), self.sizes[shard]
+        found = some(size)
+        found.vectors[:, 0] = np.arange(first, first + size)
+        return found
 
 
-@pytest.mark.parametrize("first", [10, 290])
-def test_a_sample_is_as_large_as_it_should_be_whatever_the_shards(first, tmp_path):
-    for number in (2, 256, 300):
-        assert len(filling._sample(Uneven(some(300), first), 24, number)) == number
+@pytest.mark.parametrize("sizes", [(10, 290), (290, 10), (100,) * 20 + (1,) * 20, (2000, *(1,) * 99), (1,) * 300], ids=str)
+def test_a_sample_is_as_large_as_it_should_be_whatever_the_shards(sizes):
+    shards = Uneven(*sizes)
+    for number in (2, 256, shards.images - 1, shards.images):
+        drawn = filling._sample(shards, 24, number)[:, 0]
+        assert len(np.unique(drawn)) == len(drawn) == number
+        assert (np.diff(drawn) > 0).all()
+
+
+def test_a_build_that_is_refused_changes_nothing(tmp_path):
+    build(tmp_path / "a", Cut(IMAGES, 300), ORIGIN, options(EXACT))
+    before = files(tmp_path / "a")
+    with pytest.raises(SearchError, match="was filled with other images than those given"):
+        build(tmp_path / "a", Cut(some(900, seed=9), 300), ORIGIN, IndexOptions(kind=EXACT, lists=8, rerank=7))
+    assert files(tmp_path / "a") == before
 
 
 def test_how_an_index_is_searched_may_change(tmp_path):

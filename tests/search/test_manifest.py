@@ -36,7 +36,8 @@ def changed(folder, *place, to):
 VALUES = [
     (("format",), 2), (("format",), True), (("format",), "1"), (("dimension",), 23), (("dimension",), -1),
     (("dimension",), 2.0), (("dimension",), 1 << 60), (("merged",), 4), (("merged",), -1), (("merged",), 2), (("origin",), []),
-    (("origin", "network"), "x"), (("origin", "weighting"), "odd"), (("origin", "mirror"), 1), (("origin", "path"), "/etc"),
+    (("origin", "network"), "x"), (("origin", "weighting"), "odd"), (("origin", "mirror"), 1),
+    (("origin", "weighting"), []), (("origin", "path"), "/etc"),
     (("options",), None), (("options",), []),
     (("options", "kind"), "auto"), (("options", "kind"), EXACT), (("options", "lists"), "auto"), (("options", "lists"), 10**9),
     (("options", "code"), 7), (("options", "dimensions"), 4096), (("options", "probes"), 9), (("options", "x"), 1),
