@@ -6,14 +6,12 @@ any work.
 """
 
 import dataclasses
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from fsclib import extensions, presets
+from fsclib import extensions, place, presets
 from fsclib.losses import LOSSES
 from fsclib.models.fsc import MODULES
 from fsclib.models.networks import NETWORKS, FSCNet
@@ -23,7 +21,6 @@ from fsclib.strict import AUTO, ConfigError, Strict, named, option, shown
 LONGEST = 100  # characters of a run's name
 NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")  # never a path, and plain text to LaTeX, HTML and shells alike
 BATCHES = ("global", "per-rank")
-LONGEST_PATH, LONGEST_PART = 4096, 255  # bytes, on Linux
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +89,7 @@ class Config(Strict):
         if problems or contradictions:
             raise ConfigError([*problems.values(), *contradictions])
         if self.data_root:  # relative to where the run was started, which config.json does not know
-            object.__setattr__(self, "data_root", _absolute(self.data_root))
+            object.__setattr__(self, "data_root", place.absolute(self.data_root))
         if self.name == AUTO:
             trial = f"-trial{self.trial}" if self.dataset == "regdb" else ""
             object.__setattr__(self, "name", f"{self.network}-{self.scale}-seed{self.seed}{trial}")
@@ -127,16 +124,6 @@ def undivided(config: Config, ranks: int, name: str = "devices") -> str:
     return f"{name}: found {ranks}, expected a number that divides the {config.identities} identities of a step; {mend}"
 
 
-def _absolute(folder: str) -> str:
-    """The folder, seen from where this process stands. ValueError, RuntimeError or OSError if there is none."""
-    if b"\0" in os.fsencode(folder):
-        raise ValueError("a null character")
-    path = Path(folder).expanduser().absolute()
-    if len(os.fsencode(path)) >= LONGEST_PATH or any(len(os.fsencode(part)) > LONGEST_PART for part in path.parts):
-        raise ValueError(f"longer than a path can be, {LONGEST_PATH} bytes and {LONGEST_PART} for each part")
-    return str(path)
-
-
 def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:
     """What no field shows alone: the fields that have a part in it, and the problem."""
     if config.height % 32:
@@ -167,9 +154,5 @@ def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:
         yield {"identities", "devices", "batch"}, problem
     if config.devices > 1 and ":" in config.device:
         yield {"devices", "device"}, f"device: found {config.device!r} for {config.devices} processes, expected auto, cpu or cuda"
-    if config.device != AUTO and not re.fullmatch(r"cpu|cuda(:(0|[1-9][0-9]?))?", config.device):
-        yield {"device"}, f"device: found {shown(config.device)}, expected auto, cpu, cuda or cuda:N"
-    try:
-        _absolute(config.data_root or "/")
-    except (ValueError, RuntimeError, OSError) as error:
-        yield {"data_root"}, f"data_root: found {shown(config.data_root)}, expected a folder: {error}"
+    for name, problem in place.problems(config.data_root, config.device):
+        yield {name}, problem

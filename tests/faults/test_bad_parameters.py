@@ -149,8 +149,6 @@ def outcome(notebook, name, form, text):
     expected = meaning(kind, name, form, given)
     if given == AUTO and options.__dataclass_fields__[name].default != AUTO:
         expected = (AUTO,)  # which means nothing there: an entry of a list like any other
-    if name == "data_root" and options is not Config:  # which alone makes a path absolute
-        expected = given if form != "p" else values[name]
     if given == AUTO and expected == AUTO:
         assert kept == AUTO or options is Config
     else:
