@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY, settle
 
-from fsclib import retrieval, runs
+from fsclib import retrieval, run_options, runs
 from fsclib.attention import above_mean, explanation, sheets, subjects
 from fsclib.attention.shares import KINDS
 from fsclib.attention.sheets import CONTROL
@@ -196,7 +196,7 @@ def test_runs_stand_side_by_side_by_what_they_are(two_runs):
 
 def test_by_default_the_usual_run_stands_beside_the_same_without_modules(two_runs, monkeypatch):
     usual = runs.load("llcm", "a").config
-    monkeypatch.setattr(subjects, "Config", lambda dataset: usual)
+    monkeypatch.setattr(run_options, "Config", lambda dataset: usual)
     assert [subject.run.folder.name for subject in open_runs(AttentionOptions(dataset="llcm"))] == ["a", "b"]
 
 
