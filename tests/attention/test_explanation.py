@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from conftest import TINY, settle
 
 from fsclib import retrieval, run_options, runs
-from fsclib.attention import above_mean, explanation, sheets, subjects
+from fsclib.attention import above_mean, explanation, sheets
 from fsclib.attention.shares import KINDS
 from fsclib.attention.sheets import CONTROL
 from fsclib.attention.subjects import AttentionOptions, open_runs
