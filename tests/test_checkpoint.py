@@ -13,7 +13,7 @@ from torch import nn
 
 from fsclib import checkpoint
 from fsclib.checkpoint import CheckpointError
-from fsclib.files import PART
+from fsclib.files import HOST, PART
 
 STATE = {"epoch": 3, "best": 12.345678901234567, "best_epoch": None, "recipe": {"lr": 0.1, "decay": [20, 80]}}
 
@@ -135,8 +135,9 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(saved, monkeypatch):
 
     real = Path.open
 
-    def opened(path, *words):
-        return FullDisk(real(path, *words)) if path.suffix == PART and words == ("wb",) else real(path, *words)
+    def opened(path, *words, **options):
+        found = real(path, *words, **options)
+        return FullDisk(found) if path.suffix == PART and words == ("wb",) else found
 
     monkeypatch.setattr(Path, "open", opened)
     with pytest.raises(CheckpointError, match=r"No space left on device.*the one written before it is intact"):
@@ -179,7 +180,7 @@ def test_a_missing_folder_is_named(tmp_path):
 def test_killed_while_writing(saved):
     """What a killed process leaves behind is not read, and is gone with the next checkpoint."""
     net, optimizer, file = saved
-    part = file.with_name(file.name + PART)
+    part = file.with_name(f"{file.name}.0123abcd.{HOST}{PART}")
     part.write_bytes(file.read_bytes()[:100])
     assert checkpoint.state(file) == STATE
     checkpoint.write(file, net, optimizer, STATE | {"epoch": 4})

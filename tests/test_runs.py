@@ -112,8 +112,9 @@ def test_a_run_that_was_killed_while_it_began_can_begin_again(begin, tmp_path):
 
 def test_what_was_half_written_is_gone_when_a_run_goes_on_and_what_others_write_is_not(begin):
     run = begin()
-    half = [run.folder / ("log.csv" + files.PART), run.checkpoint("best").with_suffix(".safetensors" + files.PART)]
-    figure = run.folder / "figures" / ("gates.pdf" + files.PART)
+    end = f".0123abcd.{files.HOST}{files.PART}"
+    half = [run.folder / f"log.csv{end}", run.checkpoint("best").with_suffix(f".safetensors{end}")]
+    figure = run.folder / "figures" / f"gates.pdf{end}"
     for file in (*half, figure):
         file.write_text("half")
     begin()

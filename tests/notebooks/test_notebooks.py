@@ -162,7 +162,7 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
         found = pd.read_csv(run / "tables" / "search_measured.csv").set_index(["images", "kind"])
         assert (found["recall10"].xs("exact", level="kind") > 0.95).all()
         assert (found["recall10"] > 0.5).all()
-        assert (run / "search" / "ivfpq-4000" / "index.json").exists()
+        assert (run / "search" / "ivfpq-4000-dimensions32" / "index.json").exists()
         assert str(run / "search") in outputs(out)
     else:
         assert "pip install 'fsclib[search]'" in done.stderr
