@@ -28,7 +28,8 @@ class IdentitySampler:
     identities  P, per step
     images      K, per identity and modality
     seed        not negative
-    ranks       how many processes draw such batches at the same time
+    ranks       how many processes draw batches of their own at the same time; an epoch has that many times fewer steps, for which
+                identities are drawn before images are
 
     Raises ValueError if an identity has no image in one of the modalities, or if there are fewer than P identities.
     """
