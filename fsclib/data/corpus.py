@@ -5,27 +5,44 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from numbers import Integral, Real
 
 from PIL import Image
 
-from fsclib.data.drawing import DIFFICULTIES, DRAWING, PARTS, attributes, draw
+from fsclib.data.drawing import DRAWING, LEVELS, PARTS, Drawn, attributes, difficulty_of, draw
 from fsclib.data.plans import PLANS, Plan, Shot
-from fsclib.data.sizes import FULL, REGDB_IMAGES, Size
+from fsclib.data.sizes import FEWEST, FULL, REGDB_IMAGES, Size, train_of_worlds, world_of
 
 ATTRIBUTES, MASKS, PARTS_TABLE = "attributes.csv", "masks", "masks/parts.json"
 IDENTITIES, IMAGES = 100, 4  # unless one asks for others
-CHOICES = {"layout": tuple(PLANS), "difficulty": tuple(DIFFICULTIES), "masks": (False, True), "full": (False, True)}
+NEAR, THERMAL, MIXED = "near", "thermal", "mixed"
+CHOICES = {
+    "layout": tuple(PLANS),
+    "difficulty": LEVELS,
+    "masks": (False, True),
+    "full": (False, True),
+    "infrared": (NEAR, THERMAL, MIXED),
+}
 # larger images would show no more of a person, and the places behind them would fill the memory of a small machine
 MOST = 200_000  # identities × images, which each camera sees; the originals have fifty thousand
-LIMITS = {"identities": (4, 9999), "seed": (0, 2**63 - 1), "images": (1, 999), "height": (48, 768), "width": (16, 384)}
+LIMITS = {
+    "identities": (FEWEST, 9999),
+    "seed": (0, 2**63 - 1),
+    "images": (1, 999),
+    "height": (48, 768),
+    "width": (16, 384),
+    "worlds": (1, 500),
+}
+EVERY = 3  # of the worlds of a mixed corpus, every third is thermal
+LATER = {"worlds": 1, "infrared": NEAR}  # what a corpus.json says by leaving it out, as those did that were written before
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Everything that decides the bytes of a corpus; what corpus.json holds. ValueError for impossible values.
+    """Everything that decides the bytes of a corpus. ValueError for impossible values.
 
+    The identities are divided over worlds, blocks of people who share places and cameras; world w is drawn from seed + w.
     What is None takes its default. `images` stays None in a full corpus whose tracks differ in length.
     """
 
@@ -40,6 +57,8 @@ class Corpus:
     masks: bool = False
     full: bool = False
     drawing: int = DRAWING
+    worlds: int = 1
+    infrared: str = NEAR
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
@@ -47,6 +66,8 @@ class Corpus:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(map(str, choices))}")
         if self.train_share is not None and self.layout == "regdb":
             raise ValueError(f"train_share is {self.train_share}, but RegDB's trials halve the identities; leave it out")
+        if self.infrared != NEAR and self.layout == "regdb":
+            raise ValueError(f"infrared is {self.infrared!r}, but RegDB's infrared images are thermal already; leave it out")
         for name, value in self._defaults().items():
             given = getattr(self, name)
             if self.full and given not in (None, value):
@@ -66,6 +87,16 @@ class Corpus:
         if not isinstance(self.train_share, Real) or not 0 < self.train_share < 1:
             raise ValueError(f"train_share is {self.train_share!r}, expected a number between 0 and 1")
         object.__setattr__(self, "train_share", float(self.train_share))
+        self._check_worlds()
+
+    def _check_worlds(self) -> None:
+        if self.identities < FEWEST * self.worlds:
+            needed = f"at least {FEWEST * self.worlds}, {FEWEST} for each of {self.worlds} worlds"
+            raise ValueError(f"identities is {self.identities}, expected {needed}")
+        if self.seed > (last := LIMITS["seed"][1] - self.worlds + 1):
+            raise ValueError(f"seed is {self.seed}, expected at most {last} for {self.worlds} worlds")
+        if self.infrared == MIXED and self.worlds < EVERY:
+            raise ValueError(f"worlds is {self.worlds}, expected at least {EVERY} for mixed infrared, every third being thermal")
 
     def _defaults(self) -> dict[str, int | float | None]:
         original = FULL[self.layout]
@@ -76,10 +107,30 @@ class Corpus:
     @property
     def size(self) -> Size:
         """How many people and images; at least two identities train and two are for the test."""
-        if self.full:
-            return FULL[self.layout]
         train = min(max(2, round(self.train_share * self.identities)), self.identities - 2)
-        return Size(self.identities, train, self.images)
+        size = FULL[self.layout] if self.full else Size(self.identities, train, self.images)
+        if self.worlds > 1:
+            train = train_of_worlds(self.identities, self.worlds, self.train_share)
+            size = replace(size, train=train, worlds=self.worlds)
+        return size
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of the worlds: another corpus of one of them has the same people and places."""
+        return range(self.seed, self.seed + self.worlds)
+
+    def seed_of(self, identity: int) -> int:
+        """The seed of an identity's world."""
+        return self.seed + world_of(identity, self.identities, self.worlds)
+
+    def is_thermal(self, identity: int) -> bool:
+        """Whether an identity's world has thermal cameras in place of near-infrared ones."""
+        return self.infrared == THERMAL or (self.infrared == MIXED and (self.seed_of(identity) - self.seed) % EVERY == EVERY - 1)
+
+    @property
+    def mark(self) -> dict[str, object]:
+        """What corpus.json holds: all of this, but nothing for LATER where it is as in older corpora, which keep their bytes."""
+        return {name: value for name, value in asdict(self).items() if name not in LATER or value != LATER[name]}
 
     def plan(self) -> Plan:
         """Images and text files, attributes.csv among them."""
@@ -87,7 +138,17 @@ class Corpus:
         texts = {**plan.texts, ATTRIBUTES: self._table()}
         if self.masks:
             texts[PARTS_TABLE] = json.dumps(dict(enumerate(PARTS)), indent=1) + "\n"
-        return Plan(plan.shots, texts)
+        if self.infrared == NEAR:
+            return Plan(plan.shots, texts)
+        return Plan(tuple(self._as_seen(shot) for shot in plan.shots), texts)
+
+    def _as_seen(self, shot: Shot) -> Shot:
+        return replace(shot, modality="thermal") if shot.modality == "infrared" and self.is_thermal(shot.identity) else shot
+
+    def drawn(self, shot: Shot) -> Drawn:
+        """The pixels and parts of a shot of the plan, drawn in the world of its identity."""
+        who = (self.seed_of(shot.identity), shot.identity, shot.camera, shot.modality, shot.index)
+        return draw(*who, self.height, self.width, self.difficulty)
 
     def paths(self, shot: Shot) -> Iterator[str]:
         """The files of a shot: its image, and its mask if the corpus has masks."""
@@ -97,8 +158,7 @@ class Corpus:
 
     def files(self, shot: Shot) -> dict[str, bytes]:
         """The files of a shot by path: JPEG or BMP, by its name. They depend on nothing but the corpus and the shot."""
-        who = (self.seed, shot.identity, shot.camera, shot.modality, shot.index)
-        drawn = draw(*who, self.height, self.width, self.difficulty)
+        drawn = self.drawn(shot)
         form = {"format": "BMP"} if shot.path.endswith(".bmp") else {"format": "JPEG", "quality": drawn.quality, "subsampling": 0}
         contents = [_encoded(Image.fromarray(drawn.pixels), **form)]
         if self.masks:
@@ -110,7 +170,7 @@ class Corpus:
     def _table(self) -> str:
         table, writer = io.StringIO(), None
         for number in range(1, self.identities + 1):
-            row = {"identity": number, **_attributes(self.seed, number, self.difficulty)}
+            row = {"identity": number, **_attributes(self.seed_of(number), number, self.difficulty)}
             if writer is None:
                 writer = csv.DictWriter(table, list(row), lineterminator="\n")
                 writer.writeheader()
@@ -119,7 +179,7 @@ class Corpus:
 
 
 def _attributes(seed: int, number: int, difficulty: str) -> dict[str, str]:
-    return attributes(seed, number, DIFFICULTIES[difficulty].twins)
+    return attributes(seed, number, difficulty_of(difficulty, seed).twins)
 
 
 def _palette() -> bytes:

@@ -1,7 +1,8 @@
 """Which images a synthetic corpus holds, and what its index files say: the three layouts of PROTOCOLS, without a pixel.
 
 A plan is a pure function of (size, seed). Every identity is seen in both modalities, though not by every camera. Near
-twins are always in the same split, or a test identity would be nearly known from training. Labels of index files count
+twins are always in the same split, or a test identity would be nearly known from training; of several worlds, each is in one
+split as a whole, but for RegDB, whose trials halve the identities. Labels of index files count
 from 0 in the order of the identities' numbers, as the published programs expect.
 """
 
@@ -40,7 +41,7 @@ class Plan:
 
 def sysu(size: Size, seed: int) -> Plan:
     """cam{1..6}/{ID:04d}/{NNNN}.jpg, cameras 3 and 6 infrared; a quarter of the training identities are for validation."""
-    train, test = divide(range(1, size.identities + 1), size.train, stream(CORPUS, SPLIT, 0, seed))
+    train, test = _train_and_test(size, seed)
     val, rest = divide(train, max(1, round(len(train) / 4)), stream(CORPUS, SPLIT, 1, seed))
     shots = []
     for number, (split, people) in enumerate({"train": train, "test": test}.items()):
@@ -78,7 +79,7 @@ def regdb(size: Size, seed: int) -> Plan:
 
 def llcm(size: Size, seed: int) -> Plan:
     """Training images in vis/ and nir/, test images by camera in test_vis/ and test_nir/; no infrared test image of camera 3."""
-    train, test = divide(range(1, size.identities + 1), size.train, stream(CORPUS, SPLIT, 0, seed))
+    train, test = _train_and_test(size, seed)
     labels = {identity: label for label, identity in enumerate(train)}
     cameras = {identity: _llcm_cameras(identity, seed) for identity in range(1, size.identities + 1)}
     shots, texts = [], {"idx/test_id.txt": _comma_separated(test)}
@@ -118,6 +119,14 @@ def divide(people: Iterable[int], number: int, rng: Generator) -> tuple[list[int
             chosen += group
     chosen = chosen or order[0]
     return sorted(chosen), sorted(set(people) - set(chosen))
+
+
+def _train_and_test(size: Size, seed: int) -> tuple[list[int], list[int]]:
+    """Who trains and who is for the test: the people of the first worlds and of the others, or anybody of a single world."""
+    everyone = range(1, size.identities + 1)
+    if size.worlds > 1:
+        return list(everyone[: size.train]), list(everyone[size.train :])
+    return divide(everyone, size.train, stream(CORPUS, SPLIT, 0, seed))
 
 
 def _sysu_pairs(people: list[int], rng: Generator) -> list[tuple[int, int]]:

@@ -4,17 +4,21 @@ A track is what one camera sees of one identity in one modality. Of the original
 over the tracks unevenly.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
+from fsclib.data.drawing import family
 from fsclib.data.drawing.chance import CORPUS, stream
 
 SPLIT, CAMERAS, FRAMES, TRIAL, COUNTS = range(5)  # streams of random numbers below CORPUS
 
 MODALITIES = ("visible", "infrared")
 REGDB_IMAGES = 10  # of each track
+FEWEST = 4  # people of a corpus, and of each of its worlds
 WEIGHTS = (400, 1600)  # of the tracks that share a total; whole numbers, for the same counts on any machine
 
 
@@ -25,6 +29,7 @@ class Size:
     identities: int
     train: int  # identities that train, those for validation included
     images: int | Mapping[tuple[str, str], int]
+    worlds: int = 1  # where there are several, those who train are the people of the first ones
 
     def counts(self, split: str, modality: str, tracks: int, seed: int) -> list[int]:
         """Images of each of the `tracks` tracks of a split in a modality."""
@@ -45,6 +50,31 @@ FULL: dict[str, Size] = {
     "regdb": Size(412, 206, REGDB_IMAGES),
     "llcm": Size(1064, 713, _totals(train=(16_946, 13_975), test=(8_680, 7_166))),
 }
+
+
+@lru_cache(maxsize=8)
+def last_of_worlds(identities: int, worlds: int) -> tuple[int, ...]:
+    """The last identity of each world, the first starting at 1: blocks as equal as near twins allow, who stay together.
+
+    Each has at least FEWEST people, if there are so many for each.
+    """
+    ends, end = [], 0
+    for world in range(1, worlds + 1):
+        end = max(end + FEWEST, identities * world // worlds)
+        end += world < worlds and family(end + 1) <= end
+        ends.append(end)
+    return tuple(ends)
+
+
+def world_of(identity: int, identities: int, worlds: int) -> int:
+    """The world of an identity, from 0."""
+    return bisect_left(last_of_worlds(identities, worlds), identity)
+
+
+def train_of_worlds(identities: int, worlds: int, train_share: float) -> int:
+    """Identities of the worlds that train: all but the last ones, of which at least one is for the test."""
+    test = min(max(1, round((1 - train_share) * worlds)), worlds - 1)
+    return last_of_worlds(identities, worlds)[worlds - test - 1]
 
 
 def spread(total: int, tracks: int, *key: int) -> list[int]:

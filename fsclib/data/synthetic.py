@@ -12,13 +12,12 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from numbers import Integral
 from pathlib import Path
 
-from fsclib.data.corpus import IDENTITIES, IMAGES, Corpus
+from fsclib.data.corpus import CHOICES, IDENTITIES, IMAGES, LATER, Corpus
 from fsclib.data.drafting import draw_all, is_part, write
-from fsclib.data.drawing import DIFFICULTIES
+from fsclib.data.drawing import LEVELS
 from fsclib.data.plans import PLANS, Plan
 from fsclib.disk import mend
 from fsclib.progress import progress as show_progress
@@ -41,6 +40,8 @@ def write_corpus(
     difficulty: str = "standard",
     masks: bool = False,
     full: bool = False,
+    worlds: int = 1,
+    infrared: str = "near",
     workers: int = 0,
     progress: bool = True,
 ) -> None:
@@ -51,17 +52,22 @@ def write_corpus(
     images       per identity, camera and modality, by default 4; RegDB always has ten
     train_share  share of the identities that train, by default that of the original; RegDB is always halved
     height, width  of every image, in pixels
-    difficulty   "easy", "standard" or "hard": how much light, blur, noise, crops and obstacles hide
+    difficulty   "easy", "standard" or "hard": how much light, blur, noise, crops and obstacles hide; or "wide": each world has
+                 its own, for training what is then tried on real images
     masks        write masks/<path of the image>.png too: what each pixel shows, by the numbers of masks/parts.json
     full         as many identities and images as the original has, spread unevenly over cameras; identities, images and
                  train_share are then left out
+    worlds       1 … 500, of at least 4 people each, who share places and cameras; world w is drawn from seed + w. Of several, the
+                 last ones are for the test, by train_share but at least one
+    infrared     "near"; "thermal": infrared cameras see warmth instead; "mixed": those of every third world do. RegDB's always do
     workers      processes; 0 for all usable cores where there is enough to draw
 
     Raises ValueError for impossible arguments, FileExistsError where `out` holds something else or a corpus of other
     parameters, OSError where it cannot be written, RuntimeError where a worker dies.
     """
     out = Path(out).expanduser()
-    corpus = Corpus(layout, identities, seed, images, train_share, height, width, difficulty, masks, full)
+    later = {"worlds": worlds, "infrared": infrared}
+    corpus = Corpus(layout, identities, seed, images, train_share, height, width, difficulty, masks, full, **later)
     if not isinstance(workers, Integral) or workers < 0:
         raise ValueError(f"workers is {workers!r}, expected a whole number, 0 for all cores")
     plan = corpus.plan()
@@ -80,7 +86,7 @@ def write_corpus(
         for path in filter(is_part, existing):  # what a killed run was about to write
             (out / path).unlink(missing_ok=True)
         if MARK not in existing:
-            write(f"{out}/{MARK}", (json.dumps(asdict(corpus), indent=1) + "\n").encode())
+            write(f"{out}/{MARK}", (json.dumps(corpus.mark, indent=1) + "\n").encode())
     except FileExistsError:
         raise
     except OSError as error:
@@ -123,7 +129,7 @@ def _compare(out: Path, corpus: Corpus) -> None:
         found = None
     if not isinstance(found, dict):
         raise FileExistsError(f"{out / MARK} does not describe a corpus; {ADVICE}")
-    wanted = asdict(corpus)
+    found, wanted = {**LATER, **found}, {**LATER, **corpus.mark}
     if differing := [name for name in wanted if name not in found or found[name] != wanted[name]]:
         there, here = (", ".join(f"{name} {side.get(name)}" for name in differing) for side in (found, wanted))
         raise FileExistsError(f"{out} holds a corpus with {there}, expected {here}; {ADVICE}")
@@ -151,7 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--full", action="store_true", help="as many people and images as the original has")
     parser.add_argument("--height", type=int, default=192)
     parser.add_argument("--width", type=int, default=72)
-    parser.add_argument("--difficulty", default="standard", help=f"one of {', '.join(DIFFICULTIES)} (default: standard)")
+    parser.add_argument("--difficulty", default="standard", help=f"one of {', '.join(LEVELS)} (default: standard)")
+    parser.add_argument("--worlds", type=int, default=1, help="groups of people with places and cameras of their own (default: 1)")
+    parser.add_argument("--infrared", default="near", help=f"one of {', '.join(CHOICES['infrared'])} (default: near)")
     parser.add_argument("--masks", action="store_true", help="write masks/ too: what each pixel of an image shows")
     parser.add_argument("--workers", type=int, default=0, help="processes (default: all cores where there is enough to draw)")
     options = vars(parser.parse_args(arguments))

@@ -19,7 +19,7 @@ CALM = Difficulty(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)  # nothing but 
 
 @pytest.fixture
 def calm(monkeypatch):
-    monkeypatch.setattr(module, "DIFFICULTIES", {"calm": CALM})
+    monkeypatch.setattr("fsclib.data.drawing.difficulty.DIFFICULTIES", {"calm": CALM})
 
 
 @pytest.mark.parametrize("modality", ["visible", "infrared", "thermal"])

@@ -1,6 +1,6 @@
 """A camera's optics and sensor, drawn from (seed, camera, modality) and the same for everyone who passes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +12,8 @@ from fsclib.data.drawing.difficulty import Difficulty
 from fsclib.data.drawing.people.looks import MODALITIES
 from fsclib.data.drawing.place import Place
 
+DARK = Difficulty.dark  # of the presets, for which night noise and haze were chosen
+HALO = 0.012  # of the image's height: how far sharpening reaches
 NOISE_SIDE = 640  # of the tile of noise that images cut theirs from
 
 
@@ -35,18 +37,23 @@ def camera(seed: int, number: int, modality: str, place: Place, difficulty: Diff
     rng = stream(CAMERA, number, 1 + MODALITIES.index(modality), seed)
     light = difficulty.light
     night = place.night and modality == "visible"
-    exposure = (0.62 if night else 1.15 if modality == "infrared" else 1.0) * (1 + light * uniform(rng, -0.22, 0.18))
+    exposure = (difficulty.dark if night else 1.15 if modality == "infrared" else 1.0) * (1 + light * uniform(rng, -0.22, 0.18))
+    dimmed = difficulty.dark / DARK if night else 1.0  # haze is lit by the same lamps, and what is not amplified is not noisy
     tint = tuple(1 + (t - 1) * min(light, 1.3) for t in place.tint) if modality == "visible" else (1.0, 1.0, 1.0)
-    return Camera(
+    view = Camera(
         gain=tuple(exposure * t for t in tint),
-        lift=light * uniform(rng, 0, 16),
+        lift=light * uniform(rng, 0, 16) * dimmed,
         falloff=uniform(rng, 0.25, 0.5) if modality == "infrared" else light * uniform(rng, 0.05, 0.25),
         centre=(light * uniform(rng, -0.25, 0.25), light * uniform(rng, -0.3, 0.1)),
         blur=difficulty.blur * uniform(rng, 0.0012, 0.0034) + (0.0045 if modality == "thermal" else 0),
-        noise=difficulty.noise * uniform(rng, 1.5, 4.5) * (2.4 if night else 1.5 if modality == "infrared" else 1.0),
+        noise=difficulty.noise * uniform(rng, 1.5, 4.5) * (2.4 * dimmed if night else 1.5 if modality == "infrared" else 1.0),
         fixed=difficulty.noise * uniform(rng, 1.5, 3.5) if modality == "thermal" else 0.0,
-        quality=between(rng, 68, 92),
+        quality=between(rng, *difficulty.quality),
     )
+    if night and difficulty.lamps:
+        colours = (1 + difficulty.lamps * uniform(rng, -1, 1) for _ in range(3))
+        view = replace(view, gain=tuple(gain * colour for gain, colour in zip(view.gain, colours, strict=True)))
+    return view
 
 
 @lru_cache(maxsize=2)
@@ -84,12 +91,20 @@ def develop(
     image += np.float32(view.lift)
     if glow is not None:
         image += glow[..., :channels]
+    contrast = difficulty.contrast_of(modality)
+    if contrast != 1:
+        mean = np.float32(image.mean(dtype=np.float64))
+        image = (image - mean) * np.float32(contrast) + mean
     np.clip(image, 0, 255, out=image)
     sharp = image.astype(np.uint8)
     radius = (
         1.3 * height * (view.blur + difficulty.blur * uniform(rng, 0, 0.0016))
     )  # a box as wide as a Gaussian, in a third of its time
     picture = Image.fromarray(sharp if channels == 3 else sharp[..., 0]).filter(ImageFilter.BoxBlur(radius))
+    if difficulty.motion:  # people and cameras move sideways
+        picture = picture.filter(ImageFilter.BoxBlur((height * difficulty.motion * uniform(rng, 0, 1), 0)))
+    if difficulty.edges and modality == "thermal":
+        picture = picture.filter(ImageFilter.UnsharpMask(height * HALO, round(100 * difficulty.edges), 0))
     out = np.asarray(picture).reshape(height, width, channels) + _grain(rng, height, width, channels == 3) * np.float32(view.noise)
     if view.fixed:
         columns = stream(TEXTURE, 98, int(view.fixed * 1e6)).standard_normal((1, width, 1)).astype(np.float32)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from numpy.random import PCG64, Generator, SeedSequence
 
-TEXTURE, IDENTITY, APPEARANCE, SCENE, CAMERA, IMAGE, CORPUS, TRACK, TWIN = range(9)  # what a stream of random numbers is for
+# what a stream of random numbers is for
+TEXTURE, IDENTITY, APPEARANCE, SCENE, CAMERA, IMAGE, CORPUS, TRACK, TWIN, WORLD = range(10)
 TRACK_LENGTH = 5  # images of one walk past a camera: image i belongs to walk i // 5 and is its frame i % 5
 
 

@@ -1,7 +1,12 @@
-"""How hard a corpus is: three presets, described by what they switch on."""
+"""How hard a corpus is: three presets, described by what they switch on, and one that every world draws for itself."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
+
+from fsclib.data.drawing.chance import WORLD, between, stream, uniform
+
+HARDNESS = 0  # streams of random numbers below WORLD
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,18 @@ class Difficulty:
     turn: float  # degrees that walkers stray from the camera's path, either way
     colour_in_infrared: float  # share of a cloth's visible brightness that infrared shows; 0: fibre alone decides
     twins: bool  # whether every sixth identity differs from the one before in one attribute only
+    quality: tuple[int, int] = (68, 92)  # of JPEG files, from camera to camera
+    dark: float = 0.62  # exposure of a visible camera at night, of that by day
+    contrast: float = 1.0  # factor: of near infrared, about the picture's mean
+    gain: float = 1.0  # factor: contrast of thermal pictures, which real cameras stretch to the scale they have
+    edges: float = 0.0  # how much thermal cameras sharpen, in shares of the difference from a blurred picture
+    motion: float = 0.0  # share of the image's height that the worst picture is smeared sideways, either way
+    lamps: float = 0.0  # how far lamps at night are coloured
+    steepest: float = 18.0  # degrees that a camera looks down at most
+
+    def contrast_of(self, modality: str) -> float:
+        """Factor by which pictures of a modality differ more from their mean than the scene does."""
+        return {"infrared": self.contrast, "thermal": self.gain}.get(modality, 1.0)
 
 
 DIFFICULTIES = MappingProxyType({
@@ -29,3 +46,44 @@ DIFFICULTIES = MappingProxyType({
     # infrared shows the fibre alone
     "hard": Difficulty(0.6, 0.33, 1.8, 1.6, 1.8, 1.8, 55.0, 0.0, True),
 })  # fmt: skip
+
+WIDE = "wide"  # for training what will be tried on real crops: each world has its own cameras, good ones and bad ones
+RANGES = MappingProxyType({
+    "night": (0.1, 0.8),
+    "obstacles": (0.0, 0.3),
+    "jitter": (0.5, 2.2),
+    "light": (0.5, 2.2),
+    "blur": (0.3, 3.0),
+    "noise": (0.3, 3.0),
+    "turn": (15.0, 70.0),
+    "colour_in_infrared": (0.0, 0.7),
+    "dark": (0.2, 0.6),
+    "contrast": (0.7, 1.7),
+    "gain": (1.0, 2.2),
+    "edges": (0.0, 1.5),
+    "motion": (0.0, 0.012),
+    "lamps": (0.0, 0.3),
+    "steepest": (12.0, 35.0),
+})  # fmt: skip
+RARELY_MUCH = ("blur", "noise", "motion")  # most real cameras are good, a few are very bad
+WORST_QUALITY = (20, 70)  # the lower end of the range of JPEG quality
+LEVELS = (*DIFFICULTIES, WIDE)
+
+
+def difficulty_of(name: str, seed: int) -> Difficulty:
+    """What one of LEVELS means in the world `seed`; only "wide" differs from world to world. ValueError for other names."""
+    if name == WIDE:
+        return _wide(seed)
+    if name not in DIFFICULTIES:
+        raise ValueError(f"difficulty is {name!r}, expected one of {', '.join(LEVELS)}")
+    return DIFFICULTIES[name]
+
+
+@lru_cache(maxsize=64)
+def _wide(seed: int) -> Difficulty:
+    rng = stream(WORLD, HARDNESS, seed)
+    drawn = {}
+    for name, (low, high) in RANGES.items():
+        part = uniform(rng, 0, 1)
+        drawn[name] = low + (high - low) * (part * part if name in RARELY_MUCH else part)
+    return Difficulty(**drawn, twins=True, quality=(between(rng, *WORST_QUALITY), DIFFICULTIES["standard"].quality[1]))

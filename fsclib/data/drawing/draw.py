@@ -13,7 +13,7 @@ from numpy.random import Generator
 from fsclib.data.drawing.camera import camera, develop
 from fsclib.data.drawing.chance import IMAGE, TRACK, TRACK_LENGTH, between, pick, stream, uniform
 from fsclib.data.drawing.compose import Frame
-from fsclib.data.drawing.difficulty import DIFFICULTIES, Difficulty
+from fsclib.data.drawing.difficulty import Difficulty, difficulty_of
 from fsclib.data.drawing.people.bodies import Moment
 from fsclib.data.drawing.people.figure import Cutout, figure
 from fsclib.data.drawing.people.identity import Identity
@@ -42,19 +42,18 @@ def draw(
 ) -> Drawn:
     """Image `index` of identity `number` at a camera, of `height` × `width` pixels.
 
-    modality: one of MODALITIES; infrared and thermal have equal channels. difficulty: a name in DIFFICULTIES. Numbers are
+    modality: one of MODALITIES; infrared and thermal have equal channels. difficulty: one of LEVELS. Numbers are
     whole and not negative, identities below STRANGERS. ValueError for an unknown modality or difficulty.
 
     Five images in a row are one walk past the camera: direction and gait go on, place and light are drawn anew, so that the
     background tells nothing of the walk.
     """
-    for name, given, known in (("difficulty", difficulty, DIFFICULTIES), ("modality", modality, MODALITIES)):
-        if given not in known:
-            raise ValueError(f"{name} is {given!r}, expected one of {', '.join(known)}")
-    level = DIFFICULTIES[difficulty]
+    if modality not in MODALITIES:
+        raise ValueError(f"modality is {modality!r}, expected one of {', '.join(MODALITIES)}")
+    level = difficulty_of(difficulty, seed)
     key = (number, camera_number, MODALITIES.index(modality))
     walk, rng = stream(TRACK, *key, index // TRACK_LENGTH, seed), stream(IMAGE, *key, index, seed)
-    who, where = identity(seed, number, level.twins), place(seed, camera_number, level.night)
+    who, where = identity(seed, number, level.twins), place(seed, camera_number, level.night, level.steepest)
     behind, view = (
         backdrop(seed, camera_number, modality, height, width, where),
         camera(seed, camera_number, modality, where, level),

@@ -14,7 +14,7 @@ class Place:
 
     kind: str  # one of INDOOR or OUTDOOR
     night: bool  # after dark, lit by lamps; outdoors only
-    pitch: float  # how far the camera looks down, 2 … 18
+    pitch: float  # how far the camera looks down, from 2
     light: tuple[float, float, float]  # unit vector to the main light: right, up, towards the camera
     ambient: float  # share of the light that comes from everywhere
     tint: tuple[float, float, float]  # colour of the light, red, green, blue, about 1
@@ -22,8 +22,8 @@ class Place:
 
 
 @lru_cache(maxsize=64)
-def place(seed: int, number: int, night_share: float) -> Place:
-    """Place of camera `number` in the world `seed`; `night_share` of the outdoor cameras see at night."""
+def place(seed: int, number: int, night_share: float, steepest: float = 18.0) -> Place:
+    """Place of camera `number` in the world `seed`; `night_share` of those outdoors see at night, pitched `steepest` at most."""
     rng = stream(CAMERA, number, seed)
     kind = pick(rng, {"corridor": 2, "hall": 2, "street": 3, "park": 2, "yard": 2})
     night = rng.random() < night_share and kind in OUTDOOR
@@ -34,7 +34,7 @@ def place(seed: int, number: int, night_share: float) -> Place:
     return Place(
         kind=kind,
         night=bool(night),
-        pitch=uniform(rng, 2, 18),
+        pitch=uniform(rng, 2, steepest),
         light=(side / norm, up / norm, front / norm),
         ambient=uniform(rng, 0.5, 0.75) if kind in INDOOR else uniform(rng, 0.35, 0.65),
         tint=(1 + warm, 1 + uniform(rng, -0.03, 0.03), 1 - warm),
