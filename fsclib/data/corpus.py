@@ -123,9 +123,9 @@ class Corpus:
         """The seed of an identity's world."""
         return self.seed + world_of(identity, self.identities, self.worlds)
 
-    def is_thermal(self, identity: int) -> bool:
-        """Whether an identity's world has thermal cameras in place of near-infrared ones."""
-        return self.infrared == THERMAL or (self.infrared == MIXED and (self.seed_of(identity) - self.seed) % EVERY == EVERY - 1)
+    def kind(self, shot: Shot) -> tuple[str, bool]:
+        """What `infrared` may decide otherwise: shots of one kind are all as it says if one is."""
+        return shot.modality, world_of(shot.identity, self.identities, self.worlds) % EVERY == EVERY - 1
 
     @property
     def mark(self) -> dict[str, object]:
@@ -143,7 +143,8 @@ class Corpus:
         return Plan(tuple(self._as_seen(shot) for shot in plan.shots), texts)
 
     def _as_seen(self, shot: Shot) -> Shot:
-        return replace(shot, modality="thermal") if shot.modality == "infrared" and self.is_thermal(shot.identity) else shot
+        modality, third = self.kind(shot)
+        return replace(shot, modality="thermal") if modality == "infrared" and (third or self.infrared == THERMAL) else shot
 
     def drawn(self, shot: Shot) -> Drawn:
         """The pixels and parts of a shot of the plan, drawn in the world of its identity."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from itertools import groupby, islice
 from multiprocessing import get_context, parent_process
 
 from fsclib.data.corpus import Corpus
@@ -19,6 +19,7 @@ from fsclib.data.plans import Shot
 from fsclib.files import PART
 
 CHUNK = 32  # images that a worker draws between two reports
+OF_A_WORLD = 512  # the same where there are several worlds: a place takes as long as ten people, for everyone who draws there
 WORTH_A_WORKER = 100  # images; starting a process takes as long as drawing dozens
 AHEAD = 2  # chunks for each worker, so that none waits for the parent
 
@@ -30,8 +31,9 @@ def draw_all(out: str, corpus: Corpus, shots: Sequence[Shot], workers: int = 0) 
 
     Raises OSError where a file cannot be written, RuntimeError where a worker dies.
     """
-    chunks = (shots[start : start + CHUNK] for start in range(0, len(shots), CHUNK))
-    workers = min(workers or min(usable_cores(), 1 + len(shots) // WORTH_A_WORKER), -(-len(shots) // CHUNK))
+    chunks = list(_chunks(corpus, shots))
+    workers = min(workers or min(usable_cores(), 1 + len(shots) // WORTH_A_WORKER), len(chunks))
+    chunks = iter(chunks)
     if workers <= 1:
         yield from (draw_files(out, corpus, chunk) for chunk in chunks)
         return
@@ -48,6 +50,14 @@ def draw_all(out: str, corpus: Corpus, shots: Sequence[Shot], workers: int = 0) 
             raise RuntimeError(f"a process that draws has died; {advice}") from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _chunks(corpus: Corpus, shots: Sequence[Shot]) -> Iterator[Sequence[Shot]]:
+    """The shots in order, no chunk in two worlds."""
+    most = CHUNK if corpus.worlds == 1 else OF_A_WORLD
+    for _, group in groupby(shots, lambda shot: corpus.seed_of(shot.identity)):
+        world = tuple(group)
+        yield from (world[start : start + most] for start in range(0, len(world), most))
 
 
 def draw_files(out: str, corpus: Corpus, shots: Sequence[Shot]) -> int:

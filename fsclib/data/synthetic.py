@@ -109,9 +109,9 @@ def _inspect(out: Path, corpus: Corpus, plan: Plan) -> set[str]:
     existing = set(_files(out))
     _refuse_strangers(out, existing - known)
     expected = {path: plan.texts[path].encode() for path in existing & plan.texts.keys()}
-    drawn = next((shot for shot in plan.shots if not existing.isdisjoint(corpus.paths(shot))), None)
-    if drawn:  # one image tells seed, size, difficulty and drawing from others
-        expected |= {path: content for path, content in corpus.files(drawn).items() if path in existing}
+    drawn = {corpus.kind(shot): shot for shot in reversed(plan.shots) if not existing.isdisjoint(corpus.paths(shot))}
+    for shot in drawn.values():  # one image of a kind tells seed, size, difficulty, infrared and drawing from others
+        expected |= {path: content for path, content in corpus.files(shot).items() if path in existing}
     if wrong := [path for path in expected if (out / path).read_bytes() != expected[path]]:
         raise FileExistsError(f"{out} holds an unfinished corpus of other parameters, see {wrong[0]}; {ADVICE}")
     return existing

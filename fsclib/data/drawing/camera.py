@@ -91,10 +91,10 @@ def develop(
     image += np.float32(view.lift)
     if glow is not None:
         image += glow[..., :channels]
-    contrast = difficulty.contrast_of(modality)
-    if contrast != 1:
+    level, contrast = difficulty.tone(modality)
+    if (level, contrast) != (1, 1):
         mean = np.float32(image.mean(dtype=np.float64))
-        image = (image - mean) * np.float32(contrast) + mean
+        image = (image - mean) * np.float32(contrast) + mean * np.float32(level)
     np.clip(image, 0, 255, out=image)
     sharp = image.astype(np.uint8)
     radius = (

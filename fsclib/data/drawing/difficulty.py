@@ -26,14 +26,15 @@ class Difficulty:
     dark: float = 0.62  # exposure of a visible camera at night, of that by day
     contrast: float = 1.0  # factor: of near infrared, about the picture's mean
     gain: float = 1.0  # factor: contrast of thermal pictures, which real cameras stretch to the scale they have
+    level: float = 1.0  # factor: mean of thermal pictures
     edges: float = 0.0  # how much thermal cameras sharpen, in shares of the difference from a blurred picture
     motion: float = 0.0  # share of the image's height that the worst picture is smeared sideways, either way
     lamps: float = 0.0  # how far lamps at night are coloured
     steepest: float = 18.0  # degrees that a camera looks down at most
 
-    def contrast_of(self, modality: str) -> float:
-        """Factor by which pictures of a modality differ more from their mean than the scene does."""
-        return {"infrared": self.contrast, "thermal": self.gain}.get(modality, 1.0)
+    def tone(self, modality: str) -> tuple[float, float]:
+        """Factors for the mean of pictures of a modality, and for what differs from it."""
+        return {"infrared": (1.0, self.contrast), "thermal": (self.level, self.gain)}.get(modality, (1.0, 1.0))
 
 
 DIFFICULTIES = MappingProxyType({
@@ -60,6 +61,7 @@ RANGES = MappingProxyType({
     "dark": (0.2, 0.6),
     "contrast": (0.7, 1.7),
     "gain": (1.0, 2.2),
+    "level": (0.7, 1.0),
     "edges": (0.0, 1.5),
     "motion": (0.0, 0.012),
     "lamps": (0.0, 0.3),
