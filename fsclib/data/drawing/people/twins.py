@@ -7,6 +7,7 @@ from fsclib.data.drawing.chance import TWIN, pick, stream
 from fsclib.data.drawing.people.identity import Cloth, Identity, original
 from fsclib.data.drawing.people.wardrobe import COLOURS
 
+TRIES = 3000  # strangers that are looked at for another value of an attribute, before another attribute is chosen
 EVERY = 6  # identities 6, 12, … are near twins of 5, 11, …
 
 
@@ -35,8 +36,11 @@ def _twin(seed: int, number: int) -> tuple[Identity, str]:
         possible |= {"upper pattern": 3, "upper material": 2}
     if upper.kind in ("t-shirt", "shirt"):
         possible |= {"sleeves": 2}
-    choice = pick(rng, possible)
+    choice, tries = pick(rng, possible), 0
     while True:
+        if (tries := tries + 1) % TRIES == 0:  # nobody differs in this alone, as with a long coat that comes in one material
+            del possible[choice]
+            choice = pick(rng, possible)
         other = original(int(rng.integers(2**31)), 1)
         match choice:
             case "hair":
