@@ -142,21 +142,22 @@ def validate(
 ) -> dict[str, float]:
     """rank-1, mAP and mINP in per cent, infrared→visible, without mirror images; of several ranks only the first learns them.
 
-    on="holdout": among the held-out training identities; on="test": under the first protocol of the layout, trial 0.
+    Under the data set's own protocol. on="holdout": of the held-out training identities, means over the galleries; on="test": of
+    the test images, in the first gallery.
     """
-    if on == "holdout":
-        query, gallery, scoring = *protocols.held_out(images.records), "regdb"
-    else:
-        protocol = next(p for p in protocols.for_layout(images.dataset.layout) if p.direction == "ir2vis")
-        query, gallery = protocols.query_and_gallery(images.records, protocol, 0)
-        scoring = protocol.scoring
-    rows = np.concatenate([query, gallery])
+    protocol = protocols.validation(images.dataset.layout)
+    split, trials = ("val", protocol.trials) if on == "holdout" else ("test", 1)
+    drawn = [protocols.query_and_gallery(images.records, protocol, trial, split) for trial in range(trials)]
+    rows = np.unique(np.concatenate([part for pair in drawn for part in pair]))
     features = embed(folded(net), images, rows, device, precision, mirror=False, show=False, ranks=ranks)
     if features is None:
         return {}
-    across = similarity(features.of(query, False), features.of(gallery, False))
-    found = metrics.average(score(across, images.records, query, gallery, scoring))
-    return {"val_rank1": 100 * found.cmc[0], "val_map": 100 * found.map, "val_minp": 100 * found.minp}
+    found = []
+    for query, gallery in drawn:
+        across = similarity(features.of(query, False), features.of(gallery, False))
+        found.append(metrics.average(score(across, images.records, query, gallery, protocol.scoring)))
+    figures = np.mean([[100 * each.cmc[0], 100 * each.map, 100 * each.minp] for each in found], axis=0)
+    return dict(zip(("val_rank1", "val_map", "val_minp"), figures.tolist(), strict=True))
 
 
 def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = None) -> pd.DataFrame:
@@ -226,15 +227,28 @@ def run_network(run: Run, device: torch.device, ranks: Ranks = ALONE) -> Network
     return net.to(device, memory_format=torch.channels_last).eval()
 
 
+def check_validation(records: pd.DataFrame, layout: str) -> None:
+    """Refuses held-out people among whom no query has a match that it may see. ValueError that says what to do."""
+    if not _searchable(records, protocols.validation(layout), "val"):
+        people = records.loc[records["split"] == "val", "identity"].nunique()
+        found = f"none of the {people} held-out people has images that the protocol may compare"
+        raise ValueError(f"select_on: found 'holdout', but {found}; use select_on=last, which holds nobody out")
+
+
+def _searchable(records: pd.DataFrame, protocol: Protocol, split: str) -> bool:
+    """Whether any query has a match that it may see; every trial shows the same identities and cameras."""
+    identity = records["identity"].to_numpy()
+    query, gallery = protocols.query_and_gallery(records, protocol, 0, split)
+    unseen = unseen_by(records, query, gallery, protocol.scoring)
+    return bool(((identity[query, None] == identity[gallery]) & ~unseen).any())
+
+
 def check_protocols(dataset: Dataset) -> None:
     """Refuses a data set in which some protocol has no query with a match that it may see. DatasetError that lists them."""
-    records, problems = dataset.records, []
+    problems = []
     index = LAYOUTS[dataset.layout].retrieval_index(dataset.trial)
-    identity = records["identity"].to_numpy()
-    for protocol in protocols.for_layout(dataset.layout):  # every trial shows the same identities and cameras
-        query, gallery = protocols.query_and_gallery(records, protocol, 0)
-        unseen = unseen_by(records, query, gallery, protocol.scoring)
-        if not ((identity[query, None] == identity[gallery]) & ~unseen).any():
+    for protocol in protocols.for_layout(dataset.layout):
+        if not _searchable(dataset.records, protocol, "test"):
             found = f"no query of {protocol.layout} {protocol.mode} {protocol.direction} has a match that it may see"
             problems.append(Problem(index, None, found, "check the cameras and identities of the test images", NO_MATCH))
     if problems:

@@ -53,23 +53,27 @@ def for_layout(layout: str) -> list[Protocol]:
     return found
 
 
-def gallery_draw(records: pd.DataFrame, trial: int, cameras: Iterable[int], modality: str = VISIBLE) -> np.ndarray:
-    """One random test image for each (identity, camera) that has any: rows, (G,) int64, by identity, then camera.
+def gallery_draw(
+    records: pd.DataFrame, trial: int, cameras: Iterable[int], modality: str = VISIBLE, split: str = "test"
+) -> np.ndarray:
+    """One random image of a split for each (identity, camera) that has any: rows, (G,) int64, by identity, then camera.
 
     trial seeds the draw, 0 or more; the same trial draws the same gallery, and the state of `random` is left alone.
     """
     if trial < 0:
         raise ValueError(f"gallery trial is {trial}, expected 0 or more")  # random.seed(-t) would repeat trial t
     draw = random.Random(int(trial))
-    rows = select(records, "test", modality)
+    rows = select(records, split, modality)
     images = records.iloc[rows][["identity", "camera", "path"]].assign(row=rows)
     images = images[images["camera"].isin(list(cameras))].sort_values("path")
     shots = [draw.choice(files.tolist()) for _, files in images.groupby(["identity", "camera"])["row"]]
     return np.array(shots, dtype=np.int64)
 
 
-def query_and_gallery(records: pd.DataFrame, protocol: Protocol, trial: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Query rows (Q,) and gallery rows (G,), int64, of gallery `trial` under a protocol; both of split "test".
+def query_and_gallery(
+    records: pd.DataFrame, protocol: Protocol, trial: int = 0, split: str = "test"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Query rows (Q,) and gallery rows (G,), int64, of gallery `trial` under a protocol; both of one split, "test" or "val".
 
     In llcm / as-coded the rows called queries are infrared: the published program draws one infrared image for each
     (identity, camera), takes every visible image, and swaps the two before it scores.
@@ -78,20 +82,17 @@ def query_and_gallery(records: pd.DataFrame, protocol: Protocol, trial: int = 0)
         raise ValueError(f"gallery trial is {trial!r}, expected 0 to {protocol.trials - 1} for {protocol}")
     query, gallery = (VISIBLE, INFRARED) if protocol.direction == "vis2ir" else (INFRARED, VISIBLE)
     if protocol.layout == "regdb":
-        return select(records, "test", query), select(records, "test", gallery)
+        return select(records, split, query), select(records, split, gallery)
     if protocol.layout == "sysu":
-        return select(records, "test", query), gallery_draw(records, trial, SYSU_GALLERY[protocol.mode], gallery)
+        return select(records, split, query), gallery_draw(records, trial, SYSU_GALLERY[protocol.mode], gallery, split)
     if protocol.mode == "as-coded":
-        return gallery_draw(records, trial, llcm.CAMERAS, INFRARED), select(records, "test", VISIBLE)
-    return select(records, "test", query), gallery_draw(records, trial, llcm.CAMERAS, gallery)
+        return gallery_draw(records, trial, llcm.CAMERAS, INFRARED, split), select(records, split, VISIBLE)
+    return select(records, split, query), gallery_draw(records, trial, llcm.CAMERAS, gallery, split)
 
 
-def held_out(records: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Infrared query rows and visible gallery rows of the held-out training identities: every image of split "val"."""
-    query, gallery = select(records, "val", INFRARED), select(records, "val", VISIBLE)
-    if not len(query) or not len(gallery):
-        raise ValueError("no held-out identities in both modalities; mark some with records.hold_out(records, seed) first")
-    return query, gallery
+def validation(layout: str) -> Protocol:
+    """The protocol that validations are scored by: the first of the layout from infrared to visible."""
+    return next(protocol for protocol in for_layout(layout) if protocol.direction == "ir2vis")
 
 
 def training_rows(records: pd.DataFrame, include_val: bool) -> np.ndarray:

@@ -5,7 +5,7 @@ y = rank of the identity among the sorted training identities (PROTOCOLS: publis
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -92,26 +92,34 @@ def training_labels(identities: Sequence[int] | np.ndarray | pd.Series) -> np.nd
     return np.unique(np.asarray(identities, dtype=np.int64), return_inverse=True)[1].astype(np.int64)
 
 
-def hold_out(records: pd.DataFrame, seed: int, share: float = 0.1) -> pd.DataFrame:
+def held_out_number(identities: int) -> int:
+    """How many of so many training identities are held out: a tenth, but fifty where that is at most a fifth; at least two."""
+    return max(2, min(max(50, round(identities / 10)), identities // 5))
+
+
+def hold_out(records: pd.DataFrame, seed: int, families: Mapping[int, int] | None = None) -> pd.DataFrame:
     """Copy in which split "val" marks the training identities held out of training.
 
-    A data set's own validation identities are kept as they are; elsewhere max(2, round(share · n)) of the n training
-    identities are drawn by PCG64(seed). Raises ValueError where fewer than two identities would be left to train on.
+    A data set's own validation identities are kept as they are; elsewhere `held_out_number` of them are drawn by PCG64(seed).
+    families: training identity → family; whoever looks nearly the same stays on one side, which may hold out one person more.
+    Raises ValueError where fewer than two identities would be left to train on.
     """
     records = records.copy()
     if (records["split"] == "val").any():
         return records
-    if not 0 < share < 1:
-        raise ValueError(f"share of held-out identities is {share}, expected a number between 0 and 1")
     training = records["split"] == "train"
     identities = np.unique(records.loc[training, "identity"])
-    number = max(2, round(share * len(identities)))
+    number = held_out_number(len(identities))
     if len(identities) - number < 2:
         raise ValueError(
             f"holding {number} of {len(identities)} training identities out leaves fewer than two to train on; "
             "use a larger data set, or select_on=last, which holds nobody out"
         )
-    held = np.random.Generator(np.random.PCG64(seed)).permutation(identities)[:number]
+    family = np.array([families.get(identity, -1 - identity) for identity in identities.tolist()]) if families else identities
+    names, sizes = np.unique(family, return_counts=True)
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(names))
+    chosen = names[order[: 1 + np.searchsorted(np.cumsum(sizes[order]), number)]]
+    held = identities[np.isin(family, chosen)]
     records.loc[training & records["identity"].isin(held), "split"] = "val"
     return records
 

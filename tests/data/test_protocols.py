@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trees import llcm_tree, regdb_tree, sysu_tree, write
 
 from fsclib.data import llcm, regdb, sysu
-from fsclib.data.protocols import PROTOCOLS, Protocol, for_layout, gallery_draw, held_out, query_and_gallery, training_rows
+from fsclib.data.protocols import PROTOCOLS, Protocol, for_layout, gallery_draw, query_and_gallery, training_rows, validation
 from fsclib.data.records import INFRARED, VISIBLE, hold_out, select, table
 
 REFERENCE = json.loads((Path(__file__).parent / "sysu_gallery.json").read_text())
@@ -152,18 +152,19 @@ def test_protocols_of_a_layout():
 
 
 def test_held_out_identities_are_searched_among_themselves(tmp_path):
-    records, _ = llcm.read(llcm_tree(tmp_path, train=range(100, 110)))
-    held = hold_out(records, seed=3, share=0.3)
-    queries, gallery = held_out(held)
+    records, _ = llcm.read(llcm_tree(tmp_path, train=range(100, 115)))
+    held = hold_out(records, seed=3)
+    protocol = validation("llcm")
+    queries, gallery = query_and_gallery(held, protocol, 4, "val")
     who = set(held["identity"].iloc[queries])
     assert len(who) == 3
+    assert not held.iloc[gallery].duplicated(["identity", "camera"]).any()  # as in the test
     assert who == set(held["identity"].iloc[gallery])
     assert set(held["modality"].iloc[queries]) == {INFRARED}
     assert set(held["modality"].iloc[gallery]) == {VISIBLE}
     assert not who & set(held["identity"].iloc[training_rows(held, include_val=False)])
     assert np.array_equal(training_rows(held, include_val=True), select(records, "train"))
-    with pytest.raises(ValueError, match="hold_out"):
-        held_out(records)
+    assert [len(rows) for rows in query_and_gallery(records, protocol, 0, "val")] == [0, 0]
 
 
 def test_numpy_integers_serve_as_trials(reference_records):

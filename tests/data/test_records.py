@@ -19,6 +19,7 @@ from fsclib.data.records import (
     Problem,
     check_records,
     counts,
+    held_out_number,
     hold_out,
     lonely_identities,
     select,
@@ -87,16 +88,31 @@ def test_training_labels_rank_the_identities(identities):
 
 
 @settings(deadline=None)
-@given(st.integers(4, 60), st.integers(0, 99), st.sampled_from([0.05, 0.1, 0.3, 0.5]))
-def test_hold_out_marks_whole_identities_of_training_only(number, seed, share):
+@given(st.integers(4, 60), st.integers(0, 99))
+def test_hold_out_marks_whole_identities_of_training_only(number, seed):
     records = table(people(range(10, 10 + number)) + people([4, 5], "test"))
-    held = hold_out(records, seed, share)
+    held = hold_out(records, seed)
     marked = set(held.loc[held["split"] == "val", "identity"])
-    assert len(marked) == max(2, round(share * number))
+    assert len(marked) == max(2, number // 5)
     assert not marked & set(held.loc[held["split"] == "train", "identity"])
     assert held.loc[held["split"] == "test"].equals(records.loc[records["split"] == "test"])
     assert (records["split"] != "val").all(), "the table given must stay as it was"
-    assert held.equals(hold_out(records, seed, share))
+    assert held.equals(hold_out(records, seed))
+
+
+@settings(deadline=None)
+@given(st.integers(8, 60), st.integers(0, 99), st.integers(2, 7))
+def test_hold_out_keeps_families_together(number, seed, every):
+    families = {i: i - 1 if i % every == 0 else i for i in range(1, number + 1)}
+    held = hold_out(table(people(range(1, number + 1))), seed, families)
+    marked = set(held.loc[held["split"] == "val", "identity"])
+    assert max(2, number // 5) <= len(marked) <= max(2, number // 5) + 1
+    for identity, first in families.items():
+        assert (identity in marked) == (first in marked)
+
+
+def test_enough_people_are_held_out_to_tell_networks_apart():
+    assert [held_out_number(n) for n in (4, 10, 206, 300, 395, 713, 1000, 2000)] == [2, 2, 41, 50, 50, 71, 100, 200]
 
 
 def test_hold_out_depends_on_the_seed():
@@ -107,7 +123,7 @@ def test_hold_out_depends_on_the_seed():
 
 def test_hold_out_keeps_the_validation_identities_of_the_data_set():
     records = table(people([1, 2, 3]) + people([9], "val"))
-    held = hold_out(records, 0, share=0.6)
+    held = hold_out(records, 0)
     assert held.equals(records)
     assert held is not records
 
@@ -115,9 +131,6 @@ def test_hold_out_keeps_the_validation_identities_of_the_data_set():
 def test_hold_out_refuses_what_leaves_nothing_to_train_on():
     with pytest.raises(ValueError, match="2 of 3 training identities"):
         hold_out(table(people([1, 2, 3])), 0)
-    for share in (0.0, 1.0, -1):
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            hold_out(table(people(range(9))), 0, share)
 
 
 def test_sound_records_have_no_problem():

@@ -1,0 +1,92 @@
+"""What is known of synthetic people: attributes.csv, which the generator writes beside the index files of a corpus.
+
+A record's person is the number in the name of its folder (vis/0351/x.jpg, cam1/0003/0001.jpg, Visible/12/x.bmp): the identity of a
+training record in LLCM is a label, not that number.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fsclib.data.records import Dataset, hold_out
+from fsclib.reading import read_csv
+
+FILE = "attributes.csv"
+RELATIONS = ("identity", "twin_of", "differs_in")  # columns that describe nobody
+MOST_VALUES = 24  # of an attribute that may be a target
+
+
+class Targets(NamedTuple):
+    """Attributes as classes: codes (N, A) int64 of N people, and name and number of values of each of the A attributes."""
+
+    codes: np.ndarray
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+
+def read_attributes(root: str | Path) -> pd.DataFrame | None:
+    """One row a person, all columns text but `identity`; None for a data set without attributes.csv, as real ones are.
+
+    Errors: ValueError for a file that the generator has not written.
+    """
+    file = Path(root) / FILE
+    if not file.exists():
+        return None
+    try:
+        table = read_csv(file, dtype=str, keep_default_na=False)
+        if missing := [name for name in RELATIONS if name not in table]:
+            raise ValueError(f"no column {', '.join(missing)}")
+        table["identity"] = table["identity"].astype(np.int64)
+        table.loc[table["twin_of"] != "none", "twin_of"].astype(np.int64)
+        if table["identity"].duplicated().any():
+            raise ValueError("an identity is listed twice")
+    except (OSError, ValueError, OverflowError) as error:
+        raise ValueError(f"{file}: cannot be read ({error}); write the corpus anew, or remove the file") from error
+    return table
+
+
+def person_of(paths: Iterable[str]) -> np.ndarray:
+    """The persons that images show, (N,) int64, by the names of their folders. ValueError for a folder that is no number."""
+    folders = [PurePosixPath(path).parent.name for path in paths]
+    if wrong := [folder for folder in folders if not (folder.isascii() and folder.isdigit() and len(folder) < 10)]:
+        raise ValueError(f"folder {wrong[0]!r}: expected the number of a person, as in vis/0351")
+    return np.array(folders, dtype=np.int64)
+
+
+def families(table: pd.DataFrame) -> Mapping[int, int]:
+    """Person → who stands for its family: near twins have the same."""
+    twin = table["twin_of"] != "none"
+    first = np.where(twin, table["twin_of"].where(twin, 0), table["identity"]).astype(np.int64)
+    return dict(zip(table["identity"].tolist(), first.tolist(), strict=True))
+
+
+def held_out(dataset: Dataset, seed: int) -> pd.DataFrame:
+    """Records with split "val" for held-out people, as `records.hold_out` marks them; attributes.csv says who is a near twin."""
+    records, table = dataset.records, read_attributes(dataset.root)
+    if table is None:
+        return hold_out(records, seed)
+    training = records[records["split"] == "train"].drop_duplicates("identity")
+    known = families(table)
+    people = person_of(training["path"]).tolist()
+    return hold_out(records, seed, {i: known.get(p, p) for i, p in zip(training["identity"].tolist(), people, strict=True)})
+
+
+def targets(table: pd.DataFrame, persons: np.ndarray) -> Targets:
+    """The attributes of `persons`, (N,): every column of 2 to MOST_VALUES different texts that are no fractions.
+
+    Values are coded by their order; "none" is one like any other. ValueError for persons who are not in the table.
+    """
+    rows = table.set_index("identity")
+    if missing := sorted(set(persons.tolist()) - set(rows.index)):
+        raise ValueError(f"{FILE}: no row for person {missing[0]} and {len(missing) - 1} others; write the corpus anew")
+    names, sizes, codes = [], [], []
+    for name in rows.columns.drop([name for name in RELATIONS if name != "identity"]):
+        values = np.unique(rows[name].to_numpy(str))
+        if 2 <= len(values) <= MOST_VALUES and not any("." in value for value in values):
+            names.append(name)
+            sizes.append(len(values))
+            codes.append(np.searchsorted(values, rows.loc[persons, name].to_numpy(str)))
+    return Targets(np.stack(codes, 1) if codes else np.empty((len(persons), 0), np.int64), tuple(names), tuple(sizes))
