@@ -1,7 +1,11 @@
-"""From a configuration to the things it names: its images and its network."""
+"""From a configuration to the things it names: its images, its network, and the weights that it starts from."""
 
+from torch import Tensor
+
+from fsclib import checkpoint, runs
 from fsclib.config import Config
 from fsclib.data.images import Images, open_images
+from fsclib.models import weights
 from fsclib.models.networks import Network, build_model
 
 
@@ -17,14 +21,37 @@ def images_of(config: Config) -> Images:
     )
 
 
-def network_of(config: Config, num_classes: int, pretrained: bool) -> Network:
-    """The network of a configuration; `pretrained`: with ImageNet weights, which a network that goes on or is tested needs not."""
-    return build_model(
+def network_of(config: Config, num_classes: int, pretrained: bool, attributes: int = 0) -> Network:
+    """The network of a configuration; `pretrained`: with the weights that it starts from, which one that goes on or is tested needs
+    not; `attributes`: values that people's attributes have between them, if there is a head for them."""
+    state = starting_weights(config) if pretrained else None
+    net = build_model(
         config.network,
         num_classes,
         stages=config.stages,
         modules=config.modules,
         branches=config.branches,
         backbone=config.backbone,
-        pretrained=pretrained,
+        pretrained=pretrained and config.pretrained == "imagenet",
     )
+    if attributes:
+        net.add_attributes(attributes)
+    if state is not None:
+        weights.start_from(net, state)
+    return net
+
+
+def starting_weights(config: Config) -> dict[str, Tensor] | None:
+    """What the network of a configuration starts from: weights of ours, or those of a finished run; None where from neither.
+
+    Errors: ValueError for weights that are missing, broken or of another backbone; RunError for a run that is not there.
+    """
+    if config.pretrained in ("none", "imagenet"):
+        return None
+    if config.pretrained.partition("/")[0] == "people":
+        return weights.read(config.pretrained, config.backbone)
+    run = runs.load(*config.pretrained.split("/"))
+    if run.config.backbone != config.backbone:
+        there = f"a run with backbone {run.config.backbone}, expected {config.backbone}"
+        raise ValueError(f"pretrained: found {config.pretrained!r}, {there}; choose another of either")
+    return checkpoint.network(run.checkpoint("best"))

@@ -55,8 +55,8 @@ def write(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None, s
         ) from error
 
 
-def size(net: nn.Module, momenta: bool) -> int:
-    """Bytes of a checkpoint of a network, with the momenta of its parameters or without; the header adds a little."""
+def size(net: nn.Module, momenta: int) -> int:
+    """Bytes of a checkpoint of a network, with so many momenta of each parameter; the header adds a little."""
     weights = sum(value.nbytes for value in net.state_dict().values())
     return weights + momenta * sum(parameter.nbytes for parameter in net.parameters() if parameter.requires_grad)
 
@@ -64,11 +64,14 @@ def size(net: nn.Module, momenta: bool) -> int:
 def read(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> dict[str, Any]:
     """Fills `net` (and `optimizer`) from the file, in place, and returns the `state` that `write` was given.
 
+    A head for attributes serves training alone: it is passed over where the network has none.
     Errors: CheckpointError for a missing, broken or foreign file, or one of another network; nothing is changed then.
     """
     header, tensors = _content(path)
     state = _state(path, header)
     network = {name.removeprefix(NETWORK): value for name, value in tensors.items() if name.startswith(NETWORK)}
+    if getattr(net, "attributes", None) is None:
+        network = {name: value for name, value in network.items() if not name.startswith("attributes.")}
     own = net.state_dict()
     wrong = [f"{name}: not in the checkpoint" for name in own if name not in network]
     wrong += [f"{name}: unknown to this network" for name in network if name not in own]
@@ -82,6 +85,11 @@ def read(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None = N
         optimizer.load_state_dict(_optimizer_state(path, header, tensors, optimizer))
     net.load_state_dict(network)
     return state
+
+
+def network(path: Path) -> dict[str, Tensor]:
+    """The entries of the network in a checkpoint. Errors: CheckpointError for a missing, broken or foreign file."""
+    return {name.removeprefix(NETWORK): value for name, value in _content(path)[1].items() if name.startswith(NETWORK)}
 
 
 def state(path: Path, *needed: str) -> dict[str, Any]:

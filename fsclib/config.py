@@ -13,14 +13,16 @@ from typing import Any
 
 from fsclib import extensions, place, presets
 from fsclib.losses import LOSSES
+from fsclib.models.backbone import BACKBONES
 from fsclib.models.fsc import MODULES
 from fsclib.models.networks import NETWORKS, FSCNet
-from fsclib.presets import DATASETS, SCALES
+from fsclib.presets import DATASETS, OPTIMIZERS, SCALES, SCHEDULES
 from fsclib.strict import AUTO, ConfigError, Strict, named, option, shown
 
 LONGEST = 100  # characters of a run's name
 NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")  # never a path, and plain text to LaTeX, HTML and shells alike
 BATCHES = ("global", "per-rank")
+START = re.compile(rf"none|imagenet|people(/[a-z0-9]+)?|({'|'.join(DATASETS)})/{NAME.pattern}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +40,11 @@ class Config(Strict):
     modules: tuple[str, ...] = option(AUTO, "FSC-Net's modules that are on, in their order; auto: all", choices=MODULES)
     branches: int = option(AUTO, "views that the expansion of FSC-Net and DEEN adds", low=1, high=2)
     loss: str = option(AUTO, "what is minimised", choices=LOSSES)
-    backbone: str = option(AUTO, "which ResNet", choices=("resnet18", "resnet50"))
+    backbone: str = option(AUTO, "which ResNet", choices=BACKBONES)
     stages: int = option(AUTO, "layers of the trunk", low=3, high=4)
-    pretrained: bool = option(AUTO, "start from ImageNet weights")
+    pretrained: str = option(
+        AUTO, "where the weights start: none, imagenet, people (ours, of synthetic people) or a run as <dataset>/<name>", form=START
+    )
     height: int = option(AUTO, "image height in pixels, a multiple of 32", low=64, high=1024)
     width: int = option(AUTO, "image width in pixels", low=16, high=1024)
 
@@ -49,21 +53,44 @@ class Config(Strict):
     batch: str = option(
         "global", "what several devices see in a step: the same P identities between them, or P each", choices=BATCHES
     )
+    streams: str = option(
+        "both", "which images train: both modalities, or visible ones alone, with pseudo-infrared copies of them for infrared ones",
+        choices=("both", "visible"),
+    )  # fmt: skip
     epochs: int = option(AUTO, "training epochs", low=1, high=10_000)
+    optimizer: str = option(AUTO, "sgd with Nesterov momentum, or adamw (Loshchilov & Hutter, ICLR 2019)", choices=OPTIMIZERS)
     lr: float = option(AUTO, "learning rate of neck and classifier", low=0)
     body_lr: float = option(AUTO, "learning rate of everything else", low=0)
+    schedule: str = option(
+        AUTO, "step: divided by ten at each epoch of decay; cosine: down to a hundredth (Loshchilov & Hutter, ICLR 2017)",
+        choices=SCHEDULES,
+    )  # fmt: skip
     warmup: int = option(AUTO, "epochs over which the learning rates rise linearly", low=0, high=10_000)
+    warmup_steps: int = option(AUTO, "steps over which the learning rates rise linearly", low=0, high=10_000_000)
     decay: tuple[int, ...] = option(
         AUTO, "epochs from which the learning rates are divided by ten, once each", low=1, high=10_000
     )
-    momentum: float = option(0.9, "Nesterov momentum", low=0, high=0.999)
-    weight_decay: float = option(5e-4, "weight decay", low=0)
+    momentum: float = option(0.9, "Nesterov momentum of sgd", low=0, high=0.999)
+    weight_decay: float = option(AUTO, "weight decay", low=0)
+    clip: float = option(AUTO, "largest norm of the gradient, longer ones are shortened to it; 0: any", low=0)
+    label_smoothing: float = option(AUTO, "share of the identity loss's target spread over all people", low=0, high=0.9)
+    metric_on: str = option(AUTO, "features that triplet losses compare: pooled, or behind the neck", choices=("pooled", "neck"))
     triplet_margin: float = option(0.3, "margin of the batch-hard triplet loss", low=0)
     cpm_margin: float = option(0.2, "margin of centre-guided pair mining", low=0)
     cpm_weight: float = option(AUTO, "weight of centre-guided pair mining", low=0)
     orthogonality_weight: float = option(0.01, "weight of the orthogonality loss (the DEEN paper reports its best at 0.1)", low=0)
+    ramp_from: int = option(AUTO, "step from which pair mining and orthogonality are ramped in", low=0, high=10_000_000)
+    ramp_steps: int = option(AUTO, "steps over which they rise to their weights", low=0, high=10_000_000)
+    infonce_weight: float = option(AUTO, "weight of InfoNCE across modalities, behind the neck (arXiv 1807.03748)", low=0)
+    temperature: float = option(0.1, "temperature of InfoNCE", low=1e-3, high=100)
+    attributes_weight: float = option(
+        AUTO, "weight of people's attributes as further targets; synthetic people have them (Lin et al., PR 2019)", low=0
+    )
     padding: int = option(AUTO, "black pixels around an image before it is cropped at random", low=0, high=100)
     grayscale: float = option(AUTO, "probability that an image loses its colours", low=0, high=1)
+    channel: float = option(AUTO, "probability that a visible image keeps one channel (Ye et al., ICCV 2021)", low=0, high=1)
+    pseudo_infrared: float = option(AUTO, "probability that a visible image becomes a pseudo-infrared one", low=0, high=1)
+    jitter: float = option(AUTO, "most that brightness and contrast of an image change, as a share", low=0, high=0.9)
     erase: float = option(AUTO, "probability that a rectangle of an image is erased", low=0, high=1)
     erase_min: float = option(AUTO, "smallest share of an image that random erasing covers", low=0, high=1)
     erase_max: float = option(AUTO, "largest share of an image that random erasing covers", low=0, high=1)
@@ -81,6 +108,8 @@ class Config(Strict):
 
     def __post_init__(self):
         extensions.load()  # networks, modules and losses of installed packages are choices too
+        if isinstance(self.pretrained, bool):  # what it was before there were several weights to start from
+            object.__setattr__(self, "pretrained", "imagenet" if self.pretrained else "none")
         problems = self._check_fields()
         for name, value in presets.preset(self.dataset, self.network, self.scale).items():
             if getattr(self, name) == AUTO:

@@ -21,44 +21,58 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+ZERO = torch.zeros(())
 TRIPLET_MARGIN = 0.3
 CPM_MARGIN = 0.2
 
 
 class Output(Protocol):
-    """What a network returns in training: features (V, 2N, D), logits (V, 2N, C)."""
+    """What a network returns in training: features and neck features (V, 2N, D), logits (V, 2N, C)."""
 
     features: Tensor
     logits: Tensor
+    neck: Tensor | None  # as features, behind the BN neck
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Factors in the total, identity and triplet have 1; and the margins of the two losses that have one."""
+    """Factors in the total, identity and triplet have 1; the margins of the two losses that have one; and what is not published:
+
+    label_smoothing  of the identity loss (Szegedy et al., CVPR 2016)
+    metric_on        "pooled", as published, or "neck": which features the triplet losses compare
+    """
 
     cpm: float = 0.8
     orthogonality: float = 0.01  # of the published programs; the DEEN paper reports its best at 0.1
     triplet_margin: float = TRIPLET_MARGIN
     cpm_margin: float = CPM_MARGIN
+    label_smoothing: float = 0.0
+    metric_on: str = "pooled"
 
 
 PUBLISHED = LossWeights()
 
 
 class Parts(NamedTuple):
-    """The total to go backward from and, before their factors, the parts of it; all scalars."""
+    """The total to go backward from; before their factors, the parts of it; and what shows whether training collapses. Scalars."""
 
     total: Tensor
     identity: Tensor
     triplet: Tensor
-    cpm: Tensor  # summed over view pairs
-    orthogonality: Tensor
+    cpm: Tensor = ZERO  # summed over view pairs
+    orthogonality: Tensor = ZERO
+    infonce: Tensor = ZERO
+    attributes: Tensor = ZERO
+    triplet_active: Tensor = ZERO  # share of anchors whose hinge is above 0; of the weighted triplet, that are wrongly ordered
+    cpm_active: Tensor = ZERO  # share of the hinges of pair mining that are above 0
+    pooled_cosine: Tensor = ZERO  # mean cosine between different people, of pooled features
+    neck_cosine: Tensor = ZERO  # the same of features behind the neck
 
 
-def identity(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy, the mean over all V·2N rows. logits: (V, B, C); labels: (B,) int64 in [0, C)."""
+def identity(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Cross entropy, the mean over all V·2N rows. logits: (V, B, C); labels: (B,) int64 in [0, C); smoothing: in [0, 1)."""
     _check_rows(logits, labels)
-    return F.cross_entropy(_full(logits).flatten(0, 1), labels.repeat(len(logits)))
+    return F.cross_entropy(_full(logits).flatten(0, 1), labels.repeat(len(logits)), label_smoothing=smoothing)
 
 
 def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = TRIPLET_MARGIN) -> Tensor:
@@ -68,7 +82,7 @@ def batch_hard_triplet(features: Tensor, labels: Tensor, margin: float = TRIPLET
     In [0, 2 + margin].
     """
     _check_rows(features, labels)
-    return _batch_hard(_products(features), labels, margin)
+    return _hinges(_products(features), labels, margin).mean()
 
 
 def weighted_regularised_triplet(features: Tensor, labels: Tensor, normalised: bool = False) -> Tensor:
@@ -78,13 +92,17 @@ def weighted_regularised_triplet(features: Tensor, labels: Tensor, normalised: b
     without a negative has Σ w_n d = 0. At least 0.
     """
     _check_rows(features, labels)
-    rows = F.normalize(_full(features)) if normalised else _full(features)
+    return F.softplus(_weighted_difference(F.normalize(_full(features)) if normalised else _full(features), labels)).mean()
+
+
+def _weighted_difference(rows: Tensor, labels: Tensor) -> Tensor:
+    """Σ w_p d − Σ w_n d of each anchor, (M, D) → (M,)."""
     # lengths apart from the products, as published: it leaves a row's distance to itself, which weighs in, the same rounding error
     distances = _distances(_products(rows), rows.square().sum(1))
     same = labels[:, None] == labels
     positive = (_masked_softmax(distances, same) * distances).sum(1)
     negative = (_masked_softmax(-distances, ~same) * distances).sum(1)
-    return F.softplus(positive - negative).mean()
+    return positive - negative
 
 
 def center_pair_mining(view_a: Tensor, view_b: Tensor, labels: Tensor, margin: float = CPM_MARGIN) -> Tensor:
@@ -99,7 +117,7 @@ def center_pair_mining(view_a: Tensor, view_b: Tensor, labels: Tensor, margin: f
     """
     _check_rows(view_a, labels)
     _check_modalities(labels)
-    return _center_pair_mining(_products(torch.cat((view_a, view_b))), labels, margin)[0]
+    return _center_pair_mining(_products(torch.cat((view_a, view_b))), labels, margin)[0][0]
 
 
 def orthogonality(features: Tensor) -> Tensor:
@@ -116,24 +134,26 @@ def fsc_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED) -
     output: features (V, 2N, D) and logits (V, 2N, C); labels: (2N,) int64, visible rows first.
     """
     features = output.features
-    classified = identity(output.logits, labels)
+    classified = identity(output.logits, labels, weights.label_smoothing)
     _check_modalities(labels)
     products = _products(features.flatten(0, 1))
-    triplet = _batch_hard(products, labels.repeat(len(features)), weights.triplet_margin)
-    cpm = _center_pair_mining(products, labels, weights.cpm_margin).sum()
-    orthogonal = _orthogonality(products, len(features))
+    compared = _products(output.neck.flatten(0, 1)) if weights.metric_on == "neck" else products
+    hinges = _hinges(compared, labels.repeat(len(features)), weights.triplet_margin)
+    pairs, active = _center_pair_mining(products, labels, weights.cpm_margin)
+    triplet, cpm, orthogonal = hinges.mean(), pairs.sum(), _orthogonality(products, len(features))
     total = classified + triplet + weights.cpm * cpm + weights.orthogonality * orthogonal
-    return Parts(total, classified, triplet, cpm, orthogonal)
+    return Parts(total, classified, triplet, cpm, orthogonal, triplet_active=_share(hinges), cpm_active=active)
 
 
-def agw_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED, normalised: bool = False) -> Parts:
+def agw_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED) -> Parts:
     """The training loss of AGW and the two-stream network; the published programs do not normalise. Shapes as in `fsc_loss`;
-    `weights` has no part in it."""
-    features = output.features
-    classified = identity(output.logits, labels)
-    triplet = weighted_regularised_triplet(features.flatten(0, 1), labels.repeat(len(features)), normalised)
-    none = torch.zeros_like(triplet)
-    return Parts(classified + triplet, classified, triplet, none, none)
+    margins and factors of `weights` have no part in it."""
+    features = output.neck if weights.metric_on == "neck" else output.features
+    classified = identity(output.logits, labels, weights.label_smoothing)
+    _check_rows(features, labels)
+    difference = _weighted_difference(_full(features).flatten(0, 1), labels.repeat(len(features)))
+    triplet = F.softplus(difference).mean()
+    return Parts(classified + triplet, classified, triplet, triplet_active=_share(difference))
 
 
 LOSSES = {"fsc": fsc_loss, "agw": agw_loss}  # name → function of (output, labels, weights)
@@ -179,16 +199,23 @@ def _distances(products: Tensor, squares: Tensor | None = None) -> Tensor:
     return _root(squares[:, None] + squares - 2 * products)
 
 
-def _batch_hard(products: Tensor, labels: Tensor, margin: float) -> Tensor:
+def _hinges(products: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """[margin + max d(positives) − min d(negatives)]₊ of each row, on normalised rows; from their products."""
     distances = _distances(_normalised(products))
     same = labels[:, None] == labels
     farthest_positive = distances.masked_fill(~same, -torch.inf).amax(1)
     nearest_negative = distances.masked_fill(same, torch.inf).amin(1)
-    return (margin + farthest_positive - nearest_negative).relu().mean()
+    return (margin + farthest_positive - nearest_negative).relu()
 
 
-def _center_pair_mining(products: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """CPM of view 0 with each other view, (V − 1,), from the products of all rows of all views, (V·2N, V·2N)."""
+def _share(values: Tensor) -> Tensor:
+    """Share of values above 0."""
+    return (values.detach() > 0).to(values.dtype).mean()
+
+
+def _center_pair_mining(products: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+    """CPM of view 0 with each other view, (V − 1,), and the share of its hinges that are above 0, from the products of all rows of
+    all views, (V·2N, V·2N)."""
     visible, infrared = labels.chunk(2)
     # A row stands for the identity of one visible image: identities repeat, but shapes do not depend on the labels.
     same = visible[:, None] == torch.stack((visible, infrared))[:, None]  # (2, N, N)
@@ -211,9 +238,12 @@ def _center_pair_mining(products: Tensor, labels: Tensor, margin: float) -> Tens
     def hinge(bound):
         return (margin + across - bound).relu()
 
-    terms = hinge(within) + (hinge(nearest[1:]) + hinge(nearest[0])) / 2
+    hinges = torch.stack([hinge(within), hinge(nearest[1:]), hinge(nearest[0])])  # (3, V − 1, N, 2)
+    terms = hinges[0] + (hinges[1] + hinges[2]) / 2
     weight = paired.to(products.dtype) / count[0]  # an identity counts once, however many rows stand for it
-    return (terms.mean(-1) * weight).sum(-1) / weight.sum().clamp_min(1)
+    whole = weight.sum().clamp_min(1)
+    above = ((hinges.detach() > 0).to(weight.dtype).mean(-1) * weight).sum(-1) / whole  # (3, V − 1)
+    return (terms.mean(-1) * weight).sum(-1) / whole, above.sum() / max(1, above.numel())
 
 
 def _orthogonality(products: Tensor, views: int) -> Tensor:

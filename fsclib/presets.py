@@ -8,27 +8,36 @@ from typing import Any
 from fsclib.models.fsc import PUBLISHED
 
 DATASETS: dict[str, dict[str, Any]] = {
-    "demo": {"scale": "tiny", "stages": 4, "erase_min": 0.02, "erase_max": 0.2, "select_on": "holdout"},
+    "demo": {"scale": "tiny", "stages": 4, "erase_min": 0.02, "erase_max": 0.3, "select_on": "holdout"},
     "sysu": {"scale": "paper", "stages": 4, "erase_min": 0.2, "erase_max": 0.8, "select_on": "last"},
     "regdb": {"scale": "paper", "stages": 3, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
     "llcm": {"scale": "paper", "stages": 4, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
 }
-EVERY: dict[str, Any] = {  # FSC-Net's and DEEN's, at any scale
+OPTIMIZERS, SCHEDULES = ("sgd", "adamw"), ("step", "cosine")
+PUBLISHED_TRAINING: dict[str, Any] = {  # what no published program of this field has is off
+    "optimizer": "sgd", "schedule": "step", "warmup_steps": 0, "weight_decay": 5e-4, "clip": 0.0, "label_smoothing": 0.0,
+    "metric_on": "pooled", "ramp_from": 0, "ramp_steps": 0, "infonce_weight": 0.0, "attributes_weight": 0.0,
+    "channel": 0.0, "pseudo_infrared": 0.0, "jitter": 0.0,
+}  # fmt: skip
+BEFORE = PUBLISHED_TRAINING | {"streams": "both", "temperature": 0.1}  # of a run whose config.json does not say
+EVERY: dict[str, Any] = PUBLISHED_TRAINING | {  # FSC-Net's and DEEN's, at any scale
     "loss": "fsc", "branches": 2, "identities": 6, "images": 4, "grayscale": 0.5, "erase": 0.5,
 }  # fmt: skip
 SCALES: dict[str, dict[str, Any]] = {
     "paper": {
-        "backbone": "resnet50", "pretrained": True, "height": 384, "width": 144, "padding": 10, "cpm_weight": 0.8,
+        "backbone": "resnet50", "pretrained": "imagenet", "height": 384, "width": 144, "padding": 10, "cpm_weight": 0.8,
         "epochs": 150, "lr": 0.1, "body_lr": 0.01, "warmup": 10, "decay": (20, 80), "validate_every": 5,
     },
     "small": {  # a day's work on one modest GPU
-        "backbone": "resnet18", "pretrained": True, "height": 256, "width": 96, "padding": 7, "cpm_weight": 0.8,
+        "backbone": "resnet18", "pretrained": "imagenet", "height": 256, "width": 96, "padding": 7, "cpm_weight": 0.8,
         "epochs": 60, "lr": 0.1, "body_lr": 0.01, "warmup": 5, "decay": (20, 40), "validate_every": 5,
     },
-    "tiny": {  # minutes on two cores, from random weights: features that mean nothing yet collapse to a point under the
-        # published weight of pair mining, and stay there
-        "backbone": "resnet18", "pretrained": False, "height": 96, "width": 36, "padding": 4, "cpm_weight": 0.1,
-        "epochs": 8, "lr": 0.05, "body_lr": 0.02, "warmup": 1, "decay": (5, 7), "validate_every": 2,
+    "tiny": {  # minutes on two cores, from weights of synthetic people; docs/learning.md says what each choice is worth
+        "backbone": "resnet18-half", "pretrained": "people", "height": 192, "width": 72, "padding": 8, "cpm_weight": 0.1,
+        "epochs": 8, "lr": 1e-3, "body_lr": 6e-4, "warmup": 0, "decay": (), "validate_every": 2,
+        "identities": 16, "images": 2, "optimizer": "adamw", "schedule": "cosine", "warmup_steps": 100, "weight_decay": 0.02,
+        "clip": 5.0, "label_smoothing": 0.1, "metric_on": "neck", "ramp_from": 200, "ramp_steps": 100, "infonce_weight": 1.0,
+        "grayscale": 0.3, "channel": 0.3, "jitter": 0.15,
     },
 }  # fmt: skip
 # AGW crops and mirrors, no more; its four stages hold on RegDB as well
@@ -41,7 +50,8 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {  # net
         {
             "paper": {"height": 288, "identities": 8, "epochs": 80, "decay": (20, 50)},
             "small": {"height": 192, "identities": 8, "decay": (15, 38)},  # in the proportions of the paper's
-        },  # at tiny the images, which are small already, and the steps are those of the others
+            "tiny": {"loss": "fsc", "grayscale": 0.3, "erase": 0.5},  # everything as for the others, so that networks compare
+        },
     ),
 }
 NETWORKS["twostream"] = NETWORKS["agw"]

@@ -26,4 +26,4 @@ def _needed(config: Config, num_classes: int) -> int:
             net = network_of(config, num_classes, pretrained=False)
     except RuntimeError:  # a network from another package that looks at its weights while it is made
         return 0
-    return 2 * checkpoint.size(net, momenta=True) + checkpoint.size(net, momenta=False)
+    return 2 * checkpoint.size(net, momenta=2 if config.optimizer == "adamw" else 1) + checkpoint.size(net, momenta=0)

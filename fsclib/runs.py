@@ -24,7 +24,7 @@ from fsclib.config import NAME, Config, ConfigError, difference
 from fsclib.disk import make_folder, writing
 from fsclib.files import PART, remove_abandoned, replacing, write_text
 from fsclib.locks import holder, lock_beside, locked
-from fsclib.presets import DATASETS
+from fsclib.presets import BEFORE, DATASETS
 from fsclib.report import Report
 from fsclib.strict import AUTO, nearest, shown
 
@@ -257,7 +257,7 @@ def config_of(row: Mapping[str, Any]) -> Config:
 
 def _config(file: Path, values: Mapping[str, Any]) -> Config:
     try:
-        return Config(**values)
+        return Config(**BEFORE | dict(values))
     except ConfigError as error:
         raise RunError(f"{file}: written by another version? {error}\n{MEND}") from error
 

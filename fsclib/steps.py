@@ -1,48 +1,66 @@
 """The steps of an epoch: optimiser, learning rates, and what a step does.
 
-SGD with Nesterov momentum; two learning rates, one for neck and classifier and one for the rest; a linear warm-up, then a
-division by ten at each epoch of `decay` (METHOD, section 1, Training). Everything random in an epoch is seeded from (seed, epoch,
-rank).
+Two learning rates, one for neck, classifier and attributes and one for the rest. As published: SGD with Nesterov momentum, a
+linear warm-up by epochs, then a division by ten at each epoch of `decay` (METHOD, section 1, Training). Or AdamW, a warm-up by
+steps, and a cosine. Everything random in an epoch is seeded from (seed, epoch, rank).
 """
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from fsclib import losses
+from fsclib import auxiliary, losses
 from fsclib.config import Config
+from fsclib.data.attributes import Targets
 from fsclib.data.augment import Augmentation
 from fsclib.data.batches import batches
 from fsclib.data.sampler import IdentitySampler
 from fsclib.machine import autocast
+from fsclib.models.networks import Output
 from fsclib.ranks import ALONE, Ranks
 
+COSINE_END = 0.01  # of the learning rate
 
-def build_optimizer(net: nn.Module, config: Config) -> torch.optim.SGD:
-    """SGD over two groups: neck and classifier first, then the rest."""
-    head = {id(p) for part in (net.neck, net.classifier) for p in part.parameters()}
+
+def build_optimizer(net: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """SGD or AdamW over two groups: neck, classifier and attributes first, then the rest."""
+    parts = [net.neck, net.classifier, *([net.attributes] if net.attributes is not None else [])]
+    head = {id(p) for part in parts for p in part.parameters()}
     trained = [p for p in net.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trained if id(p) in head], "lr": config.lr},
         {"params": [p for p in trained if id(p) not in head], "lr": config.body_lr},
     ]
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=True)
     nesterov = config.momentum > 0
     # one pass over weights, gradients and momenta: 16 ms where the default takes 77 (44 million weights, two cores of an AMD EPYC)
     return torch.optim.SGD(groups, momentum=config.momentum, nesterov=nesterov, weight_decay=config.weight_decay, fused=True)
 
 
-def learning_rate_factor(config: Config, epoch: int) -> float:
-    """(e + 1) / warmup in the first `warmup` epochs, then 1, divided by ten from each epoch of `decay`."""
+def learning_rate_factor(config: Config, epoch: int, step: int = 0, steps: int = 1) -> float:
+    """What both learning rates are multiplied by in a step of an epoch that has so many, all counted from 0.
+
+    (e + 1) / warmup in the first `warmup` epochs and (s + 1) / warmup_steps in the first steps of all; `step`: divided by ten from
+    each epoch of `decay`; `cosine`: e₀ + (1 − e₀)(1 + cos πt)/2, t the share of steps that are done, e₀ = COSINE_END.
+    """
+    done = epoch * steps + step
+    warm = min(1.0, (done + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     if epoch < config.warmup:
-        return (epoch + 1) / config.warmup
-    return 0.1 ** sum(epoch >= mark for mark in config.decay)
+        return warm * (epoch + 1) / config.warmup
+    if config.schedule == "cosine":
+        share = done / (config.epochs * steps)
+        return warm * (COSINE_END + (1 - COSINE_END) * (1 + math.cos(math.pi * share)) / 2)
+    return warm * 0.1 ** sum(epoch >= mark for mark in config.decay)
 
 
-def set_learning_rates(optimizer: torch.optim.Optimizer, config: Config, epoch: int) -> None:
-    """Learning rates of both groups for an epoch, counted from 0."""
-    factor = learning_rate_factor(config, epoch)
+def set_learning_rates(optimizer: torch.optim.Optimizer, config: Config, epoch: int, step: int = 0, steps: int = 1) -> None:
+    """Learning rates of both groups for a step, as in `learning_rate_factor`."""
+    factor = learning_rate_factor(config, epoch, step, steps)
     for group, rate in zip(optimizer.param_groups, (config.lr, config.body_lr), strict=True):
         group["lr"] = rate * factor
 
@@ -57,8 +75,11 @@ def training_steps(
     epoch: int,
     precision: torch.dtype,
     ranks: Ranks = ALONE,
+    attributes: Targets | None = None,
 ) -> Iterator[losses.Parts]:
     """Takes the steps of an epoch, one at each `next`, and yields the parts of their losses, still on the device.
+
+    attributes: a row of targets for each label.
 
     Several `ranks` draw, crop, mirror and erase the batch that they share as a single process would; dropout is each one's own.
     """
@@ -74,24 +95,68 @@ def training_steps(
         grayscale=config.grayscale,
         erase=config.erase,
         erase_area=(config.erase_min, config.erase_max),
+        channel=config.channel,
+        pseudo_infrared=config.pseudo_infrared,
+        jitter=config.jitter,
+        only_visible=config.streams == "visible",
     )
-    weights = losses.LossWeights(
+    full = loss_weights(config)
+    coded = None if attributes is None else torch.from_numpy(attributes.codes).to(device)
+    visible_rows, infrared_rows, labels = sampler.epoch(epoch, source)
+    net.train()
+    drawn = rows[visible_rows], rows[infrared_rows], labels
+    for step, (visible, infrared, label) in enumerate(batches(pixels, *drawn, device, generator, settings, part)):
+        done = epoch * sampler.steps + step
+        set_learning_rates(optimizer, config, epoch, step, sampler.steps)
+        with autocast(device, precision):
+            output = net(visible, infrared)
+        both = label.repeat(2)
+        parts = losses.LOSSES[config.loss](output, both, ramped(full, config, done))
+        parts = with_auxiliary(parts, output, both, config, None if attributes is None else (coded[both], attributes.sizes))
+        optimizer.zero_grad(set_to_none=True)
+        parts.total.backward()
+        if config.clip:
+            nn.utils.clip_grad_norm_(net.parameters(), config.clip)
+        optimizer.step()
+        yield losses.Parts(*(part.detach().to(device) for part in parts))
+
+
+def loss_weights(config: Config) -> losses.LossWeights:
+    """Weights and margins of a configuration, when everything is ramped in."""
+    return losses.LossWeights(
         cpm=config.cpm_weight,
         orthogonality=config.orthogonality_weight,
         triplet_margin=config.triplet_margin,
         cpm_margin=config.cpm_margin,
+        label_smoothing=config.label_smoothing,
+        metric_on=config.metric_on,
     )
-    visible_rows, infrared_rows, labels = sampler.epoch(epoch, source)
-    net.train()
-    drawn = rows[visible_rows], rows[infrared_rows], labels
-    for visible, infrared, label in batches(pixels, *drawn, device, generator, settings, part):
-        with autocast(device, precision):
-            output = net(visible, infrared)
-        parts = losses.LOSSES[config.loss](output, label.repeat(2), weights)
-        optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()
-        optimizer.step()
-        yield losses.Parts(*(part.detach() for part in parts))
+
+
+def ramped(weights: losses.LossWeights, config: Config, step: int) -> losses.LossWeights:
+    """The weights in a step of the whole training: pair mining and orthogonality from 0 at ramp_from to 1 ramp_steps later.
+
+    From random weights both outweigh the identity loss by far, and everything collapses to a point: see docs/learning.md.
+    """
+    since = step - config.ramp_from
+    share = min(1.0, max(0.0, since / config.ramp_steps)) if config.ramp_steps else float(since >= 0)
+    return weights if share == 1 else replace(weights, cpm=share * weights.cpm, orthogonality=share * weights.orthogonality)
+
+
+def with_auxiliary(
+    parts: losses.Parts, output: Output, labels: Tensor, config: Config, targets: tuple[Tensor, tuple[int, ...]] | None
+) -> losses.Parts:
+    """Adds InfoNCE and attributes to a network's loss, and measures how far apart different people are."""
+    total = parts.total
+    if config.infonce_weight:
+        found = auxiliary.info_nce(output.neck, labels, config.temperature)
+        total, parts = total + config.infonce_weight * found, parts._replace(infonce=found)
+    if targets is not None:
+        found = auxiliary.attribute_loss(output.attributes, *targets)
+        total, parts = total + config.attributes_weight * found, parts._replace(attributes=found)
+    with torch.no_grad():
+        cosines = [auxiliary.mean_cosine(rows[0], labels) for rows in (output.features, output.neck)]
+    return parts._replace(total=total, pooled_cosine=cosines[0], neck_cosine=cosines[1])
 
 
 def random_seed(config: Config, epoch: int, rank: int, stream: int) -> int:

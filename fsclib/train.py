@@ -23,15 +23,16 @@ import pandas as pd
 import torch
 from torch import nn
 
-from fsclib import checkpoint, failure, launch, losses, retrieval, room, runs
-from fsclib.assemble import images_of, network_of
+from fsclib import checkpoint, collapse, failure, launch, losses, retrieval, room, runs
+from fsclib.assemble import images_of, network_of, starting_weights
 from fsclib.checkpoint import CheckpointError
 from fsclib.config import Config, difference, undivided
+from fsclib.data.attributes import Targets, held_out, person_of, read_attributes, targets
 from fsclib.data.datasets import open_dataset
 from fsclib.data.decoding import DecodingError
 from fsclib.data.images import Images
 from fsclib.data.protocols import training_rows
-from fsclib.data.records import INFRARED, VISIBLE, Dataset, DatasetError, hold_out, training_labels
+from fsclib.data.records import INFRARED, VISIBLE, Dataset, DatasetError, training_labels
 from fsclib.data.sampler import IdentitySampler
 from fsclib.failure import NotFinite
 from fsclib.machine import device_of, environment, precision_of
@@ -47,6 +48,7 @@ from fsclib.steps import build_optimizer, set_learning_rates, training_steps
 from fsclib.strict import ConfigError, named, shown
 
 SHOWN = ("lr", "total", "val_rank1", "val_map")
+SLOTS = {"sgd": ("momentum_buffer",), "adamw": ("step", "exp_avg", "exp_avg_sq")}  # what the optimisers keep of each parameter
 CHOSEN_BY = {"holdout": "val_map", "test": "val_rank1"}  # select_on → the column of the log that the best checkpoint maximises
 
 
@@ -65,23 +67,28 @@ class Training:
     device: torch.device
     precision: torch.dtype
     ranks: Ranks = ALONE
+    attributes: Targets | None = None
 
-    def left_off(self) -> tuple[Network, torch.optim.SGD, dict[str, Any]]:
+    def left_off(self) -> tuple[Network, torch.optim.Optimizer, dict[str, Any]]:
         """Network, optimiser and state after the last epoch that was finished, or before the first, as the first rank has them."""
         config, last, classes, ranks = self.run.config, self.run.checkpoint("last"), len(self.sampler.labels), self.ranks
         torch.manual_seed(config.seed)
         goes_on = ranks.told(last.exists() if ranks.first else None)
-        net = network_of(config, classes, pretrained=config.pretrained and not goes_on and ranks.first)
+        values = sum(self.attributes.sizes) if self.attributes else 0
+        net = network_of(config, classes, pretrained=not goes_on and ranks.first, attributes=values)
         net = net.to(self.device, memory_format=torch.channels_last)
         optimizer = build_optimizer(net, config)
         state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": classes}
         if goes_on:
             state |= ranks.told(ranks.agree(lambda: checkpoint.read(last, net, optimizer) if ranks.first else None))
         ranks.copy(net.state_dict().values())
-        if goes_on and config.momentum:
+        if goes_on and (config.optimizer == "adamw" or config.momentum):
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-            momenta = (optimizer.state[p].setdefault("momentum_buffer", torch.zeros_like(p)) for p in parameters)
-            ranks.copy(momenta)
+            ranks.copy(
+                optimizer.state[p].setdefault(slot, torch.zeros(()) if slot == "step" else torch.zeros_like(p))
+                for p in parameters
+                for slot in SLOTS[config.optimizer]
+            )
         return net, optimizer, state
 
     def shared(self, net: Network) -> nn.Module:
@@ -93,8 +100,10 @@ class Training:
     def steps(self, net: nn.Module, optimizer: torch.optim.Optimizer, epoch: int) -> Iterator[losses.Parts]:
         """The steps of an epoch, as `training_steps` takes them, at its learning rates."""
         config, rows, pixels = self.run.config, self.images.place[self.chosen], self.images.pixels
-        set_learning_rates(optimizer, config, epoch)
-        return training_steps(net, optimizer, config, pixels, rows, self.sampler, epoch, self.precision, self.ranks)
+        set_learning_rates(optimizer, config, epoch, 0, self.sampler.steps)
+        return training_steps(
+            net, optimizer, config, pixels, rows, self.sampler, epoch, self.precision, self.ranks, self.attributes
+        )
 
     def images_of_step(self, epoch: int, step: int) -> dict[str, list[str]]:
         """Modality → paths, below the data set's folder, of the images that a step sees, in any rank."""
@@ -133,7 +142,8 @@ def _fit(config: Config, ranks: Ranks) -> Run:
             print(f"{run.folder} is complete; nothing to train")
         return run
     start = time.monotonic()
-    training = Training(run, images, chosen, sampler, device, precision, ranks)
+    coded = attribute_targets(config, images.dataset, chosen, sampler) if config.attributes_weight else None
+    training = Training(run, images, chosen, sampler, device, precision, ranks, coded)
     net, optimizer, state = training.left_off()
     shared = training.shared(net)
     if state["epoch"] >= 0 and ranks.first:
@@ -155,6 +165,8 @@ def _fit(config: Config, ranks: Ranks) -> Run:
             keep(run, row, net, optimizer, state)
             figures = ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key in SHOWN)
             print(f"epoch {epoch + 1}/{config.epochs}: {sampler.steps} steps in {row['seconds']:.0f} s, {figures}", flush=True)
+            if told := collapse.warning(row, config):
+                print(told, flush=True)
         ranks.wait()
     if ranks.first:
         print(f"trained in {time.monotonic() - start:.0f} s; testing the checkpoint of epoch {state['best_epoch'] + 1}", flush=True)
@@ -184,7 +196,8 @@ def prepared(config: Config, ranks: Ranks) -> tuple[Images, np.ndarray, Identity
     with telling(images.dataset):
         retrieval.check_protocols(images.dataset)  # broken images may have been the last matches
         if config.select_on == "holdout":
-            images = images.with_records(hold_out(images.records, config.seed))
+            images = images.with_records(held_out(images.dataset, config.seed))
+            retrieval.check_validation(images.records, images.dataset.layout)
         chosen, sampler = training_set(config, images.records, ranks.count)
     if ranks.first:
         room.check(config, len(sampler.labels))  # once more: the decoded pixels have taken theirs
@@ -208,15 +221,22 @@ def check(config: Config, ranks: Ranks = ALONE) -> None:
         runs.check(config)
     found = open_dataset(config.dataset, config.data_root or None, config.trial, strict=False)
     with telling(found):
-        records = hold_out(found.records, config.seed) if config.select_on == "holdout" else found.records
-        _, sampler = training_set(config, records, ranks.count)
+        records = found.records
+        if config.select_on == "holdout":
+            records = held_out(found, config.seed)
+            retrieval.check_validation(records, found.layout)
+        chosen, sampler = training_set(config, records, ranks.count)
+        if config.attributes_weight:
+            attribute_targets(config, found, chosen, sampler)
         retrieval.check_protocols(found)
     if not ranks.first:  # which neither writes nor begins
         return
     room.check(config, len(sampler.labels))
     goes_on = config.resume and (runs.folder_of(config) / runs.LAST).exists()
-    if config.pretrained and not goes_on:
-        imagenet_weights(config.backbone)
+    if not goes_on:
+        if config.pretrained == "imagenet":
+            imagenet_weights(config.backbone)
+        starting_weights(config)
 
 
 @contextlib.contextmanager
@@ -259,10 +279,24 @@ def training_set(config: Config, records: pd.DataFrame, ranks: int = 1) -> tuple
     """Rows of the records to train on, (M,), and a sampler over them, for so many processes."""
     # without holding out, SYSU-MM01's own validation identities train as well
     chosen = training_rows(records, include_val=config.select_on != "holdout")
-    labels = training_labels(records["identity"].to_numpy()[chosen])
     modalities = records["modality"].to_numpy()[chosen]
+    if config.streams == "visible":  # each visible image once as itself and once as a pseudo-infrared one
+        chosen = np.tile(chosen[modalities == VISIBLE], 2)
+        modalities = np.repeat([VISIBLE, INFRARED], len(chosen) // 2)
+    labels = training_labels(records["identity"].to_numpy()[chosen])
     draw = ranks if config.batch == "per-rank" else 1
     return chosen, IdentitySampler(labels, modalities, config.identities, config.images, config.seed, draw)
+
+
+def attribute_targets(config: Config, dataset: Dataset, chosen: np.ndarray, sampler: IdentitySampler) -> Targets:
+    """The attributes of each training label, from the corpus's attributes.csv. ValueError for a data set that has none."""
+    table = read_attributes(dataset.root)
+    if table is None:
+        found = f"attributes_weight: found {config.attributes_weight}, but {dataset.root} has no attributes.csv"
+        raise ValueError(f"{found}; only corpora of synthetic people have one, use attributes_weight=0")
+    labels = training_labels(dataset.records["identity"].to_numpy()[chosen])
+    _, first = np.unique(labels, return_index=True)  # of each label, as the sampler counts them
+    return targets(table, person_of(dataset.records["path"].to_numpy()[chosen[first]]))
 
 
 def main(words: Sequence[str]) -> None:

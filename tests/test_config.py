@@ -65,6 +65,8 @@ def meaning(name, value):
     """What a value that `name` accepts stands for, written down without the library's help."""
     if value == "auto":
         return None
+    if name == "pretrained":
+        return {False: "none", True: "imagenet"}.get(value, value)
     if get_args(TYPES[name]):
         if isinstance(value, str):
             value = [] if value in ("", "none") else [part.strip() for part in value.split(",")]
@@ -84,6 +86,7 @@ def valid(name):
         "erase_min": st.floats(0, 0.02),
         "erase_max": st.floats(0.8, 1),
         "name": st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True).filter(lambda name: name != AUTO),
+        "pretrained": st.sampled_from(["none", "imagenet", "people", "people/fsc", "demo/x", "llcm/fsc-paper.seed-0", True, False]),
         "trial": st.just(1),
         "devices": st.just(1),  # more of them have to divide the identities
         "network": st.just("fsc"),
@@ -206,9 +209,13 @@ def test_contradictions_that_rest_on_a_refused_value_are_not_reported():
 
 def test_paper_preset_is_the_published_recipe():
     config = Config(dataset="sysu")
+    assert (config.optimizer, config.schedule, config.warmup_steps, config.metric_on) == ("sgd", "step", 0, "pooled")
+    off = ("clip", "label_smoothing", "ramp_from", "ramp_steps", "infonce_weight", "attributes_weight", "channel", "jitter")
+    assert {getattr(config, name) for name in (*off, "pseudo_infrared")} == {0}
+    assert config.streams == "both"
     assert (config.epochs, config.identities, config.images) == (150, 6, 4)
     assert (config.lr, config.body_lr, config.warmup, config.decay) == (0.1, 0.01, 10, (20, 80))
-    assert (config.height, config.width, config.backbone, config.pretrained) == (384, 144, "resnet50", True)
+    assert (config.height, config.width, config.backbone, config.pretrained) == (384, 144, "resnet50", "imagenet")
     assert (config.momentum, config.weight_decay, config.triplet_margin, config.cpm_margin) == (0.9, 5e-4, 0.3, 0.2)
     assert (config.cpm_weight, config.orthogonality_weight, config.modules) == (0.8, 0.01, PUBLISHED)
     for name in ("sysu", "regdb", "llcm"):
@@ -245,7 +252,7 @@ def test_departures_are_what_the_presets_do_not_say():
 
 def test_demo_is_small_and_chooses_on_held_out_identities():
     config = Config()
-    assert (config.dataset, config.scale, config.select_on, config.pretrained) == ("demo", "tiny", "holdout", False)
+    assert (config.dataset, config.scale, config.select_on, config.pretrained) == ("demo", "tiny", "holdout", "people")
 
 
 def test_a_given_value_beats_the_preset():

@@ -1,5 +1,6 @@
 """The losses against the published programs' numbers and against plain loops, and where batches are not as usual."""
 
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -118,10 +119,47 @@ def test_total_of_a_network_with_one_view():
     assert parts.cpm == 0
     assert parts.orthogonality == 0
     assert parts.total.item() == pytest.approx((parts.identity + parts.triplet).item())
-    for normalised, slow in ((False, plain.weighted_regularised_triplet), (True, plain_normalised_triplet)):
-        parts = losses.agw_loss(output, labels, normalised=normalised)
-        expected = slow(output.features[0], labels) + plain.identity(output.logits, labels)
-        assert parts.total.item() == pytest.approx(expected.item())
+    parts = losses.agw_loss(output, labels)
+    expected = plain.weighted_regularised_triplet(output.features[0], labels) + plain.identity(output.logits, labels)
+    assert parts.total.item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("loss", [losses.fsc_loss, losses.agw_loss])
+def test_triplets_on_the_neck_see_the_neck_alone(loss):
+    labels = torch.tensor([2, 2, 0, 0, 1, 1] * 2)
+    views, logits, neck = (random_views(seed, labels) for seed in (1, 2, 3))
+    parts = loss(SimpleNamespace(features=views, logits=logits, neck=neck), labels, losses.LossWeights(metric_on="neck"))
+    slow = plain.batch_hard_triplet if loss is losses.fsc_loss else plain.weighted_regularised_triplet
+    assert parts.triplet.item() == pytest.approx(slow(neck.flatten(0, 1), labels.repeat(3)).item())
+
+
+def test_label_smoothing_spreads_a_share_of_the_target_over_all():
+    labels = torch.tensor([2, 2, 0, 0, 1, 1] * 2)
+    logits = random_views(2, labels)
+    log = logits.log_softmax(2)
+    expected = -(0.9 * log.gather(2, labels[None, :, None].expand(3, -1, 1))[..., 0] + 0.1 * log.mean(2)).mean()
+    assert losses.identity(logits, labels, 0.1).item() == pytest.approx(expected.item())
+
+
+def test_shares_of_active_hinges_are_counted():
+    labels = torch.tensor([2, 2, 0, 0, 1, 1] * 2)
+    views, logits = random_views(1, labels), random_views(2, labels)
+    parts = losses.fsc_loss(SimpleNamespace(features=views, logits=logits), labels)
+    rows, whose = plain.normalised(views.flatten(0, 1)), labels.repeat(3)
+    distances = torch.cdist(rows, rows)
+    same = whose[:, None] == whose
+    active = 0.3 + distances.masked_fill(~same, 0).amax(1) > distances.masked_fill(same, 9).amin(1)
+    assert parts.triplet_active.item() == pytest.approx(active.double().mean().item())
+    hinges = []
+    center = lambda view, modality, i: views[view].view(2, 6, -1)[modality, labels[:6] == i].mean(0)  # noqa: E731
+    for k, own, i in product((1, 2), (0, 1), (0, 1, 2)):
+        across = plain.distance(center(0, 1 - own, i), center(k, own, i))
+        others = [j for j in (0, 1, 2) if j != i]
+        bounds = [min(plain.distance(center(view, own, i), center(view, own, j)) for j in others) for view in (0, k)]
+        bounds.append(plain.distance(center(0, own, i), center(k, own, i)))
+        hinges += [0.2 + across > bound for bound in bounds]
+    assert 0 < sum(hinges) < len(hinges) == 36
+    assert parts.cpm_active.item() == pytest.approx(sum(hinges) / 36)
 
 
 def test_cpm_leaves_out_identities_seen_by_one_modality_only():

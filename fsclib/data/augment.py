@@ -1,6 +1,6 @@
 """Augmentation of a whole batch at once, on the device that trains.
 
-    pad with black → grayscale → crop back to H×W → mirror → normalise → erase a rectangle
+    pad with black → grayscale → crop back to H×W → mirror → colours (colour.py) → normalise → erase a rectangle
 
 Random numbers come from a generator on the CPU, and are all drawn before the first image is touched: CPU and GPU see
 the same augmentation, and a step on the GPU waits for nothing. Source: METHOD, Training; random erasing: Zhong et al.,
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from fsclib.data.colour import ColourDraws, apply_colours, draw_colours
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, in RGB on a scale from 0 to 1
 LUMA = (19595 / 65536, 38470 / 65536, 7471 / 65536)  # 0.299, 0.587, 0.114 of ITU-R 601-2, in Pillow's fixed-point form
@@ -29,6 +31,10 @@ class Augmentation:
     erase        probability
     erase_area   least and largest share of the image's area to erase (SYSU-MM01: 0.2 to 0.8)
     erase_ratio  least ratio of height to width of the rectangle; its inverse is the largest
+    channel      probability that a visible image keeps one channel alone
+    pseudo_infrared  probability that a visible image becomes a pseudo-infrared picture
+    jitter       most that contrast and brightness of an image may change, as a factor of 1 ± jitter
+    only_visible  whether the images of the infrared stream are visible ones as well, all of which become pseudo-infrared
 
     Raises ValueError for impossible values.
     """
@@ -39,9 +45,14 @@ class Augmentation:
     erase: float = 0.5
     erase_area: tuple[float, float] = (0.02, 0.4)
     erase_ratio: float = 0.3
+    channel: float = 0.0
+    pseudo_infrared: float = 0.0
+    jitter: float = 0.0
+    only_visible: bool = False
 
     def __post_init__(self):
-        if self.padding < 0 or not all(0 <= share <= 1 for share in (self.grayscale, self.flip, self.erase)):
+        shares = (self.grayscale, self.flip, self.erase, self.channel, self.pseudo_infrared, self.jitter)
+        if self.padding < 0 or not all(0 <= share <= 1 for share in shares):
             raise ValueError(f"{self}: expected padding of at least 0 and probabilities between 0 and 1")
         if not (0 <= self.erase_area[0] <= self.erase_area[1] <= 1 and 0 < self.erase_ratio <= 1):
             raise ValueError(f"{self}: expected erase_area 0 ≤ least ≤ largest ≤ 1 and erase_ratio above 0, at most 1")
@@ -101,7 +112,7 @@ def draw(count: int, height: int, width: int, generator: torch.Generator, settin
     return Draws(gray, flip, top, left, whole(height - tall + 1), whole(width - wide + 1), tall, wide)
 
 
-def apply(images: Tensor, draws: Draws, padding: int) -> Tensor:
+def apply(images: Tensor, draws: Draws, padding: int, coloured: ColourDraws | None = None) -> Tensor:
     """Augment images as drawn: uint8 (B, H, W, 3) → normalised float32 (B, 3, H, W), on the device of both."""
     _check(images)
     count, height, width, _ = images.shape
@@ -115,13 +126,21 @@ def apply(images: Tensor, draws: Draws, padding: int) -> Tensor:
 
     # weights of 0 and 1 make lerp a choice, in place and without a mask per channel
     planes = _planes(cropped[..., :3])
-    planes = _normalise(planes.lerp_(_luma(planes).expand_as(planes), draws.grayscale.float()[:, None, None, None]))
+    planes = planes.lerp_(_luma(planes).expand_as(planes), draws.grayscale.float()[:, None, None, None])
+    planes = _normalise(planes if coloured is None else apply_colours(planes, coloured))
 
     # as published, the fill is the mean as it stands, among normalised values: not the mean colour, which would be 0
     inside_y = (y >= draws.erase_top[:, None]) & (y < (draws.erase_top + draws.erase_height)[:, None])
     inside_x = (x >= draws.erase_left[:, None]) & (x < (draws.erase_left + draws.erase_width)[:, None])
     inside = (inside_y[:, None, :, None] & inside_x[:, None, None, :]).float()  # (B, 1, H, W)
     return planes.lerp_(_column(MEAN, images.device), inside)
+
+
+def colours(shape: tuple[int, int, int], generator: torch.Generator, settings: Augmentation) -> ColourDraws | None:
+    """Random numbers for the colours of a batch of `shape`, (B, H, W), visible images first; None where they stay as they are."""
+    if not (settings.channel or settings.pseudo_infrared or settings.jitter or settings.only_visible):
+        return None  # and no random number is drawn
+    return draw_colours(shape, generator, settings.channel, settings.pseudo_infrared, settings.jitter, settings.only_visible)
 
 
 def augment(
@@ -133,10 +152,11 @@ def augment(
     batch of how many these images stand, if they are not all of it; to each happens what would happen to it among all.
     """
     count, height, width, _ = images.shape
-    draws = draw(batch or count, height, width, generator, settings)
+    shape = (batch or count, height, width)
+    draws, coloured = draw(*shape, generator, settings), colours(shape, generator, settings)
     if places is not None:
-        draws = draws.of(places)
-    return apply(images, draws.to(images.device), settings.padding)
+        draws, coloured = draws.of(places), coloured and coloured.of(places)
+    return apply(images, draws.to(images.device), settings.padding, coloured and coloured.to(images.device))
 
 
 def normalise(images: Tensor) -> Tensor:

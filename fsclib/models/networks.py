@@ -17,8 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from fsclib.models import weights
 from fsclib.models.aggregation import MultistageFeatureAggregation
-from fsclib.models.backbone import STEM_CHANNELS, build_backbone
+from fsclib.models.backbone import build_backbone
 from fsclib.models.expansion import DiverseEmbeddingExpansion
 from fsclib.models.fsc import PUBLISHED
 from fsclib.models.nonlocal_block import NonLocal
@@ -35,14 +36,17 @@ class Embedding(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What the losses see: features (V, 2N, D) and logits (V, 2N, C), float32, visible images first, then infrared."""
+    """What the losses see, float32, visible images first, then infrared: features (V, 2N, D), logits (V, 2N, C), features behind
+    the neck (V, 2N, D), and (V, 2N, Σ sizes) of the attributes' values side by side where the network has a head for them."""
 
     features: Tensor
     logits: Tensor
+    neck: Tensor | None = None
+    attributes: Tensor | None = None
 
 
 class Network(nn.Module):
-    """Two stems, one trunk, a BN neck and a classifier.
+    """Two stems, one trunk, a BN neck and a classifier; and, in training alone, a linear head for attributes of people.
 
     A subclass calls `add_trunk`, builds parts of its own, calls `add_head`, and says in `pooled` how the stems' output becomes
     features of V views.
@@ -51,20 +55,25 @@ class Network(nn.Module):
     views = 1
 
     def add_trunk(self, backbone: str, stages: int, pretrained: bool) -> list[int]:
-        """Both stems and the layers; returns the channels that each layer puts out."""
+        """Both stems and the layers; returns the channels that the stems and each layer put out. pretrained: from ImageNet."""
         self.visible_stem, self.infrared_stem, self.layers, channels = build_backbone(backbone, stages, pretrained)
         return channels
 
     def add_head(self, size: int, num_classes: int) -> None:
         """BN neck and classifier for features of this size."""
+        self.register_module("attributes", None)
         self.neck = nn.BatchNorm1d(size)
         self.neck.bias.requires_grad_(False)  # the neck is centred on the origin (Luo et al., CVPRW 2019)
         self.classifier = nn.Linear(size, num_classes, bias=False)
         nn.init.normal_(self.neck.weight, 1.0, 0.01)
         nn.init.normal_(self.classifier.weight, 0.0, 0.001)
 
+    def add_attributes(self, values: int) -> None:
+        """A head for attributes that have so many values between them."""
+        self.attributes = nn.Linear(self.neck.num_features, values)
+
     def pooled(self, low: Tensor) -> Tensor:
-        """Output of the stems (B, 64, h, w) → pooled features (V·B, D), at least float32, view-major."""
+        """Output of the stems (B, C, h, w) → pooled features (V·B, D), at least float32, view-major."""
         raise NotImplementedError
 
     def _necked(self, features: Tensor) -> Tensor:
@@ -82,8 +91,11 @@ class Network(nn.Module):
     def classified(self, features: Tensor) -> Output:
         """Pooled features (V·2N, D), as `features` gives them → Output."""
         with torch.autocast(features.device.type, enabled=False):
-            logits = self.classifier(self._necked(features))
-        return Output(features.view(self.views, -1, features.shape[1]), logits.view(self.views, -1, logits.shape[1]))
+            neck = self._necked(features)
+            found = [features, self.classifier(neck), neck]
+            if self.attributes is not None:
+                found.append(self.attributes(neck))
+        return Output(*(rows.view(self.views, -1, rows.shape[1]) for rows in found))
 
     def embed(self, images: Tensor, modality: str) -> Embedding:
         """Normalised images (B, 3, H, W) of one modality, "visible" or "infrared" → Embedding."""
@@ -123,7 +135,7 @@ class AGW(Network):
         channels = self.add_trunk(backbone, stages, pretrained)
         self.non_locals = nn.ModuleList(
             nn.ModuleList(NonLocal(width) for _ in range(min(number, len(layer))))
-            for layer, width, number in zip(self.layers, channels, NON_LOCALS, strict=False)
+            for layer, width, number in zip(self.layers, channels[1:], NON_LOCALS, strict=False)
         )
         self.add_head(channels[-1], num_classes)
 
@@ -156,9 +168,8 @@ class FSCNet(Network):
     ):
         super().__init__()
         channels = self.add_trunk(backbone, stages, pretrained)
-        lows = [STEM_CHANNELS, *channels]
         self.aggregations = nn.ModuleList(
-            MultistageFeatureAggregation(channels[i], lows[i], stride=1 if i == 0 else 2) for i in range(stages - 1)
+            MultistageFeatureAggregation(channels[i + 1], channels[i], stride=1 if i == 0 else 2) for i in range(stages - 1)
         )
         self.expansion = DiverseEmbeddingExpansion(channels[-2], modules, branches)
         self.dropout = nn.Dropout(dropout)
@@ -200,17 +211,24 @@ def build_model(
     modules: Sequence[str] = PUBLISHED,
     branches: int = 2,
     backbone: str = "resnet50",
-    pretrained: bool = False,
+    pretrained: bool | str = False,
 ) -> Network:
     """A network by name, one of NETWORKS.
 
     Args: `num_classes` training identities; `stages` 4 for SYSU-MM01 and LLCM, 3 for RegDB (AGW and two-stream: 4 everywhere);
     `modules` those of FSC-Net that are on, in their order, and `branches` of its expansion: of no account to networks without
-    them; `backbone` "resnet50" or "resnet18"; `pretrained` ImageNet weights.
+    them; `backbone` "resnet50", "resnet18" or "resnet18-half"; `pretrained` "imagenet" or True, weights of our own by name
+    ("people", …; see weights.NAMES), or "none" or False.
     Errors: ValueError for an unknown name, FileNotFoundError where weights are wanted and not to be had.
     """
     if name not in NETWORKS:
         raise ValueError(f"network: found {name!r}, expected one of {', '.join(NETWORKS)}")
     network = NETWORKS[name]
     own = {"modules": modules, "branches": branches} if issubclass(network, FSCNet) else {}
-    return network(num_classes, stages=stages, backbone=backbone, pretrained=pretrained, **own)
+    own_weights = pretrained not in (False, True, "none", "imagenet")
+    imagenet = pretrained in (True, "imagenet")
+    state = weights.read(pretrained, backbone) if own_weights else None  # before anything is built: it may be refused
+    net = network(num_classes, stages=stages, backbone=backbone, pretrained=imagenet, **own)
+    if state is not None:
+        weights.start_from(net, state)
+    return net

@@ -41,6 +41,10 @@ def meaning(config: Config) -> dict[str, object]:
     agw = config.loss == "agw"
     idle = {
         "validate_every": config.select_on == "last",
+        "ramp_from": config.cpm_weight == config.orthogonality_weight == 0,
+        "ramp_steps": config.cpm_weight == config.orthogonality_weight == 0,
+        "temperature": config.infonce_weight == 0,
+        "momentum": config.optimizer == "adamw",
         "erase_min": config.erase == 0,
         "erase_max": config.erase == 0,
         "cpm_margin": config.cpm_weight == 0,
@@ -113,5 +117,5 @@ def _data(cells: Iterable["Cell"], refused: bool) -> Iterator[str]:
 
 def _seen_by_the_check(config: Config) -> tuple[Hashable, ...]:
     chosen_by = (config.select_on, config.seed if config.select_on == "holdout" else None)
-    weights = config.backbone if config.pretrained else None
+    weights = (config.pretrained, config.backbone, config.attributes_weight > 0)
     return (config.dataset, config.data_root, config.trial, config.identities, config.images, weights, *chosen_by)

@@ -72,7 +72,7 @@ def test_a_training_step(nets, batch, published_order):
     parts = own_losses.fsc_loss(output, LABELS)
     parts.total.backward()
     optimizer.step()
-    for part, value in zip(parts, training.step(plain, sgd, *batch, LABELS), strict=True):
+    for part, value in zip(parts[:5], training.step(plain, sgd, *batch, LABELS), strict=True):
         assert part.item() == pytest.approx(value.item(), rel=1e-4)
 
     theirs, own = [], []

@@ -154,7 +154,7 @@ def test_initial_values():
 
 def test_layer4_keeps_its_size_and_layer3_does_not():
     for name in ("resnet18", "resnet50"):
-        _, _, layers, _ = backbone.build_backbone(name, 4, pretrained=False)
+        _, _, layers, _ = backbone.build_backbone(name, 4, imagenet=False)
         strides = [max(m.stride[0] for m in layer.modules() if isinstance(m, nn.Conv2d)) for layer in layers]
         assert strides == [1, 2, 2, 1]
 
@@ -162,7 +162,7 @@ def test_layer4_keeps_its_size_and_layer3_does_not():
 def test_wrong_names_are_refused():
     with pytest.raises(ValueError, match=r"network: found 'fcs', expected one of fsc, deen"):
         build_model("fcs", 7)
-    with pytest.raises(ValueError, match=r"backbone: found 'resnet34', expected one of resnet18, resnet50"):
+    with pytest.raises(ValueError, match=r"backbone: found 'resnet34', expected one of resnet18-half, resnet18, resnet50"):
         build_model("fsc", 7, backbone="resnet34")
     with pytest.raises(ValueError, match="stages: found 3, expected 4: AGW"):
         build_model("agw", 7, stages=3)
@@ -180,7 +180,7 @@ def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_pat
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     with pytest.raises(FileNotFoundError) as error:
         build_model("fsc", 7, backbone="resnet18", pretrained=True)
-    for part in ("resnet18-f37072fd.pth", str(tmp_path / "checkpoints"), "pretrained=False", "https://download.pytorch.org"):
+    for part in ("resnet18-f37072fd.pth", str(tmp_path / "checkpoints"), "pretrained=none", "https://download.pytorch.org"):
         assert part in str(error.value)
 
 

@@ -1,0 +1,105 @@
+"""Colour augmentation of a batch: jitter, single channels, and infrared pictures made of visible ones.
+
+    visible images         with their probabilities: one channel alone; a pseudo-infrared picture
+    all images             x ← (x − ⟨x⟩)·contrast + ⟨x⟩·brightness, both factors uniform in 1 ± jitter
+
+A pseudo-infrared picture is a signed mix of the channels, y = Σ w x with w ~ N(⅓, 0.6²), or a single channel, or gray, brought to a
+random mean and deviation, with a random gamma and noise: as in near infrared, a cloth's brightness says little of its colour.
+Sources: random channels: Ye et al., ICCV 2021 (channel exchangeable augmentation); the mix is our own.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+MIX = (1 / 3, 0.6)  # mean and deviation of the weights of a pseudo-infrared mix
+KINDS = (0.7, 0.9)  # of pseudo-infrared pictures: mixes below the first, single channels below the second, gray beyond
+LEVEL, SPREAD = (60.0, 170.0), (25.0, 70.0)  # of the pseudo-infrared picture: mean and deviation, on a scale to 255
+GAMMA, NOISE = (0.7, 1.5), 8.0  # its gamma, and the most noise
+LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class ColourDraws:
+    """What happens to the colours of each image of a batch: float32 tensors.
+
+    mix (B, 3, 3)            of the channels
+    contrast, brightness (B,)  factors
+    pseudo (B,)              1 for pseudo-infrared pictures, of which level, spread, gamma and noise (B,) are the look
+    grain (1, H, W)          normal noise, the same for all images of the batch
+    """
+
+    mix: Tensor
+    contrast: Tensor
+    brightness: Tensor
+    pseudo: Tensor
+    level: Tensor
+    spread: Tensor
+    gamma: Tensor
+    noise: Tensor
+    grain: Tensor
+
+    def of(self, places: Tensor) -> "ColourDraws":
+        """What happens to some images of the batch."""
+        values = vars(self)
+        return ColourDraws(**{name: value if name == "grain" else value[places] for name, value in values.items()})
+
+    def to(self, device: torch.device | str) -> "ColourDraws":
+        """The same on another device."""
+        return ColourDraws(*(value.to(device, non_blocking=True) for value in vars(self).values()))
+
+
+def draw_colours(
+    shape: tuple[int, int, int],
+    generator: torch.Generator,
+    channel: float,
+    pseudo_infrared: float,
+    jitter: float,
+    only_visible: bool,
+) -> ColourDraws:
+    """Random numbers for images of `shape`, (B, H, W), an even number of them, visible ones first.
+
+    only_visible: the second half are visible images too, and all of them become pseudo-infrared.
+    """
+
+    count = shape[0]
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(count, generator=generator)
+
+    visible = torch.arange(count) < count // 2
+    single = (uniform(0, 1) < channel) & visible
+    pseudo = torch.where(visible, uniform(0, 1) < pseudo_infrared, torch.tensor(only_visible))
+    kind, chosen = uniform(0, 1), torch.eye(3)[torch.randint(3, (count,), generator=generator)]  # (B, 3)
+    signed = MIX[0] + MIX[1] * torch.randn(count, 3, generator=generator)
+    gray = torch.tensor(LUMA).expand(count, 3)
+    weights = torch.where((kind < KINDS[0])[:, None], signed, torch.where((kind < KINDS[1])[:, None], chosen, gray))
+    weights = torch.where(pseudo[:, None], weights, chosen)[:, None].expand(-1, 3, -1)
+    mix = torch.where((single | pseudo)[:, None, None], weights, torch.eye(3))
+    return ColourDraws(
+        mix=mix.contiguous(),
+        contrast=uniform(1 - jitter, 1 + jitter),
+        brightness=uniform(1 - jitter, 1 + jitter),
+        pseudo=pseudo.float(),
+        level=uniform(*LEVEL),
+        spread=uniform(*SPREAD),
+        gamma=uniform(*GAMMA),
+        noise=uniform(0, NOISE),
+        grain=torch.randn(1, *shape[1:], generator=generator),
+    )
+
+
+def apply_colours(planes: Tensor, draws: ColourDraws) -> Tensor:
+    """Colours as drawn: float32 (B, 3, H, W) of 0 … 255 to the same, on the device of both."""
+    count, _, height, width = planes.shape
+    mixed = torch.bmm(draws.mix, planes.flatten(2))  # (B, 3, H·W)
+    pseudo = draws.pseudo[:, None, None]
+    mean = mixed.mean((1, 2), keepdim=True)
+    deviation = mixed.std((1, 2), keepdim=True).clamp_min(1e-3)
+    factor = torch.lerp(draws.contrast[:, None, None], draws.spread[:, None, None] / deviation, pseudo)
+    level = torch.lerp(mean * draws.brightness[:, None, None], draws.level[:, None, None], pseudo)
+    mixed = ((mixed - mean) * factor + level).clamp_(0, 255)
+    gamma = torch.lerp(torch.ones_like(draws.gamma), draws.gamma, draws.pseudo)[:, None, None]
+    grain = draws.grain.flatten() * (draws.noise * draws.pseudo)[:, None, None]
+    return (mixed.div_(255).pow(gamma).mul_(255) + grain).clamp_(0, 255).view(count, 3, height, width)

@@ -1,0 +1,187 @@
+"""What a recipe may have beside the published one: schedules, ramps, further losses, other optimisers, other images."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fsclib import steps, train
+from fsclib.assemble import network_of
+from fsclib.config import Config
+from fsclib.data.attributes import Targets
+from fsclib.data.sampler import IdentitySampler
+from fsclib.losses import LossWeights
+from fsclib.steps import learning_rate_factor, ramped
+from fsclib.train import fit
+
+LEARNING = {
+    "optimizer": "adamw", "schedule": "cosine", "warmup": 0, "warmup_steps": 2, "lr": 1e-3, "body_lr": 6e-4, "clip": 5.0,
+    "label_smoothing": 0.1, "metric_on": "neck", "infonce_weight": 1.0, "attributes_weight": 2.0, "ramp_from": 2, "ramp_steps": 3,
+    "channel": 0.3, "pseudo_infrared": 0.3, "jitter": 0.15,
+}  # fmt: skip
+
+
+def test_cosine_falls_from_the_learning_rate_to_a_hundredth():
+    config = Config(dataset="llcm", schedule="cosine", warmup=0, warmup_steps=0, epochs=4)
+    factors = [learning_rate_factor(config, epoch, step, 25) for epoch in range(4) for step in range(25)]
+    assert factors[0] == 1
+    assert factors[50] == pytest.approx(0.01 + 0.99 / 2)
+    assert factors[25] == pytest.approx(0.01 + 0.99 * (1 + math.cos(math.pi / 4)) / 2)
+    assert factors[-1] == pytest.approx(0.01, abs=1e-3)
+    assert factors == sorted(factors, reverse=True)
+
+
+def test_warm_up_counts_steps_over_epochs():
+    config = Config(dataset="llcm", schedule="step", warmup=0, warmup_steps=30, decay="none")
+    factors = [learning_rate_factor(config, epoch, step, 20) for epoch in range(3) for step in range(20)]
+    assert factors[:30] == pytest.approx([(s + 1) / 30 for s in range(30)])
+    assert factors[30:] == [1] * 30
+
+
+def test_pair_mining_and_orthogonality_are_ramped_in():
+    config = Config(dataset="llcm", ramp_from=10, ramp_steps=4)
+    full = LossWeights(cpm=0.8, orthogonality=0.1)
+    shares = [ramped(full, config, step).cpm / 0.8 for step in (0, 10, 11, 13, 14, 99)]
+    assert shares == pytest.approx([0, 0, 0.25, 0.75, 1, 1])
+    assert ramped(full, config, 12).orthogonality == pytest.approx(0.05)
+    assert ramped(full, config, 12).triplet_margin == full.triplet_margin
+    at_once = Config(dataset="llcm", ramp_from=10, ramp_steps=0)
+    assert [ramped(full, at_once, step).cpm for step in (9, 10)] == [0, 0.8]
+    assert ramped(full, Config(dataset="llcm"), 0) is full  # as published
+
+
+def taken(config, count=3, **options):
+    """The parts of some steps on random pixels."""
+    labels, modalities = np.repeat(np.arange(4), 8), np.tile(["visible", "infrared"], 16)
+    sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
+    pixels = np.random.default_rng(0).integers(0, 256, (32, config.height, config.width, 3), dtype=np.uint8)
+    torch.manual_seed(0)
+    attributes = Targets(np.array([[0, 1], [1, 2], [0, 0], [1, 1]]), ("hat", "bag"), (2, 3)) if config.attributes_weight else None
+    net = network_of(config, 4, pretrained=False, attributes=5 if attributes else 0)
+    optimizer = steps.build_optimizer(net, config)
+    rows = np.arange(32)
+    parts = list(steps.training_steps(net, optimizer, config, pixels, rows, sampler, 0, torch.float32, attributes=attributes))
+    return parts[:count], net
+
+
+@pytest.mark.parametrize("network", ["fsc", "deen", "agw", "twostream"])
+@pytest.mark.parametrize("backbone", ["resnet18-half", "resnet18"])
+def test_every_network_takes_steps_of_every_choice(tiny, network, backbone):
+    parts, _ = taken(tiny(network=network, backbone=backbone, stages=4, **LEARNING))
+    last = parts[-1]
+    assert all(torch.isfinite(torch.stack(part)).all() for part in parts)
+    assert last.infonce > 0
+    assert last.attributes > 0
+    assert 0 <= last.triplet_active <= 1
+    assert -1 <= last.neck_cosine <= 1
+    views = network in ("fsc", "deen")
+    assert (last.cpm > 0) == views
+
+
+def test_the_total_is_the_sum_of_its_weighted_parts(tiny):
+    config = tiny(**LEARNING)
+    first, *_ = taken(config)[0]
+    expected = first.identity + first.triplet + config.infonce_weight * first.infonce + config.attributes_weight * first.attributes
+    assert float(first.total) == pytest.approx(float(expected))  # before the ramp
+
+
+def test_published_recipes_have_none_of_it(tiny):
+    first, *_ = taken(tiny(network="twostream", stages=4))[0]
+    assert float(first.infonce) == float(first.attributes) == 0
+    assert float(first.total) == pytest.approx(float(first.identity + first.triplet))
+
+
+def test_clipping_bounds_the_gradient(tiny):
+    plain = {"momentum": 0.0, "weight_decay": 0.0, "lr": 1.0, "body_lr": 1.0, "warmup": 0}
+    free, clipped = (taken(tiny(clip=clip, **plain), 1)[1] for clip in (0.0, 1e-3))
+    torch.manual_seed(0)
+    start = network_of(tiny(), 4, pretrained=False)
+    moved = [sum(float((a - b).detach().square().sum()) for a, b in zip(net.parameters(), start.parameters(), strict=True)) ** 0.5
+             for net in (free, clipped)]  # fmt: skip
+    assert moved[1] < 1e-3 * 20 < moved[0]
+
+
+def test_the_head_for_attributes_learns_at_the_rate_of_neck_and_classifier(tiny):
+    config = tiny(**LEARNING)
+    net = network_of(config, 4, pretrained=False, attributes=5)
+    head, body = steps.build_optimizer(net, config).param_groups
+    assert {id(p) for p in net.attributes.parameters()} <= {id(p) for p in head["params"]}
+    assert len(head["params"]) + len(body["params"]) == sum(p.requires_grad for p in net.parameters())
+
+
+def test_an_interrupted_run_of_adamw_ends_as_an_undisturbed_one(home, tiny, monkeypatch):
+    config = tiny(**LEARNING, name="whole")
+    whole = fit(config)
+    taken_steps = train.training_steps
+
+    def stops(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return taken_steps(net, optimizer, config, pixels, rows, sampler, epoch, *rest)
+
+    broken = tiny(**LEARNING, name="broken")
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "training_steps", stops)
+        with pytest.raises(KeyboardInterrupt):
+            fit(broken)
+    resumed = fit(broken)
+    states = [train.checkpoint.network(run.checkpoint("last")) for run in (whole, resumed)]
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    columns = ["infonce", "attributes", "triplet_active", "neck_cosine"]
+    assert resumed.log()[columns].equals(whole.log()[columns])
+    assert (whole.log()["attributes"] > 0).all()
+
+
+def test_a_trunk_sees_visible_images_alone(home, tiny):
+    config = tiny(network="twostream", stages=4, streams="visible")
+    images, chosen, sampler = train.prepared(config, train.ALONE)
+    assert set(images.records["modality"].to_numpy()[chosen]) == {"visible"}
+    assert len(chosen) == 2 * (images.records["modality"].eq("visible") & images.records["split"].eq("train")).sum()
+    visible, infrared, labels = sampler.epoch(0)
+    identity = images.records["identity"].to_numpy()[chosen]
+    assert (np.searchsorted(np.unique(identity), identity[visible]) == labels).all()
+    assert (np.searchsorted(np.unique(identity), identity[infrared]) == labels).all()
+    assert fit(config).finished
+
+
+def test_attributes_are_refused_for_data_that_have_none(home, tiny, tmp_path):
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    source = home / "data" / "LLCM"
+    for entry in source.iterdir():
+        if entry.name != "attributes.csv":
+            (bare / entry.name).symlink_to(entry)
+    with pytest.raises(ValueError, match=r"attributes_weight: found 1\.0, but .*bare has no attributes\.csv"):
+        fit(tiny(data_root=str(bare), attributes_weight=1.0))
+
+
+def test_a_run_starts_from_another_run(home, tiny):
+    first = fit(tiny(network="twostream", stages=4, name="first"))
+    config = tiny(network="fsc", stages=4, pretrained="llcm/first", epochs=1, lr=0.0, body_lr=0.0, weight_decay=0.0)
+    started = train.checkpoint.network(fit(config).checkpoint("last"))
+    ended = train.checkpoint.network(first.checkpoint("best"))
+    weights = [name for name in ended if name.endswith("weight") and "running" not in name]
+    assert [name for name in weights if not torch.equal(started[name], ended[name])] == []
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"pretrained": "llcm/nobody"}, "no run 'nobody' of 'llcm'"),
+        ({"pretrained": "imagenet"}, "found 'imagenet' with backbone 'resnet18-half', expected one of resnet18, resnet50"),
+        ({"pretrained": "people/nobody"}, "weights: found 'people/nobody', expected one of people"),
+    ],
+)
+def test_weights_that_are_not_there_are_refused_before_work(home, tiny, values, said):
+    with pytest.raises((ValueError, RuntimeError)) as error:
+        fit(tiny(**values))
+    assert said in str(error.value)
+    assert not (home / "results").exists() or not list((home / "results").rglob("config.json"))
+
+
+def test_a_run_of_another_backbone_is_no_start(home, tiny):
+    fit(tiny(network="twostream", stages=4, name="first", epochs=1))
+    with pytest.raises(ValueError, match="a run with backbone resnet18-half, expected resnet18; choose another"):
+        fit(tiny(network="fsc", stages=4, backbone="resnet18", pretrained="llcm/first"))

@@ -1,0 +1,111 @@
+"""What each choice of the recipe is worth: one choice changed at a time, everything else and the number of steps equal.
+
+    python tools/isolate.py               # goes on where it was; one thread a process, as many rows at a time as --processes says
+    python tools/isolate.py --row sgd     # one row alone
+
+Networks are trained on synthetic people (`standard`, 24 worlds × 50) at 128×48 from random weights, and tested on 300 others, in
+three galleries of 100. Results go into docs/learning.csv, a line a (row, seed), and results/llcm/iso-….
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+HOME = Path(__file__).parent.parent
+TABLE = HOME / "docs" / "learning.csv"
+CORPORA = {  # folder below data/ → words for the generator
+    "people-iso": "--identities 1200 --worlds 24 --seed 20000 --train-share 0.99",
+    "people-iso-300": "--identities 300 --worlds 6 --seed 20000 --train-share 0.84",
+    **{f"people-test-{seed}": f"--identities 102 --seed {seed} --train-share 0.02" for seed in (9001, 9002, 9003)},
+}
+TESTS = [name for name in CORPORA if "-test-" in name]
+BASE = {
+    "dataset": "llcm", "scale": "tiny", "pretrained": "none", "height": 128, "width": 48, "padding": 5, "epochs": 6, "workers": 1,
+    "infonce_weight": 1.0, "attributes_weight": 2.0, "network": "twostream",
+}  # fmt: skip
+FSC = {"network": "fsc", "epochs": 5}
+ROWS = {  # name → (what differs from BASE, seeds)
+    "base": ({}, (0, 1)),
+    "sgd": ({"optimizer": "sgd", "lr": 0.05, "body_lr": 0.02, "weight_decay": 5e-4}, (0, 1)),
+    "no-infonce": ({"infonce_weight": 0.0}, (0, 1)),
+    "pooled": ({"metric_on": "pooled"}, (0, 1)),
+    "no-attributes": ({"attributes_weight": 0.0}, (0, 1)),
+    "no-smoothing": ({"label_smoothing": 0.0}, (0,)),
+    "people-300": ({"corpus": "people-iso-300", "epochs": 24}, (0, 1)),
+    "full-width": ({"backbone": "resnet18"}, (0,)),
+    "fsc-published": (FSC | {"cpm_weight": 0.8, "ramp_from": 0, "ramp_steps": 0, "metric_on": "pooled"}, (0,)),
+    "fsc-cpm-0.1": (FSC | {"cpm_weight": 0.1, "ramp_from": 0, "ramp_steps": 0}, (0,)),
+    "fsc-cpm-0.1-ramped": (FSC | {"cpm_weight": 0.1, "ramp_from": 250, "ramp_steps": 150}, (0,)),
+    "fsc-no-cpm": (FSC | {"cpm_weight": 0.0, "orthogonality_weight": 0.0}, (0,)),
+}
+
+
+def corpus(name: str) -> Path:
+    """The folder of a corpus, drawn if it is not there."""
+    folder = HOME / "data" / name
+    words = [sys.executable, "-m", "fsclib.data.synthetic", "--layout", "llcm", "--images", "1", "--out", str(folder)]
+    subprocess.run([*words, *CORPORA[name].split()], check=True)
+    return folder
+
+
+def measure(row: str, seed: int) -> dict[str, object]:
+    """Trains and tests one row, in this process."""
+    from fsclib import retrieval, transfer
+    from fsclib.config import Config
+    from fsclib.data.images import open_images
+    from fsclib.train import fit
+
+    changes = dict(ROWS[row][0])
+    folder = corpus(changes.pop("corpus", "people-iso"))
+    values = BASE | changes | {"seed": seed, "data_root": str(folder), "name": f"iso-{row}-seed{seed}"}
+    start = time.process_time()
+    run = fit(Config(**values))
+    spent = time.process_time() - start
+    device, log = torch.device("cpu"), run.log()
+    net = retrieval.run_network(run, device)
+    size = (run.config.height, run.config.width)
+    tables = []
+    for name in TESTS:
+        images = open_images("llcm", size, root=corpus(name), workers=1, show=False)
+        tables.append(transfer.by_identity(transfer.features_of(net, images, device, torch.bfloat16), images))
+    last = {name: round(float(log[name].iloc[-1]), 3) for name in ("identity", "triplet_active", "pooled_cosine", "neck_cosine")}
+    head = transfer.headline(transfer.pooled(tables))
+    return {"row": row, "seed": seed, "epochs": run.config.epochs, "cpu_min": round(spent / 60, 1)} | last | head
+
+
+def one(row: str, seed: int) -> None:
+    """A row in a process of its own, unless the table has it already."""
+    if TABLE.exists() and len(there := pd.read_csv(TABLE)) and ((there["row"] == row) & (there["seed"] == seed)).any():
+        return
+    words = [sys.executable, __file__, "--row", row, "--seed", str(seed)]
+    subprocess.run(words, check=True, env=os.environ | {"OMP_NUM_THREADS": "1", "FSCLIB_HEADLESS": "1"})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What each choice of the recipe is worth.")
+    parser.add_argument("--row", choices=ROWS)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--processes", type=int, default=1)
+    given = parser.parse_args()
+    if given.seed is not None:
+        found = pd.DataFrame([measure(given.row, given.seed)])
+        TABLE.parent.mkdir(exist_ok=True)
+        found = pd.concat([pd.read_csv(TABLE), found]) if TABLE.exists() else found
+        found.to_csv(TABLE, index=False)
+        return
+    rows = [given.row] if given.row else list(ROWS)
+    pairs = [(row, seed) for row in rows for seed in ROWS[row][1]]
+    pairs.sort(key=lambda pair: pair[1])  # the first seed of every row first
+    with ThreadPoolExecutor(given.processes) as pool:
+        list(pool.map(lambda pair: one(*pair), pairs))
+
+
+if __name__ == "__main__":
+    main()
