@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fsclib.data.corpus import Corpus
-from fsclib.data.drawing import DRAWING, draw
+from fsclib.data.drawing import DRAWING
 from fsclib.data.synthetic import MARK
 from fsclib.reading import read_json
 from fsclib.strict import shown
@@ -26,9 +26,7 @@ def part_masks(root: Path, paths: Sequence[str]) -> np.ndarray:
     shots = {shot.path: shot for shot in corpus.plan().shots}
     if strangers := [path for path in paths if path not in shots]:
         raise MaskError(f"{root}: found {len(strangers)} images, such as {strangers[0]}, of which its {MARK} knows nothing")
-    form = corpus.height, corpus.width, corpus.difficulty
-    chosen = [(s.identity, s.camera, s.modality, s.index) for s in map(shots.get, paths)]
-    return np.stack([draw(corpus.seed, *who, *form).parts for who in chosen])
+    return np.stack([corpus.drawn(shots[path]).parts for path in paths])
 
 
 def read_corpus(root: Path) -> Corpus:

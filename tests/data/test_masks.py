@@ -10,10 +10,13 @@ from PIL import Image
 from fsclib.data.masks import MaskError, part_masks, read_corpus
 
 
-@pytest.mark.parametrize("layout", ["llcm", "sysu", "regdb"])
-def test_masks_drawn_anew_are_those_written(tmp_path, layout):
-    folder = written(tmp_path / "c", layout, identities=4, masks=True)
-    paths = sorted(images(tree(folder)), key=lambda path: hash_of(path))[:6]  # in another order than the corpus has them
+@pytest.mark.parametrize(
+    ("layout", "worlds"), [("llcm", {}), ("sysu", {}), ("regdb", {}), ("llcm", {"worlds": 3, "infrared": "mixed"})]
+)
+def test_masks_drawn_anew_are_those_written(tmp_path, layout, worlds):
+    folder = written(tmp_path / "c", layout, identities=12 if worlds else 4, masks=True, **worlds)
+    shuffled = sorted(images(tree(folder)), key=lambda path: hash_of(path))  # in another order than the corpus has them
+    paths = shuffled[:: 6 if worlds else 1][:6]
     for path, mask in zip(paths, part_masks(folder, paths), strict=True):
         with Image.open(folder / "masks" / f"{path.rpartition('.')[0]}.png") as image:
             np.testing.assert_array_equal(mask, np.asarray(image))
