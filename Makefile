@@ -1,14 +1,14 @@
 # `make demo` and `make test` need Python 3.11 or newer, git and make, and bring everything else themselves.
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
-NOTEBOOKS := 01_data 02_train 03_evaluate 06_ablation
+NOTEBOOKS := 01_data 02_train 03_evaluate
 OUT := results/demo/notebooks
 DATASET ?= demo
 DEVICE ?= cpu
 REPORT ?= $(OUT)
 TESTS ?= 2
 
-.PHONY: demo figures report test test-faults test-browser bench lint clean
+.PHONY: demo weights figures report test test-faults test-browser bench lint clean
 
 demo: .venv/installed
 	mkdir -p $(OUT)
@@ -16,6 +16,10 @@ demo: .venv/installed
 	  $(BIN)/papermill --no-progress-bar --log-output --start-timeout 300 notebooks/$$name.ipynb $(OUT)/$$name.ipynb || exit 1; \
 	done
 	@$(BIN)/python -m fsclib.runs demo fsc-tiny-seed0
+
+# the weights of fsclib/weights/, from nothing: hours, resumable; see tools/make_weights.py
+weights: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python tools/make_weights.py
 
 # a paper's figures and tables from the finished runs of a data set: make figures DATASET=llcm
 figures: .venv/installed

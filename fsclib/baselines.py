@@ -1,46 +1,78 @@
-"""What figures of merit are worth: chance, raw pixels and the untrained network, in the same galleries as a trained one."""
+"""What figures of merit are worth: chance, raw pixels and the network before training, in the same galleries as a trained one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from fsclib import checkpoint, retrieval
+from fsclib import chance, checkpoint, retrieval
 from fsclib.assemble import network_of
 from fsclib.data.images import Images
-from fsclib.data.protocols import for_layout
+from fsclib.data.protocols import Protocol, for_layout, query_and_gallery
 from fsclib.data.records import select
 from fsclib.features import Features, embed
 from fsclib.machine import device_of
 from fsclib.models.folding import folded
 from fsclib.runs import Run
 
+FIGURES = ("rank1", "rank5", "rank10", "rank20", "map", "minp")
 PIXELS = (24, 9)  # images are averaged down to this height and width: finer pixels only measure how exactly people stand
 
 
 def table(run: Run, images: Images) -> pd.DataFrame:
-    """What needs no training, the network as the run started it, and the run: columns and rows as in without_training."""
+    """What needs no training, the network untrained, and the run: columns and rows as in without_training.
+
+    A run that started from weights of ours is compared with these as well, "people, before training".
+    """
     rows = select(images.records, "test")
     device = device_of(run.config)
     num_classes = checkpoint.state(run.checkpoint("best"), "num_classes")["num_classes"]
-    torch.manual_seed(run.config.seed)  # the weights that the run started from, but for ImageNet's
-    untrained = network_of(run.config, num_classes, pretrained=False).to(device, memory_format=torch.channels_last)
-    networks = {
-        "untrained network": embed(folded(untrained), images, rows, device, torch.float32),
-        "this run": retrieval.run_features(run, images),
-    }
-    return pd.concat([without_training(images, run.config.seed), _scored(networks, images)], ignore_index=True)
+    start = run.config.pretrained
+    networks = {"untrained network": False} | ({f"{start}, before training": True} if start.startswith("people") else {})
+    found = {}
+    for name, pretrained in networks.items():
+        torch.manual_seed(run.config.seed)  # what no weights are given for is as the run started
+        net = network_of(run.config, num_classes, pretrained).to(device, memory_format=torch.channels_last)
+        found[name] = embed(folded(net), images, rows, device, torch.float32)
+    found["this run"] = retrieval.run_features(run, images)
+    return pd.concat([without_training(images), _scored(found, images)], ignore_index=True)
 
 
-def without_training(images: Images, seed: int) -> pd.DataFrame:
-    """Random order and raw pixels on the test images under every protocol of the data set, a row a (method, protocol).
+def without_training(images: Images) -> pd.DataFrame:
+    """Chance and raw pixels on the test images under every protocol of the data set, a row a (method, protocol).
 
-    Columns method, mode, direction, and rank1, map, minp: means over trials in per cent; equal weighting, with mirror images.
+    Columns method, mode, direction, and those of FIGURES: means over trials in per cent; equal weighting, with mirror images.
+    Chance is what a random order scores in expectation (chance.py).
     """
-    rows = select(images.records, "test")
-    return _scored({"random order": random_features(rows, seed), "raw pixels": pixel_features(images, rows)}, images)
+    rows = []
+    for protocol, cmc, found in _chance(images):
+        figures = dict(zip(FIGURES, [*(100 * cmc[int(name[4:]) - 1] for name in FIGURES[:4]), *found], strict=True))
+        rows.append({"method": "chance", "mode": protocol.mode, "direction": protocol.direction} | figures)
+    pixels = _scored({"raw pixels": pixel_features(images, select(images.records, "test"))}, images)
+    return pd.concat([pd.DataFrame(rows), pixels], ignore_index=True)
+
+
+def curves(images: Images) -> dict[str, dict[str, np.ndarray]]:
+    """Matching rates (20,) in per cent: protocol, as `retrieval.cmc_by_protocol` names it → "chance" or "raw pixels" → curve."""
+    features = pixel_features(images, select(images.records, "test"))
+    trials = retrieval.evaluate(features, images.records, for_layout(images.dataset.layout), mirrors=[True], weightings=["equal"])
+    pixels = {name: curve.mean(0) for name, curve in retrieval.cmc_by_protocol(trials).items()}
+    known = {" ".join(part for part in (p.mode, p.direction) if part): 100 * cmc for p, cmc, _ in _chance(images)}
+    return {name: {"chance": known[name], "raw pixels": pixels[name]} for name in pixels}
+
+
+def _chance(images: Images) -> Iterator[tuple[Protocol, np.ndarray, tuple[float, float]]]:
+    """Every protocol with what a random order scores in it: expected CMC (20,), a share, and mAP and mINP in per cent."""
+    identity, camera = (images.records[name].to_numpy() for name in ("identity", "camera"))
+    for protocol in for_layout(images.dataset.layout):
+        found = []
+        for trial in range(protocol.trials):
+            query, gallery = query_and_gallery(images.records, protocol, trial)
+            found.append(chance.evaluate(identity[query], identity[gallery], camera[query], camera[gallery], protocol.scoring))
+        means = (100 * float(np.mean([getattr(each, name) for each in found])) for name in ("map", "minp"))
+        yield protocol, np.mean([each.cmc for each in found], axis=0), tuple(means)
 
 
 def _scored(methods: Mapping[str, Features], images: Images) -> pd.DataFrame:
@@ -49,7 +81,7 @@ def _scored(methods: Mapping[str, Features], images: Images) -> pd.DataFrame:
         trials = retrieval.evaluate(
             features, images.records, for_layout(images.dataset.layout), mirrors=[True], weightings=["equal"]
         )
-        means = trials.groupby(["mode", "direction"], sort=False)[["rank1", "map", "minp"]].mean().reset_index()
+        means = trials.groupby(["mode", "direction"], sort=False)[list(FIGURES)].mean().reset_index()
         means.insert(0, "method", name)
         found.append(means)
     return pd.concat(found, ignore_index=True)
@@ -65,9 +97,3 @@ def pixel_features(images: Images, rows: np.ndarray) -> Features:
     both = torch.stack([pixels, pixels.flip(2)]).flatten(2)
     both = F.normalize(both - both.mean(2, keepdim=True), dim=2)
     return Features(rows, both, torch.zeros(2, len(rows), 1))
-
-
-def random_features(rows: np.ndarray, seed: int, size: int = 64) -> Features:
-    """Features that know nothing: their order of a gallery is chance."""
-    drawn = torch.randn(2, len(rows), size, generator=torch.Generator().manual_seed(seed))
-    return Features(rows, F.normalize(drawn, dim=2), torch.zeros(2, len(rows), 1))

@@ -58,6 +58,7 @@ class Config(Strict):
         choices=("both", "visible"),
     )  # fmt: skip
     epochs: int = option(AUTO, "training epochs", low=1, high=10_000)
+    small_epochs: int = option(AUTO, "first epochs, trained on images of two thirds the height and width", low=0, high=10_000)
     optimizer: str = option(AUTO, "sgd with Nesterov momentum, or adamw (Loshchilov & Hutter, ICLR 2019)", choices=OPTIMIZERS)
     lr: float = option(AUTO, "learning rate of neck and classifier", low=0)
     body_lr: float = option(AUTO, "learning rate of everything else", low=0)

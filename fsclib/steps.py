@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fsclib import auxiliary, losses
 from fsclib.config import Config
@@ -106,6 +107,8 @@ def training_steps(
     net.train()
     drawn = rows[visible_rows], rows[infrared_rows], labels
     for step, (visible, infrared, label) in enumerate(batches(pixels, *drawn, device, generator, settings, part)):
+        if epoch < config.small_epochs:
+            visible, infrared = (smaller(images) for images in (visible, infrared))
         done = epoch * sampler.steps + step
         set_learning_rates(optimizer, config, epoch, step, sampler.steps)
         with autocast(device, precision):
@@ -119,6 +122,15 @@ def training_steps(
             nn.utils.clip_grad_norm_(net.parameters(), config.clip)
         optimizer.step()
         yield losses.Parts(*(part.detach().to(device) for part in parts))
+
+
+def smaller(images: Tensor) -> Tensor:
+    """Two thirds of the height, as a multiple of 32, and of the width: (N, 3, H, W) → (N, 3, h, w).
+
+    What is learned early is learned there as well, in less than half the time (progressive resizing: Howard, DAWNBench 2018).
+    """
+    height, width = (2 * side / 3 for side in images.shape[2:])
+    return F.interpolate(images, (32 * max(1, round(height / 32)), round(width)), mode="bilinear", antialias=True)
 
 
 def loss_weights(config: Config) -> losses.LossWeights:

@@ -86,6 +86,20 @@ def test_the_total_is_the_sum_of_its_weighted_parts(tiny):
     assert float(first.total) == pytest.approx(float(expected))  # before the ramp
 
 
+def test_the_first_epochs_may_see_smaller_images(tiny, monkeypatch):
+    seen = []
+    whole = steps.smaller
+    monkeypatch.setattr(steps, "smaller", lambda images: seen.append(whole(images).shape[2:]) or whole(images))
+    taken(tiny(height=96, width=36, small_epochs=1))
+    assert set(seen) == {(64, 24)}
+    seen.clear()
+    taken(tiny(height=96, width=36))
+    assert not seen
+    flat = torch.full((1, 3, 192, 72), 0.5)
+    assert whole(flat).shape == (1, 3, 128, 48)
+    assert torch.allclose(whole(flat), flat[:, :, :128, :48])
+
+
 def test_published_recipes_have_none_of_it(tiny):
     first, *_ = taken(tiny(network="twostream", stages=4))[0]
     assert float(first.infonce) == float(first.attributes) == 0

@@ -170,7 +170,7 @@ def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(trained, tmp_p
 def test_baselines_stand_in_the_same_galleries(trained):
     run, images = trained("llcm")
     table = baselines.table(run, images)
-    assert set(table["method"]) == {"random order", "raw pixels", "untrained network", "this run"}
+    assert set(table["method"]) == {"chance", "raw pixels", "untrained network", "this run"}
     own = table[table["method"] == "this run"].set_index(["mode", "direction"])["rank1"]
     assert own["paper", "ir2vis"] == pytest.approx(run.metrics["paper.ir2vis.rank1"])
     features = baselines.pixel_features(images, np.arange(4))

@@ -25,13 +25,14 @@ CORPORA = {  # folder below data/ → words for the generator
 }
 EVERY: dict[str, Any] = {
     "dataset": "llcm", "scale": "tiny", "workers": 1, "attributes_weight": 2.0, "pseudo_infrared": 0.33, "grayscale": 0.2,
-    "channel": 0.2, "erase_max": 0.3,
+    "channel": 0.2, "erase_max": 0.3, "small_epochs": 0,
 }  # fmt: skip
 SMALL = {"height": 128, "width": 48, "padding": 5}  # a third of the pixels: most of what is learned early is learned there as well
 TRUNK = {"network": "twostream", "streams": "visible"}
 RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → what it departs from EVERY in; in this order
     "people-trunk-small": EVERY | SMALL | TRUNK | {"pretrained": "none", "lr": 1.5e-3, "body_lr": 1.5e-3, "epochs": 5},
-    "people-trunk": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-small", "epochs": 3},
+    "people-trunk-large": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-small", "epochs": 3},
+    "people-trunk": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-large", "epochs": 5},  # still rising after the three
 }
 SHIPPED = {"people/trunk": "people-trunk"}  # weights → run
 HEAD = ("neck.", "classifier.", "attributes.")

@@ -54,7 +54,7 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
     else:
         yield Item(
             name="baselines",
-            caption="What the figures are worth: a random order, nearest neighbours on raw grey pixels and the same network "
+            caption="What the figures are worth: chance, nearest neighbours on raw grey pixels and the same network "
             "before training, in the galleries in which {name} was tested; in per cent, means over trials. Directions have "
             "galleries of different sizes, and so other chances.",
             make=baselines,

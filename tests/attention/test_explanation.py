@@ -155,7 +155,7 @@ def test_sheets_put_maps_over_the_images_that_they_explain(two_runs):
         first = 0 if images.records["modality"][row] == "visible" else 3
         np.testing.assert_array_equal(sheet.pictures[place][first], images.take(np.array([row]))[0])
         np.testing.assert_array_equal(sheet.pictures[place][3 - first], images.take(np.array([match]))[0])
-        np.testing.assert_allclose(sheet.maps[place][first + 1], above_mean(attention.maps[:, place].sum(0)), rtol=1e-3)
+        np.testing.assert_allclose(sheet.maps[place][first + 1], above_mean(attention.maps[:, place].sum(0)), rtol=1e-3, atol=1e-6)
         assert sheet.captions[place][1] == sheet.captions[place][4]  # one cosine, from either side
 
 

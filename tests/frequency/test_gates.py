@@ -119,7 +119,7 @@ def test_every_fsa_is_found_at_its_place_with_the_images_of_each_modality(corpus
     with torch.inference_mode():
         net.embed(first, "visible")
     hook.remove()
-    torch.testing.assert_close(seen[0], torch.from_numpy(found["view 1 FSA"]["visible"].maps[:1]), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(seen[0], torch.from_numpy(found["view 1 FSA"]["visible"].maps[:1]), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["deen", "agw", "twostream"])
