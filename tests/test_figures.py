@@ -38,6 +38,10 @@ def training_log(epochs, every=0):
     return log
 
 
+RECIPE = dict.fromkeys([f"{part}_weight" for part in curves.WEIGHTED], 0.5)
+RECIPE |= {"loss": "fsc", "triplet_margin": 0.3, "ramp_from": 0, "ramp_steps": 0}
+
+
 def difference_of(profile):
     """A difference as spectrum.difference returns it, at the frequencies of a profile."""
     decibel = np.linspace(3, -2, len(profile))
@@ -159,6 +163,8 @@ def examples():
         "curves without validation": figures.training_curves(training_log(10)),
         "one epoch": figures.training_curves(training_log(1, 1)),
         "cmc": figures.cmc_curves({"a": np.linspace(40, 90, 20), "b": np.linspace([20, 30], [70, 90], 20).T}),
+        "weighted curves": figures.training_curves(training_log(40, 5).assign(val_chance=1.2), RECIPE, 880),
+        "cmc with references": figures.cmc_curves({"a": np.linspace(40, 90, 20)}, {"a": {"chance": np.linspace(1, 20, 20)}}),
         "effects": figures.effects(effects_table()),
         "search": figures.search_costs(*search_tables(10**4, 10**5, 10**6, 10**7)),
         "search in one": figures.search_costs(*search_tables(10**4)),
@@ -400,11 +406,38 @@ def test_training_curves_show_every_part_from_epoch_one():
         assert list(line.get_ydata()) == [value] * 2
 
 
+def test_losses_are_shown_as_they_count_in_the_total():
+    log, ramp = training_log(12, every=5).assign(val_chance=1.5), np.clip((np.arange(12) - 3) / 4, 0, 1)
+    weights = {"cpm": 0.8, "orthogonality": 0.01, "infonce": 1.0, "attributes": 0.5}
+    whole = {part: weights.get(part, 1) * log[part] * (ramp if part in curves.RAMPED else 1) for part in curves.LOSSES}
+    log["total"] = sum(whole.values())
+    recipe = RECIPE | {f"{part}_weight": weight for part, weight in weights.items()} | {"ramp_from": 30, "ramp_steps": 40}
+    losses, _, validation = figures.training_curves(log, recipe, 880).axes
+    expected = ["identity", "triplet", "0.8 × cpm", "0.01 × orthogonality", "infonce", "0.5 × attributes"]
+    assert legend_texts(losses) == expected
+    *lines, most, margin = losses.lines
+    for line, values in zip(lines, whole.values(), strict=True):
+        np.testing.assert_allclose(line.get_ydata(), values, atol=1e-12)
+    assert [most.get_ydata()[0], margin.get_ydata()[0]] == pytest.approx([np.log(880), 0.3])
+    assert [text.get_text() for text in losses.texts] == ["ln C", "margin"]
+    assert legend_texts(validation) == ["rank-1", "mAP", "chance"]
+    assert list(validation.lines[2].get_ydata()) == [1.5, 1.5]
+    losses = figures.training_curves(log, recipe | {"loss": "agw", "ramp_from": 0, "ramp_steps": 0}).axes[0]
+    assert not losses.texts
+    np.testing.assert_allclose(losses.lines[2].get_ydata(), 0.8 * log["cpm"])
+
+
+def test_logs_without_the_newer_losses_are_shown():
+    log = training_log(3).drop(columns=["infonce", "attributes"])
+    losses = figures.training_curves(log, RECIPE).axes[0]
+    assert legend_texts(losses) == ["identity", "triplet", "0.5 × cpm", "0.5 × orthogonality"]
+
+
 def test_training_curves_leave_out_what_was_not_there():
     log = training_log(3)
     log["orthogonality"] = 0.0
     losses, _ = figures.training_curves(log).axes
-    assert legend_texts(losses) == ["identity", "triplet", "cpm"]
+    assert legend_texts(losses) == ["identity", "triplet", "cpm", "infonce", "attributes"]
     assert len(figures.training_curves(training_log(3, every=5)).axes) == 2
     with pytest.raises(ValueError, match="no epoch"):
         figures.training_curves(pd.DataFrame())
@@ -437,6 +470,28 @@ def test_cmc_curves_show_mean_and_range_of_trials():
     band = axis.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (40, 90)
     assert "range over trials" not in legend_texts(figures.cmc_curves({"one": np.linspace(10, 60, 20)}).axes[0])
+
+
+def test_references_are_thin_in_the_colour_of_their_curve():
+    trials, chance = np.stack([np.linspace(start, 90, 20) for start in (40, 50)]), np.linspace(1, 20, 20)
+    references = {"a": {"chance": chance, "raw pixels": 2 * chance}, "b": {"chance": 3 * chance}, "c": {"chance": chance}}
+    (axis,) = figures.cmc_curves({"a": trials, "b": trials}, references).axes
+    assert legend_texts(axis) == ["a", "b", "chance", "raw pixels", "range over trials"]
+    a, chance_a, pixels_a, b, chance_b, *_ = axis.lines
+    for line, curve, values in ((chance_a, a, chance), (pixels_a, a, 2 * chance), (chance_b, b, 3 * chance)):
+        np.testing.assert_array_equal(line.get_ydata(), values)
+        assert line.get_color() == curve.get_color()
+        assert line.get_linewidth() < curve.get_linewidth()
+    assert chance_a.get_linestyle() == chance_b.get_linestyle() != pixels_a.get_linestyle()
+
+
+@pytest.mark.parametrize("name", ["curves", "weighted curves", "cmc", "cmc with references"])
+def test_legends_stand_outside_their_panel(name):
+    figure = EXAMPLES[name]
+    FigureCanvasAgg(figure).draw()
+    for axis in figure.axes:
+        if axis.get_legend():
+            assert axis.get_legend().get_window_extent().y0 > axis.bbox.y1
 
 
 def test_many_curves_are_all_there_and_differ():
