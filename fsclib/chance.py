@@ -42,7 +42,8 @@ def evaluate(
 ) -> Metrics:
     """Expected CMC, mAP and mINP of a random order: means over the queries that have a match they may see.
 
-    Arguments and errors as in metrics.per_query, which this is the expectation of, without the similarity.
+    Arguments as in metrics.per_query, which this is the expectation of, without the similarity.
+    Errors: ValueError for an unknown protocol, and if no query has a match.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"Found protocol {protocol!r}, expected one of {', '.join(PROTOCOLS)}: name the data set's own.")
