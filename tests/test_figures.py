@@ -420,7 +420,7 @@ def test_losses_are_shown_as_they_count_in_the_total():
         np.testing.assert_allclose(line.get_ydata(), values, atol=1e-12)
     assert [most.get_ydata()[0], margin.get_ydata()[0]] == pytest.approx([np.log(880), 0.3])
     assert [text.get_text() for text in losses.texts] == ["ln C", "margin"]
-    assert legend_texts(validation) == ["rank-1", "mAP", "chance"]
+    assert legend_texts(validation) == ["rank-1", "mAP", "rank-1 by chance"]
     assert list(validation.lines[2].get_ydata()) == [1.5, 1.5]
     losses = figures.training_curves(log, recipe | {"loss": "agw", "ramp_from": 0, "ramp_steps": 0}).axes[0]
     assert not losses.texts

@@ -63,7 +63,7 @@ def training_curves(log: pd.DataFrame, recipe: Mapping[str, Any] | None = None, 
                 validated["epoch"] + 1, validated[column], color=colour, label=label, marker="o", markersize=3, clip_on=False
             )
         if "val_chance" in validated:
-            axes[2].plot(validated["epoch"] + 1, validated["val_chance"], label="chance", **REFERENCE)
+            axes[2].plot(validated["epoch"] + 1, validated["val_chance"], label="rank-1 by chance", **REFERENCE)
         axes[2].set_ylim(0, 100)
         labelled(axes[2], ylabel="validation, infrared → visible, %")
     for axis in axes:
