@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fsclib import checkpoint, metrics, runs, statistics
+from fsclib import chance, checkpoint, metrics, runs, statistics
 from fsclib.assemble import images_of, network_of
 from fsclib.data import protocols
 from fsclib.data.datasets import LAYOUTS
@@ -143,7 +143,9 @@ def validate(
     """rank-1, mAP and mINP in per cent, infrared→visible, without mirror images; of several ranks only the first learns them.
 
     Under the data set's own protocol. on="holdout": of the held-out training identities, means over the galleries; on="test": of
-    the test images, in the first gallery.
+    the test images, in the first gallery. val_chance: expected rank-1 of a random order in the same galleries; it says how much
+    easier a search among the held-out people is than one among those of the test, who may be more.
+    Errors: ValueError where no query has a match that it may see.
     """
     protocol = protocols.validation(images.dataset.layout)
     split, trials = ("val", protocol.trials) if on == "holdout" else ("test", 1)
@@ -152,12 +154,15 @@ def validate(
     features = embed(folded(net), images, rows, device, precision, mirror=False, show=False, ranks=ranks)
     if features is None:
         return {}
+    identity, camera = (images.records[column].to_numpy() for column in ("identity", "camera"))
     found = []
     for query, gallery in drawn:
         across = similarity(features.of(query, False), features.of(gallery, False))
-        found.append(metrics.average(score(across, images.records, query, gallery, protocol.scoring)))
-    figures = np.mean([[100 * each.cmc[0], 100 * each.map, 100 * each.minp] for each in found], axis=0)
-    return dict(zip(("val_rank1", "val_map", "val_minp"), figures.tolist(), strict=True))
+        own = metrics.average(score(across, images.records, query, gallery, protocol.scoring))
+        random = chance.evaluate(identity[query], identity[gallery], camera[query], camera[gallery], protocol.scoring)
+        found.append((own.cmc[0], own.map, own.minp, random.cmc[0]))
+    figures = 100 * np.mean(found, axis=0)
+    return dict(zip(("val_rank1", "val_map", "val_minp", "val_chance"), figures.tolist(), strict=True))
 
 
 def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = None) -> pd.DataFrame:

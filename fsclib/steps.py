@@ -25,6 +25,7 @@ from fsclib.models.networks import Output
 from fsclib.ranks import ALONE, Ranks
 
 COSINE_END = 0.01  # of the learning rate
+SMALLEST = 128  # rows: maps of layer4 that are 2×1 large came out as nan in bfloat16 (torch 2.15, AMX)
 
 
 def build_optimizer(net: nn.Module, config: Config) -> torch.optim.Optimizer:
@@ -125,12 +126,14 @@ def training_steps(
 
 
 def smaller(images: Tensor) -> Tensor:
-    """Two thirds of the height, as a multiple of 32, and of the width: (N, 3, H, W) → (N, 3, h, w).
+    """Two thirds of the height, as a multiple of 32, and of the width, (N, 3, H, W) → (N, 3, h, w); below SMALLEST as they are.
 
     What is learned early is learned there as well, in less than half the time (progressive resizing: Howard, DAWNBench 2018).
     """
+    if images.shape[2] < SMALLEST:
+        return images
     height, width = (2 * side / 3 for side in images.shape[2:])
-    return F.interpolate(images, (32 * max(1, round(height / 32)), round(width)), mode="bilinear", antialias=True)
+    return F.interpolate(images, (32 * round(height / 32), round(width)), mode="bilinear", antialias=True)
 
 
 def loss_weights(config: Config) -> losses.LossWeights:

@@ -38,7 +38,7 @@ TINY = {
     # as published, but for what makes it last seconds
     "optimizer": "sgd", "schedule": "step", "warmup": 1, "warmup_steps": 0, "lr": 0.05, "body_lr": 0.02, "weight_decay": 5e-4,
     "clip": 0.0, "label_smoothing": 0.0, "metric_on": "pooled", "ramp_from": 0, "ramp_steps": 0, "infonce_weight": 0.0,
-    "channel": 0.0, "jitter": 0.0,
+    "channel": 0.0, "jitter": 0.0, "small_epochs": 0,
 }  # fmt: skip
 
 

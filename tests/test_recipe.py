@@ -90,14 +90,15 @@ def test_the_first_epochs_may_see_smaller_images(tiny, monkeypatch):
     seen = []
     whole = steps.smaller
     monkeypatch.setattr(steps, "smaller", lambda images: seen.append(whole(images).shape[2:]) or whole(images))
-    taken(tiny(height=96, width=36, small_epochs=1))
-    assert set(seen) == {(64, 24)}
+    taken(tiny(height=128, width=48, small_epochs=1))
+    assert set(seen) == {(96, 32)}
     seen.clear()
-    taken(tiny(height=96, width=36))
+    taken(tiny(height=128, width=48))
     assert not seen
     flat = torch.full((1, 3, 192, 72), 0.5)
     assert whole(flat).shape == (1, 3, 128, 48)
     assert torch.allclose(whole(flat), flat[:, :, :128, :48])
+    assert whole(flat[:, :, :96]).shape == (1, 3, 96, 72)
 
 
 def test_published_recipes_have_none_of_it(tiny):

@@ -77,5 +77,5 @@ def test_values_come_as_the_presets_have_them_first():
     assert contrast.values() == [60, 30, 10]
     (contrast,) = contrasts(rows({"lr": 0.01}, {"lr": 0.02}))
     assert contrast.values() == [0.01, 0.02]
-    (contrast,) = contrasts(rows({"loss": "fsc"}, {"loss": "agw"}, network="agw"))
+    (contrast,) = contrasts(rows({"loss": "fsc"}, {"loss": "agw"}, network="agw", scale="small"))
     assert contrast.values() == ["agw", "fsc"]

@@ -43,6 +43,8 @@ def read_attributes(root: str | Path) -> pd.DataFrame | None:
         table.loc[table["twin_of"] != "none", "twin_of"].astype(np.int64)
         if table["identity"].duplicated().any():
             raise ValueError("an identity is listed twice")
+        if table.empty or (table == "").to_numpy().any():
+            raise ValueError("an entry is missing")  # as in a file that was copied in part
     except (OSError, ValueError, OverflowError) as error:
         raise ValueError(f"{file}: cannot be read ({error}); write the corpus anew, or remove the file") from error
     return table
@@ -64,14 +66,24 @@ def families(table: pd.DataFrame) -> Mapping[int, int]:
 
 
 def held_out(dataset: Dataset, seed: int) -> pd.DataFrame:
-    """Records with split "val" for held-out people, as `records.hold_out` marks them; attributes.csv says who is a near twin."""
+    """Records with split "val" for held-out people, as `records.hold_out` marks them; attributes.csv says who is a near twin.
+
+    Errors: as in `hold_out` and `read_attributes`; ValueError for people who are not in the table, and may be anybody's twin.
+    """
     records, table = dataset.records, read_attributes(dataset.root)
     if table is None:
         return hold_out(records, seed)
     training = records[records["split"] == "train"].drop_duplicates("identity")
+    people = person_of(training["path"])
+    _check_listed(table, people)
     known = families(table)
-    people = person_of(training["path"]).tolist()
-    return hold_out(records, seed, {i: known.get(p, p) for i, p in zip(training["identity"].tolist(), people, strict=True)})
+    return hold_out(records, seed, {i: known[p] for i, p in zip(training["identity"].tolist(), people.tolist(), strict=True)})
+
+
+def _check_listed(table: pd.DataFrame, persons: np.ndarray) -> None:
+    if missing := sorted(set(persons.tolist()) - set(table["identity"])):
+        others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
+        raise ValueError(f"{FILE}: no row for person {missing[0]}{others}; write the corpus anew, or remove the file")
 
 
 def targets(table: pd.DataFrame, persons: np.ndarray) -> Targets:
@@ -79,9 +91,8 @@ def targets(table: pd.DataFrame, persons: np.ndarray) -> Targets:
 
     Values are coded by their order; "none" is one like any other. ValueError for persons who are not in the table.
     """
+    _check_listed(table, persons)
     rows = table.set_index("identity")
-    if missing := sorted(set(persons.tolist()) - set(rows.index)):
-        raise ValueError(f"{FILE}: no row for person {missing[0]} and {len(missing) - 1} others; write the corpus anew")
     names, sizes, codes = [], [], []
     for name in rows.columns.drop([name for name in RELATIONS if name != "identity"]):
         values = np.unique(rows[name].to_numpy(str))

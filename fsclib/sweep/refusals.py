@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 from fsclib import runs, train
 from fsclib.config import LONGEST, NAME, Config
 from fsclib.data.records import DatasetError
+from fsclib.models.networks import NETWORKS, FSCNet
 from fsclib.runs import RunError
 
 if TYPE_CHECKING:
     from fsclib.sweep.grid import Cell
+
+
+PAIRED = ("cpm_weight", "cpm_margin", "orthogonality_weight", "ramp_from", "ramp_steps")  # have no effect on a single view
 
 
 def of(sweep: str, cells: Sequence["Cell"], refused: bool, check: bool = True) -> list[str]:
@@ -39,6 +43,8 @@ def meaning(config: Config) -> dict[str, object]:
     if config.network == "fsc" and not config.modules:
         recipe["network"] = "deen"  # FSC-Net without its modules
     agw = config.loss == "agw"
+    network = NETWORKS[config.network]
+    single = network.views == 1 and not issubclass(network, FSCNet)
     idle = {
         "validate_every": config.select_on == "last",
         "ramp_from": config.cpm_weight == config.orthogonality_weight == 0,
@@ -49,7 +55,8 @@ def meaning(config: Config) -> dict[str, object]:
         "erase_max": config.erase == 0,
         "cpm_margin": config.cpm_weight == 0,
         "orthogonality_weight": config.branches == 1,
-        **({"cpm_weight": True, "cpm_margin": True, "orthogonality_weight": True, "triplet_margin": True} if agw else {}),
+        **dict.fromkeys(PAIRED if agw or single else (), True),
+        **({"triplet_margin": True} if agw else {}),
     }
     return {name: value for name, value in recipe.items() if not idle.get(name)}
 

@@ -156,7 +156,7 @@ def test_the_first_epoch_goes_back_to_the_imagenet_weights(home, tiny, monkeypat
     for module in (backbone, train):
         monkeypatch.setattr(module, "imagenet_weights", lambda name: weights)
     poison(monkeypatch, 0, 0)
-    message, run, place = failed(tiny(name="poisoned", pretrained=True))
+    message, run, place = failed(tiny(name="poisoned", backbone="resnet18", pretrained=True))
     check(run.config, message, run, place)
     kept = load_file(run.checkpoint(failure.KEPT))
     assert torch.equal(kept["network.layers.0.0.conv1.weight"], weights["layer1.0.conv1.weight"])

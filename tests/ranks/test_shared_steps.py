@@ -66,7 +66,7 @@ def test_and_so_they_are_in_single_precision(tmp_path, alone, count):
     expected = alone(**options)
     weights = [name for name in expected if "running" not in name and name != "losses"]
     found = taken(tmp_path, count, **options)
-    assert apart(found[0], expected, weights) < 1e-5  # as far as a process is from itself with another memory format
+    assert apart(found[0], expected, weights) < 2e-5  # as far as a process is from itself with another memory format
     for other in found[1:]:
         assert all(torch.equal(other[name], found[0][name]) for name in expected)
 
@@ -90,8 +90,9 @@ def test_each_with_a_batch_of_its_own_takes_the_mean_of_their_gradients(tmp_path
     for rank in range(2):
         torch.manual_seed(1)
         net = quiet(build_model("fsc", CLASSES, stages=3, backbone="resnet18")).double()
-        still = torch.optim.SGD(net.parameters(), lr=0.0)
-        next(steps.training_steps(net, still, config, pixels, np.arange(len(labels)), sampler, 0, torch.float32, Ranks(rank, 2)))
+        optimizer = steps.build_optimizer(net, config)
+        rows = np.arange(len(labels))
+        next(steps.training_steps(net, optimizer, config, pixels, rows, sampler, 0, torch.float32, Ranks(rank, 2)))
         gradients.append({name: p.grad for name, p in net.named_parameters() if p.requires_grad})
     assert any(not torch.equal(value, gradients[1][name]) for name, value in gradients[0].items())
     for name, value in start.named_parameters():

@@ -118,7 +118,8 @@ def test_what_goes_wrong_in_another_process_is_told_in_the_one_that_started_it(h
     config = Config(**TRAINING | {"name": "held", "devices": 2})
     with runs.alone(config), pytest.raises(TrainingError, match=rf"is being trained by process {os.getpid()} on "):
         train.fit(config)
-    config = Config(**TRAINING | {"name": "diverging", "devices": 2, "lr": 1e30, "body_lr": 1e30, "warmup": 0})
+    diverging = {"lr": 1e30, "body_lr": 1e30, "warmup_steps": 0, "schedule": "step", "optimizer": "sgd", "clip": 0.0}
+    config = Config(**TRAINING | {"name": "diverging", "devices": 2} | diverging)
     with pytest.raises(TrainingError, match=r"epoch 1, step \d+: .*(?s:.)*learning rates: 1e\+30") as caught:
         train.fit(config)
     assert "visible images of this step: " in str(caught.value)
