@@ -1,0 +1,119 @@
+"""Weights of our own: what starts from them, and files that are missing, cut short, altered or of another network."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fsclib.config import Config
+from fsclib.data.corpus import Corpus
+from fsclib.data.datasets import DEMO
+from fsclib.models import weights
+from fsclib.models.networks import build_model
+from fsclib.runs import _config
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+import make_weights
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A copy of the weights that may be broken."""
+    shutil.copytree(weights.FOLDER, tmp_path / "weights")
+    monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
+    return tmp_path / "weights"
+
+
+@pytest.mark.parametrize("network", ["fsc", "deen", "agw", "twostream"])
+def test_every_network_starts_from_the_trunk(network):
+    state = weights.read("people")
+    net = build_model(network, 7, backbone="resnet18-half", pretrained="people")
+    own = net.state_dict()
+    assert {name.split(".")[0] for name in state} == {"visible_stem", "infrared_stem", "layers"}
+    assert [name for name, value in state.items() if not torch.equal(own[name], value)] == []
+    assert all(value.isfinite().all() for value in own.values())
+
+
+def test_stages_that_a_network_lacks_are_left_out():
+    net = build_model("fsc", 7, stages=3, backbone="resnet18-half", pretrained="people")
+    assert torch.equal(net.state_dict()["layers.2.0.conv1.weight"], weights.read("people")["layers.2.0.conv1.weight"])
+
+
+def test_files_are_small_and_their_cards_complete():
+    assert weights.names()[0] == weights.TRUNK
+    for name in weights.names():
+        assert (weights.FOLDER / f"{name}.safetensors").stat().st_size < 8e6
+        card = weights.card(name)
+        told = {"network", "backbone", "image", "data", "recipe", "seed", "command", "commit", "figures", "limits", "licence"}
+        assert told <= card.keys()
+        for figures in card["figures"].values():
+            assert figures["ir2vis.rank1_low"] <= figures["ir2vis.rank1"] <= figures["ir2vis.rank1_high"]
+
+
+def test_another_backbone_is_refused_with_the_one_that_has_weights():
+    with pytest.raises(ValueError, match=r"weights of a resnet18-half, with backbone 'resnet50'; expected backbone resnet18-half"):
+        build_model("fsc", 7, backbone="resnet50", pretrained="people")
+
+
+def test_files_that_are_missing_cut_short_or_altered_are_refused_by_name(folder):
+    file = folder / "people" / "trunk.safetensors"
+    content = file.read_bytes()
+    for broken in (content[: len(content) // 2], content[:-1] + bytes([content[-1] ^ 1]), b""):
+        file.write_bytes(broken)
+        with pytest.raises(ValueError, match=r"trunk\.safetensors: cut short or altered \(SHA-256 .*\); install fsclib again"):
+            weights.read("people")
+    file.unlink()
+    with pytest.raises(ValueError, match=r"trunk\.safetensors: not there, though its card is; install fsclib again"):
+        weights.read("people")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", json.dumps({"sha256": "0"})])
+def test_a_broken_card_is_refused(folder, text):
+    (folder / "people" / "trunk.json").write_text(text)
+    with pytest.raises(ValueError, match=r"trunk\.json: .*install fsclib again"):
+        weights.read("people")
+
+
+def test_nothing_starts_from_weights_of_which_nothing_fits():
+    with pytest.raises(ValueError, match=r"none of the 1 entries under 'layers\.' fits this network"):
+        weights.start_from(build_model("twostream", 3, backbone="resnet18-half"), {"layers.9.weight": torch.zeros(2)})
+
+
+def test_weights_survive_being_written_in_half_precision(tmp_path, monkeypatch):
+    net = build_model("twostream", 3, backbone="resnet18-half")
+    facts = {"network": "twostream", "backbone": "resnet18-half"}
+    weights.write("people/mine", net.state_dict(), facts, tmp_path)
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    found = weights.read("people/mine", "resnet18-half")
+    assert found.keys() == {name for name in net.state_dict() if not name.endswith("num_batches_tracked")}
+    for name, value in found.items():
+        torch.testing.assert_close(value, net.state_dict()[name], rtol=1e-3, atol=1e-4)
+
+
+def test_no_person_of_the_weights_is_in_a_corpus_for_tests():
+    def seeds(words):
+        given = dict(zip(words.split()[::2], words.split()[1::2], strict=True))
+        start = int(given["--seed"])
+        return set(range(start, start + int(given.get("--worlds", 1))))
+
+    trained = seeds(make_weights.CORPORA[make_weights.WIDE])
+    tested = [seeds(words) for name, words in make_weights.CORPORA.items() if name != make_weights.WIDE]
+    assert len(tested) == 6
+    assert not trained & set().union(*tested)
+    assert not trained & set(Corpus(**DEMO).seeds)
+    assert not set().union(*tested) & set(Corpus(**DEMO).seeds)
+
+
+def test_runs_of_before_open_with_the_recipe_that_they_had():
+    new = set(Config().to_dict()) - {
+        "optimizer", "schedule", "warmup_steps", "small_epochs", "clip", "label_smoothing", "metric_on", "ramp_from", "ramp_steps",
+        "infonce_weight", "temperature", "attributes_weight", "streams", "channel", "pseudo_infrared", "jitter",
+    }  # fmt: skip
+    old = {name: value for name, value in Config(dataset="demo").to_dict().items() if name in new}
+    old |= {"backbone": "resnet18", "pretrained": False, "weight_decay": 5e-4, "loss": "fsc"}
+    config = _config(Path("config.json"), old)
+    assert (config.optimizer, config.schedule, config.metric_on, config.infonce_weight) == ("sgd", "step", "pooled", 0)
+    assert (config.pretrained, config.small_epochs, config.channel, config.streams) == ("none", 0, 0, "both")

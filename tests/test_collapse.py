@@ -1,0 +1,27 @@
+"""A training that collapses is told from one that works, with its cause and what to do."""
+
+import pytest
+
+from fsclib.collapse import warning
+from fsclib.config import Config
+
+WORKS = {"identity": 3.0, "triplet": 0.4, "cpm": 1.4, "triplet_active": 0.99, "pooled_cosine": 0.97, "neck_cosine": -0.02}
+
+
+@pytest.mark.parametrize(
+    ("values", "row", "said"),
+    [
+        ({}, {}, []),
+        ({"cpm_weight": 0.8}, {"neck_cosine": 0.97, "cpm": 9.0}, ["collapsed", "0.970", "pair mining (7.20)", "lower cpm_weight"]),
+        ({"cpm_weight": 0.0}, {"neck_cosine": 0.97}, ["collapsed", "learning rate", "warmup_steps"]),
+        ({"metric_on": "pooled"}, {"pooled_cosine": 0.998, "triplet": 0.3}, ["0.30, margin 0.3", "0.998", "metric_on=neck"]),
+        ({"metric_on": "neck"}, {"pooled_cosine": 0.998, "triplet": 0.3}, []),
+        ({"metric_on": "pooled"}, {"pooled_cosine": 0.998, "triplet_active": 0.5}, []),
+        ({"metric_on": "pooled", "loss": "agw"}, {"pooled_cosine": 0.998}, []),
+    ],
+)
+def test_a_line_names_the_cause_and_the_fix(values, row, said):
+    found = warning(WORKS | row, Config(**{"dataset": "llcm", "scale": "tiny"} | values))
+    assert bool(found) == bool(said)
+    assert [part for part in said if part not in found] == []
+    assert "\n" not in found
