@@ -66,6 +66,8 @@ def read_csv(file: Path, **options: Any) -> "pd.DataFrame":
             return pd.read_csv(io.BytesIO(content), index_col=False, **options)  # without it, longer rows would move its columns
         except pd.errors.ParserWarning as error:
             raise ValueError(f"has rows of different lengths ({error})") from error
+        except pd.errors.ParserError as error:  # its message ends with a new line
+            raise ValueError(str(error).strip()) from error
 
 
 def _table(entries: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_info_nce_of_nobody_in_both_modalities_is_zero_with_gradients_that_are_f
     neck = torch.randn(1, 4, 3, requires_grad=True)
     loss = info_nce(neck, torch.tensor([0, 1, 2, 3]), 0.1)
     loss.backward()
-    assert float(loss) == 0
+    assert loss.item() == 0
     assert neck.grad.isfinite().all()
 
 

@@ -149,13 +149,15 @@ def test_large_tests_on_real_people_carry_no_warning_but_that_of_the_test_select
 
 def test_an_unequal_row_is_refused_with_every_difference_and_the_others_stand(finished, compared):
     ablated(finished)
+    usual = Config(dataset="demo")
     name = finished(modules="frequency", epochs=5, lr=0.2, environment={"precision": "bfloat16"}).folder.name
     finished(modules="frequency", seed=1)
     finished(modules="frequency", seed=2, environment={"packages": {"torch": "2.11"}})
     found = compared("modules", "none")
     (sentence,) = found.refused
     assert sentence.startswith("frequency: ")
-    for line in ("epochs: 5 there, 8 here", "lr: 0.2 there, 0.05 here", "precision: 'bfloat16' there, 'float32' here"):
+    differences = (f"epochs: 5 there, {usual.epochs} here", f"lr: 0.2 there, {usual.lr} here")
+    for line in (*differences, "precision: 'bfloat16' there, 'float32' here"):
         assert f"{line} ({name})" in sentence
     assert "torch: '2.11' there, '2.10.0+cpu' here" in sentence
     assert list(found.rows["variant"]) == ["none", "channel", "spatial", "frequency + channel"]
@@ -208,12 +210,13 @@ def test_a_baseline_whose_own_runs_differ_is_refused(finished, compared):
     finished(modules="none", seed=0)
     finished(modules="none", seed=1, epochs=5)
     finished(modules="channel", seed=0)
-    with pytest.raises(ComparisonError, match=r"baseline none: epochs: 5 there, 8 here.*\n.*pass only those rows"):
+    usual = Config(dataset="demo").epochs
+    with pytest.raises(ComparisonError, match=rf"baseline none: epochs: 5 there, {usual} here.*\n.*pass only those rows"):
         compared("modules", "none")
     finished(modules="channel", seed=1)
     notes = " ".join(compared("modules", "none", allow=["epochs"]).notes)
-    assert "Runs of none among themselves differ in more than the switch: epochs: 5 there, 8 here." in notes
-    assert "channel (there) and none (here) differ in more than the switch: epochs: 8 there, 5 here." in notes
+    assert f"Runs of none among themselves differ in more than the switch: epochs: 5 there, {usual} here." in notes
+    assert f"channel (there) and none (here) differ in more than the switch: epochs: {usual} there, 5 here." in notes
 
 
 def test_trials_of_regdb_are_replicates_with_data_of_their_own(finished, compared):

@@ -144,7 +144,7 @@ def test_a_run_of_an_older_version_is_gone_on_with_if_the_presets_fill_what_it_d
         del content["config"][name]
     file.write_text(json.dumps(content))
     runs.check(run.config, results=run.folder.parents[1])
-    with pytest.raises(RunError, match=r"grayscale: 0\.5 there, 0\.1 here"):
+    with pytest.raises(RunError, match=rf"grayscale: {run.config.grayscale} there, 0\.1 here"):
         runs.check(dataclasses.replace(run.config, grayscale=0.1), results=run.folder.parents[1])
 
 

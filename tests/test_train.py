@@ -211,8 +211,8 @@ def test_missing_imagenet_weights_are_noticed_before_anything_is_decoded(home, t
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
-    with pytest.raises(FileNotFoundError, match="pretrained=False"):
-        fit(tiny(pretrained=True))
+    with pytest.raises(FileNotFoundError, match="pretrained=none"):
+        fit(tiny(pretrained="imagenet", backbone="resnet18"))
     assert not list((home / "results").rglob("config.json"))
 
 
