@@ -41,6 +41,16 @@ def network_of(config: Config, num_classes: int, pretrained: bool, attributes: i
     return net
 
 
+def ours(config: Config) -> bool:
+    """Whether a configuration starts from weights that come with fsclib."""
+    return config.pretrained.partition("/")[0] == "people"
+
+
+def started_from(config: Config) -> dict[str, str]:
+    """What a run's environment says of the weights of ours that it started from: their hash, which later versions may not share."""
+    return {"weights": weights.card(config.pretrained)["sha256"]} if ours(config) else {}
+
+
 def starting_weights(config: Config) -> dict[str, Tensor] | None:
     """What the network of a configuration starts from: weights of ours, or those of a finished run; None where from neither.
 
@@ -48,7 +58,7 @@ def starting_weights(config: Config) -> dict[str, Tensor] | None:
     """
     if config.pretrained in ("none", "imagenet"):
         return None
-    if config.pretrained.partition("/")[0] == "people":
+    if ours(config):
         return weights.read(config.pretrained, config.backbone)
     run = runs.load(*config.pretrained.split("/"))
     if run.config.backbone != config.backbone:

@@ -1,6 +1,7 @@
 """What figures of merit are worth: chance, raw pixels and the network before training, in the same galleries as a trained one."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,12 +9,13 @@ import torch
 import torch.nn.functional as F
 
 from fsclib import chance, checkpoint, retrieval
-from fsclib.assemble import network_of
+from fsclib.assemble import network_of, ours
 from fsclib.data.images import Images
 from fsclib.data.protocols import Protocol, for_layout, query_and_gallery
 from fsclib.data.records import select
 from fsclib.features import Features, embed
 from fsclib.machine import device_of
+from fsclib.models import weights
 from fsclib.models.folding import folded
 from fsclib.runs import Run
 
@@ -24,17 +26,18 @@ PIXELS = (24, 9)  # images are averaged down to this height and width: finer pix
 def table(run: Run, images: Images) -> pd.DataFrame:
     """What needs no training, the network untrained, and the run: columns and rows as in without_training.
 
-    A run that started from weights of ours is compared with these as well, "people, before training".
+    A run that started from weights of ours is compared with the trunk as well, which has seen visible images alone.
     """
     rows = select(images.records, "test")
     device = device_of(run.config)
     num_classes = checkpoint.state(run.checkpoint("best"), "num_classes")["num_classes"]
-    start = run.config.pretrained
-    networks = {"untrained network": False} | ({f"{start}, before training": True} if start.startswith("people") else {})
+    networks = {"untrained network": run.config}
+    if ours(run.config):
+        networks["people/trunk, not adapted"] = replace(run.config, pretrained=weights.TRUNK)
     found = {}
-    for name, pretrained in networks.items():
-        torch.manual_seed(run.config.seed)  # what no weights are given for is as the run started
-        net = network_of(run.config, num_classes, pretrained).to(device, memory_format=torch.channels_last)
+    for name, config in networks.items():
+        torch.manual_seed(config.seed)  # what no weights are given for is as the run started
+        net = network_of(config, num_classes, pretrained=config is not run.config).to(device, memory_format=torch.channels_last)
         found[name] = embed(folded(net), images, rows, device, torch.float32)
     found["this run"] = retrieval.run_features(run, images)
     return pd.concat([without_training(images), _scored(found, images)], ignore_index=True)

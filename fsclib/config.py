@@ -21,8 +21,10 @@ from fsclib.strict import AUTO, ConfigError, Strict, named, option, shown
 
 LONGEST = 100  # characters of a run's name
 NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")  # never a path, and plain text to LaTeX, HTML and shells alike
+SHIPPED = re.compile(r"people/[a-z0-9]+")  # networks of ours, in place of a run's name
+OPENED = re.compile(rf"{NAME.pattern}|{SHIPPED.pattern}")
 BATCHES = ("global", "per-rank")
-START = re.compile(rf"none|imagenet|people(/[a-z0-9]+)?|({'|'.join(DATASETS)})/{NAME.pattern}")
+START = re.compile(rf"none|imagenet|people|{SHIPPED.pattern}|({'|'.join(DATASETS)})/{NAME.pattern}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ class Config(Strict):
         "both", "which images train: both modalities, or visible ones alone, with pseudo-infrared copies of them for infrared ones",
         choices=("both", "visible"),
     )  # fmt: skip
-    epochs: int = option(AUTO, "training epochs", low=1, high=10_000)
+    epochs: int = option(AUTO, "training epochs; 0: tested as it starts", low=0, high=10_000)
     small_epochs: int = option(AUTO, "first epochs, trained on images of two thirds the height and width", low=0, high=10_000)
     optimizer: str = option(AUTO, "sgd with Nesterov momentum, or adamw (Loshchilov & Hutter, ICLR 2019)", choices=OPTIMIZERS)
     lr: float = option(AUTO, "learning rate of neck and classifier", low=0)

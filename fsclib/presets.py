@@ -8,7 +8,7 @@ from typing import Any
 from fsclib.models.fsc import PUBLISHED
 
 DATASETS: dict[str, dict[str, Any]] = {
-    "demo": {"scale": "tiny", "stages": 4, "erase_min": 0.02, "erase_max": 0.3, "select_on": "holdout"},
+    "demo": {"scale": "tiny", "stages": 4, "erase_min": 0.02, "erase_max": 0.3, "select_on": "holdout", "attributes_weight": 2.0},
     "sysu": {"scale": "paper", "stages": 4, "erase_min": 0.2, "erase_max": 0.8, "select_on": "last"},
     "regdb": {"scale": "paper", "stages": 3, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
     "llcm": {"scale": "paper", "stages": 4, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
@@ -25,11 +25,11 @@ EVERY: dict[str, Any] = PUBLISHED_TRAINING | {  # FSC-Net's and DEEN's, at any s
     "loss": "fsc", "branches": 2, "identities": 6, "images": 4, "grayscale": 0.5, "erase": 0.5,
 }  # fmt: skip
 SCALES: dict[str, dict[str, Any]] = {
-    "paper": {
+    "paper": PUBLISHED_TRAINING | {
         "backbone": "resnet50", "pretrained": "imagenet", "height": 384, "width": 144, "padding": 10, "cpm_weight": 0.8,
         "epochs": 150, "lr": 0.1, "body_lr": 0.01, "warmup": 10, "decay": (20, 80), "validate_every": 5,
     },
-    "small": {  # a day's work on one modest GPU
+    "small": PUBLISHED_TRAINING | {  # a day's work on one modest GPU
         "backbone": "resnet18", "pretrained": "imagenet", "height": 256, "width": 96, "padding": 7, "cpm_weight": 0.8,
         "epochs": 60, "lr": 0.1, "body_lr": 0.01, "warmup": 5, "decay": (20, 40), "validate_every": 5,
     },

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
-from fsclib import place
-from fsclib.config import Config
-from fsclib.presets import DATASETS
+from fsclib import place, shipped
+from fsclib.config import OPENED, Config
+from fsclib.models.networks import NETWORKS
+from fsclib.presets import DATASETS, SCALES
+from fsclib.runs import Run
 from fsclib.strict import AUTO, Strict, option
+
+OURS = "people/fsc"  # what notebooks look into unless they are told otherwise: it needs no training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,29 @@ class RunOptions(Strict):
         """For runs.load, and for the options of other notebooks."""
         return {"data_root": self.data_root, "device": self.device, "workers": self.workers}
 
-    @property
-    def usual(self) -> str:
-        """Name of the run that 02_train makes without parameters."""
-        return Config(dataset=self.dataset).name
+    def open(self, name: str) -> Run:
+        """A run of the data set; "people/…": a network of ours, tested on it; auto: what 02_train makes without parameters.
+
+        Errors: those of shipped.open_run.
+        """
+        name = Config(dataset=self.dataset).name if name == AUTO else name
+        return shipped.open_run(self.dataset, name, **self.here)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedRunOptions(RunOptions):
+    """One run by its name, or by what an automatic name is made of; to be inherited. Errors: ConfigError, as in Strict."""
+
+    name: str = option(OURS, "name of the run, or a network of ours; auto: made of the following, as in 02_train", form=OPENED)
+    network: str = option("fsc", "part of an automatic name", choices=NETWORKS)
+    scale: str = option(AUTO, "part of an automatic name", choices=SCALES)
+    seed: int = option(0, "part of an automatic name", low=0, high=2**31 - 1)
+    trial: int = option(1, "RegDB's split that the run was trained on", low=1, high=10)
+
+    def run(self) -> Run:
+        """The run that they name. Errors: those of shipped.open_run."""
+        name = self.name
+        if name == AUTO:
+            given = {key: getattr(self, key) for key in ("dataset", "network", "scale", "seed", "trial")}
+            name = Config(**given).name
+        return shipped.open_run(self.dataset, name, trial=self.trial, **self.here)

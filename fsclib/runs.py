@@ -122,7 +122,7 @@ def check(config: Config, environment: Mapping[str, Any] | None = None, results:
     found = _read(runfiles.config, file)
     differences = difference(_recipe(file, found["config"]), config.recipe())
     if environment is not None:
-        keys = ("data_hash", "precision")
+        keys = ("data_hash", "precision", *(("weights",) if "weights" in found["environment"] else ()))  # older ones do not say
         differences += difference({k: found["environment"].get(k) for k in keys}, {k: environment.get(k) for k in keys})
     if differences:
         raise RunError(

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from fsclib import checkpoint, collapse, failure, launch, losses, retrieval, room, runs
-from fsclib.assemble import images_of, network_of, starting_weights
+from fsclib.assemble import images_of, network_of, started_from, starting_weights
 from fsclib.checkpoint import CheckpointError
 from fsclib.config import Config, difference, undivided
 from fsclib.data.attributes import Targets, held_out, person_of, read_attributes, targets
@@ -134,7 +134,7 @@ def _fit(config: Config, ranks: Ranks) -> Run:
     device = device_of(config)
     precision = precision_of(config, device)
     images, chosen, sampler = ranks.agree(lambda: prepared(config, ranks))
-    around = environment(device, precision, images, ranks.count)
+    around = environment(device, precision, images, ranks.count) | started_from(config)
     ranks.agree(lambda: check_alike(config, around, ranks))
     run = ranks.agree(lambda: runs.begin(config, around) if ranks.first else Run(runs.folder_of(config), config))
     if ranks.told(run.finished if ranks.first else None):
@@ -168,7 +168,11 @@ def _fit(config: Config, ranks: Ranks) -> Run:
             if told := collapse.warning(row, config):
                 print(told, flush=True)
         ranks.wait()
-    if ranks.first:
+    if not config.epochs and ranks.first:
+        checkpoint.write(run.checkpoint("best"), net, None, state)
+        checkpoint.write(run.checkpoint("last"), net, optimizer, state)
+        print(f"nothing to train; testing {config.network} as it starts, from {config.pretrained}", flush=True)
+    elif ranks.first:
         print(f"trained in {time.monotonic() - start:.0f} s; testing the checkpoint of epoch {state['best_epoch'] + 1}", flush=True)
     if ranks.count > 1:
         retrieval.run_features(run, images, ranks)

@@ -33,7 +33,13 @@ RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → wh
     "people-trunk-small": EVERY | SMALL | TRUNK | {"pretrained": "none", "lr": 1.5e-3, "body_lr": 1.5e-3, "epochs": 5},
     "people-trunk-large": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-small", "epochs": 3},
     "people-trunk": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-large", "epochs": 5},  # still rising after the three
-    "people-start": EVERY | {"network": "twostream", "pretrained": "llcm/people-trunk", "epochs": 6, "small_epochs": 4},
+    # both modalities; what every finished network starts from, since all of them have its stems and layers
+    "people-start-small": EVERY | {"network": "twostream", "pretrained": "llcm/people-trunk", "epochs": 6, "small_epochs": 4},
+    "people-start": EVERY | {"network": "twostream", "pretrained": "llcm/people-start-small", "epochs": 4},
+    **{
+        f"people-{network}": EVERY | {"network": network, "pretrained": "llcm/people-start", "epochs": 2}
+        for network in ("fsc", "deen", "agw", "twostream")
+    },
 }
 SHIPPED = {"people/trunk": "people-trunk"}  # weights → run
 HEAD = ("neck.", "classifier.", "attributes.")

@@ -7,14 +7,14 @@ from torch import Tensor
 
 from fsclib import retrieval, runs
 from fsclib.attention import unit_rows
-from fsclib.config import NAME, Config
+from fsclib.config import OPENED, Config
 from fsclib.data.images import Images
 from fsclib.features import Features
 from fsclib.machine import device_of
 from fsclib.models.fsc import PUBLISHED
 from fsclib.models.networks import Network
 from fsclib.published import NETWORKS
-from fsclib.run_options import RunOptions
+from fsclib.run_options import OURS, RunOptions
 from fsclib.runs import Run, RunError
 from fsclib.strict import AUTO, ConfigError, option
 
@@ -24,7 +24,9 @@ class AttentionOptions(RunOptions):
     """The parameters of notebook 05. Errors: ConfigError, as in Strict."""
 
     names: tuple[str, ...] = option(
-        AUTO, "runs, side by side; auto: 02_train's own, and, if trained, the same without modules", form=NAME
+        (OURS, "people/deen"),
+        "runs, or networks of ours, side by side; auto: what 02_train makes, and, if trained, the same without modules",
+        form=OPENED,
     )
     people: int = option(4, "people in the pictures, drawn at random", low=1, high=8)
     sample: int = option(60, "images of each modality over which maps are compared and counted", low=2, high=100_000)
@@ -58,9 +60,9 @@ def open_runs(options: AttentionOptions) -> list[Subject]:
     """
     names = options.names
     if names == AUTO:
-        first = runs.load(options.dataset, options.usual, **options.here)
+        first = options.open(AUTO)
         names = [first.folder.name, *(run.folder.name for run in runs.siblings(first, "modules") if not run.config.modules)]
-    found = [runs.load(options.dataset, name, **options.here) for name in names]
+    found = [options.open(name) for name in names]
     if strangers := [run.folder.name for run in found if run.environment["data_hash"] != found[0].environment["data_hash"]]:
         raise RunError(f"{', '.join(strangers)}: trained on other images or splits than {names[0]}; name runs that share theirs")
     labels = [_label(run.config) for run in found]

@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from sklearn.manifold import TSNE
 from torch import Tensor
 
-from fsclib import metrics, retrieval, runs
-from fsclib.config import NAME
+from fsclib import metrics, retrieval
+from fsclib.config import OPENED
 from fsclib.data import protocols
 from fsclib.data.images import Images
 from fsclib.data.records import VISIBLE, seen_by_both
 from fsclib.features import Features
-from fsclib.run_options import RunOptions
+from fsclib.run_options import OURS, RunOptions
 from fsclib.runs import Run, RunError
 from fsclib.samples import spread
 from fsclib.strict import AUTO, option
@@ -37,7 +37,8 @@ class EmbeddingOptions(RunOptions):
     """The parameters of notebook 07. Errors: ConfigError, as in Strict."""
 
     names: tuple[str, ...] = option(
-        AUTO, "runs, side by side, the others compared with the first; auto: 02_train's own name", form=NAME
+        (OURS,), "runs, or networks of ours, side by side; others are compared with the first; auto: what 02_train makes",
+        form=OPENED,
     )
     people: int = option(COLOURED, "people in the t-SNE picture, drawn at random", low=1, high=COLOURED)
     failures: int = option(6, "queries in the failure gallery", low=1, high=50)
@@ -96,11 +97,11 @@ def load(options: EmbeddingOptions) -> dict[str, Embedded]:
 
     Errors: RunError that lists every run that is missing or unfinished, or that was made from other data than the first.
     """
-    names = (options.usual,) if options.names == AUTO else options.names
+    names = (AUTO,) if options.names == AUTO else options.names
     found, problems = [], []
     for name in names:
         try:
-            run = runs.load(options.dataset, name, **options.here)
+            run = options.open(name)
             _ = run.metrics
             found.append(run)
         except RunError as error:

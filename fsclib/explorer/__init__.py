@@ -5,11 +5,10 @@ In JupyterLab with widgets; where nobody watches (papermill, nbconvert) the same
 
 from dataclasses import dataclass
 
-from fsclib import runs
-from fsclib.config import NAME
+from fsclib.config import OPENED
 from fsclib.explorer.board import explore
 from fsclib.explorer.desk import SIMILARITIES
-from fsclib.run_options import RunOptions
+from fsclib.run_options import OURS, RunOptions
 from fsclib.runs import Run
 from fsclib.strict import AUTO, option
 
@@ -20,7 +19,7 @@ __all__ = ["ExplorerOptions", "explore"]
 class ExplorerOptions(RunOptions):
     """The parameters of the notebook `explore`. Errors: ConfigError, as in Strict."""
 
-    name: str = option(AUTO, "the run to begin with; auto: that of 02_train", form=NAME)
+    name: str = option(OURS, "the run to begin with, or a network of ours; auto: what 02_train makes", form=OPENED)
     similarity: str = option(next(iter(SIMILARITIES)), "what is compared", choices=SIMILARITIES)
     person: int = option(AUTO, "identity of the query to begin with; auto: one drawn at random", low=0, high=2**31 - 1)
     camera: int = option(AUTO, "its camera; auto: the first", low=0, high=2**31 - 1)
@@ -28,7 +27,7 @@ class ExplorerOptions(RunOptions):
 
     def run(self) -> Run:
         """The run to begin with. Errors: RunError."""
-        return runs.load(self.dataset, self.usual if self.name == AUTO else self.name, **self.here)
+        return self.open(self.name)
 
     def start(self) -> dict[str, int | str]:
         """The query to begin with, as `explore` takes it."""

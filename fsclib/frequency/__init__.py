@@ -11,42 +11,27 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from fsclib import runs, spectrum
-from fsclib.config import NAME, Config
+from fsclib import spectrum
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
 from fsclib.data.records import MODALITIES, seen_by_both, select
 from fsclib.frequency import maps, noise
-from fsclib.models.networks import NETWORKS, Network
-from fsclib.presets import SCALES
+from fsclib.models.networks import Network
 from fsclib.progress import progress
-from fsclib.run_options import RunOptions
-from fsclib.runs import Run
+from fsclib.run_options import NamedRunOptions
 from fsclib.strict import AUTO, option
-
-NAMING = ("dataset", "name", "network", "scale", "seed", "trial", "data_root", "device", "workers")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpectrumOptions(RunOptions):
+class SpectrumOptions(NamedRunOptions):
     """The parameters of notebook 04. Errors: ConfigError, as in Strict."""
 
-    name: str = option(AUTO, "name of the run", form=NAME)
-    network: str = option("fsc", "part of an automatic name", choices=NETWORKS)
-    scale: str = option(AUTO, "part of an automatic name", choices=SCALES)
-    seed: int = option(0, "part of an automatic name", low=0, high=2**31 - 1)
-    trial: int = option(1, "RegDB's split that the run was trained on", low=1, high=10)
     layers: tuple[str, ...] = option((), "points of the network to look at; none: before and after each module of each view")
     people: int = option(40, "test identities, drawn among those seen by both modalities", low=2, high=100_000)
     images: int = option(2, "images of an identity and modality", low=1, high=1000)
     noise: float = option(0.1, "standard deviation of noise added, as a share of the range from black to white", low=0.001, high=1)
     person: int = option(AUTO, "identity that is shown by itself; auto: the first of those drawn", low=0, high=2**31 - 1)
-
-    def run(self) -> Run:
-        """The run that they name. Errors: RunError, ConfigError."""
-        given = Config(**{name: getattr(self, name) for name in NAMING})
-        return runs.load(given.dataset, given.name, **self.here)
 
 
 @dataclass(frozen=True, eq=False)

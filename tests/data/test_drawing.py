@@ -108,17 +108,20 @@ def test_masks_lie_on_the_person(monkeypatch, calm):
 
 
 def test_difficulties_switch_on_what_they_say():
-    assert list(DIFFICULTIES) == ["easy", "standard", "hard"]
+    assert list(DIFFICULTIES) == ["easy", "moderate", "standard", "hard"]
     hidden = {}
     for name in DIFFICULTIES:
         parts = [draw(3, number, 1 + number % 5, "visible", 0, 64, 24, name).parts for number in range(1, 60)]
         obstacles = [PARTS.index("obstacle"), PARTS.index("other person")]
         hidden[name] = np.mean([np.isin(image, obstacles).any() for image in parts])
-    assert hidden["easy"] == 0 < hidden["standard"] < hidden["hard"] < 0.6
-    easy, standard, hard = DIFFICULTIES.values()
+    assert hidden["easy"] == 0 < hidden["moderate"] < hidden["standard"] < hidden["hard"] < 0.6
+    levels = list(DIFFICULTIES.values())
     for name in ("night", "obstacles", "jitter", "light", "blur", "noise", "turn"):
-        assert getattr(easy, name) < getattr(standard, name) < getattr(hard, name)
-    assert (easy.twins, standard.twins, hard.twins) == (False, True, True)
+        values = [getattr(level, name) for level in levels]
+        assert values == sorted(set(values))
+    shown = [level.colour_in_infrared for level in levels]
+    assert shown == sorted(set(shown), reverse=True)
+    assert [level.twins for level in levels] == [False, True, True, True]
 
 
 def test_a_walk_goes_on_from_image_to_image(monkeypatch):

@@ -30,7 +30,7 @@ def test_presets_are_the_same_in_every_world():
             "quality": (68, 92), "dark": 0.62, "contrast": 1.0, "gain": 1.0, "level": 1.0, "edges": 0.0, "motion": 0.0,
             "lamps": 0.0, "steepest": 18.0,
         }  # fmt: skip
-    with pytest.raises(ValueError, match="difficulty is 'wild', expected one of easy, standard, hard, wide"):
+    with pytest.raises(ValueError, match="difficulty is 'wild', expected one of easy, moderate, standard, hard, wide"):
         difficulty_of("wild", 1)
 
 

@@ -40,6 +40,8 @@ class Difficulty:
 DIFFICULTIES = MappingProxyType({
     # studio: daylight, clean crops, nothing in the way, no twins, and patterns that stay visible in infrared
     "easy": Difficulty(0.0, 0.0, 0.4, 0.35, 0.4, 0.5, 15.0, 0.7, False),
+    # campus: milder than the street in everything, near twins all the same; infrared shows half of what it would for "easy"
+    "moderate": Difficulty(0.2, 0.08, 0.7, 0.7, 0.7, 0.8, 20.0, 0.4, True),
     # street: some cameras at night, one image in eight occluded, detector jitter, near twins;
     # infrared shows the fibre, and dyes a little
     "standard": Difficulty(0.35, 0.12, 1.0, 1.0, 1.0, 1.0, 25.0, 0.15, True),

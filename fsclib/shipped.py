@@ -1,0 +1,38 @@
+"""Networks that come with fsclib, opened as runs of any data set: "people/fsc" is tested there, and not trained."""
+
+from fsclib import runs
+from fsclib.config import SHIPPED, Config
+from fsclib.models import weights
+from fsclib.runs import Run
+from fsclib.train import fit
+
+
+def open_run(dataset: str, name: str, *, data_root: str = "", device: str = "auto", workers: int = 0, trial: int = 1) -> Run:
+    """The run `name` of a data set, finished or not; or "people/…", a network of ours, tested on that data set.
+
+    Such a network gets a folder among the runs, results/<dataset>/people-…, the first time that it is opened, and once more when
+    its weights are others. Errors: RunError as in `runs.load`; those of `train.fit`; ValueError for weights that are not there.
+    """
+    here = {"data_root": data_root, "device": device, "workers": workers}
+    if not SHIPPED.fullmatch(name):
+        return runs.load(dataset, name, **here)
+    wanted = as_config(dataset, name, trial).name
+    stale = False
+    if (runs.folder_of(as_config(dataset, name, trial)) / "config.json").exists():
+        there = runs.load(dataset, wanted, **here)
+        stale = there.environment.get("weights") != weights.card(name)["sha256"]
+        if there.finished and not stale:
+            return there
+    return fit(as_config(dataset, name, trial, **here, resume=not stale))
+
+
+def as_config(dataset: str, name: str, trial: int = 1, **here: object) -> Config:
+    """The run that tests the weights `name` on a data set. Errors: ValueError for weights that are not there."""
+    card = weights.card(name)
+    height, width = card["image"]
+    facts = {key: card[key] for key in ("network", "backbone", "stages", "modules", "branches", "seed") if key in card}
+    folder = name.replace("/", "-") + (f"-trial{trial}" if dataset == "regdb" else "")
+    return Config(
+        dataset=dataset, scale="tiny", name=folder, pretrained=name, epochs=0, small_epochs=0, select_on="last", trial=trial,
+        height=height, width=width, **facts, **here,
+    )  # fmt: skip
