@@ -9,8 +9,6 @@ from fsclib.presets import DATASETS, SCALES
 from fsclib.runs import Run
 from fsclib.strict import AUTO, Strict, option
 
-OURS = "people/fsc"  # what notebooks look into unless they are told otherwise: it needs no training
-
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(Strict):
@@ -49,7 +47,7 @@ class RunOptions(Strict):
 class NamedRunOptions(RunOptions):
     """One run by its name, or by what an automatic name is made of; to be inherited. Errors: ConfigError, as in Strict."""
 
-    name: str = option(OURS, "name of the run, or a network of ours; auto: made of the following, as in 02_train", form=OPENED)
+    name: str = option(AUTO, "name of the run, or a network of ours; auto: made of the following, as in 02_train", form=OPENED)
     network: str = option("fsc", "part of an automatic name", choices=NETWORKS)
     scale: str = option(AUTO, "part of an automatic name", choices=SCALES)
     seed: int = option(0, "part of an automatic name", low=0, high=2**31 - 1)

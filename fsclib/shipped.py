@@ -34,5 +34,5 @@ def as_config(dataset: str, name: str, trial: int = 1, **here: object) -> Config
     folder = name.replace("/", "-") + (f"-trial{trial}" if dataset == "regdb" else "")
     return Config(
         dataset=dataset, scale="tiny", name=folder, pretrained=name, epochs=0, small_epochs=0, select_on="last", trial=trial,
-        height=height, width=width, **facts, **here,
+        height=height, width=width, identities=2, images=1, attributes_weight=0.0, **facts, **here,
     )  # fmt: skip

@@ -160,7 +160,7 @@ def test_an_unknown_name_brings_the_nearest_and_all_valid_ones():
         ({"lr": -0.1}, ["-0.1", "at least 0"]),
         ({"lr": float("inf")}, ["inf", "finite"]),
         ({"epochs": 5.0}, ["5.0 (float)", "a whole number"]),
-        ({"epochs": 0}, ["found 0", "at least 1"]),
+        ({"epochs": -1}, ["found -1", "at least 0"]),
         ({"trial": True}, ["True (bool)", "a whole number"]),
         ({"resume": 0}, ["0 (int)", "True or False"]),
         ({"name": 5}, ["5 (int)", "text", "-r name 5"]),

@@ -15,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import make_weights
 import pandas as pd
 import torch
 
@@ -23,9 +24,9 @@ TABLE = HOME / "docs" / "learning.csv"
 CORPORA = {  # folder below data/ → words for the generator
     "people-iso": "--identities 1200 --worlds 24 --seed 20000 --train-share 0.99",
     "people-iso-300": "--identities 300 --worlds 6 --seed 20000 --train-share 0.84",
-    **{f"people-test-{seed}": f"--identities 102 --seed {seed} --train-share 0.02" for seed in (9001, 9002, 9003)},
+    **{name: words for name, words in make_weights.CORPORA.items() if name.startswith("people-standard-")},
 }
-TESTS = [name for name in CORPORA if "-test-" in name]
+TESTS = [name for name in CORPORA if name.startswith("people-standard-")]
 BASE = {
     "dataset": "llcm", "scale": "tiny", "pretrained": "none", "height": 128, "width": 48, "padding": 5, "epochs": 6, "workers": 1,
     "infonce_weight": 1.0, "attributes_weight": 2.0, "network": "twostream", "small_epochs": 0,
@@ -47,14 +48,6 @@ ROWS = {  # name → (what differs from BASE, seeds)
 }
 
 
-def corpus(name: str) -> Path:
-    """The folder of a corpus, drawn if it is not there."""
-    folder = HOME / "data" / name
-    words = [sys.executable, "-m", "fsclib.data.synthetic", "--layout", "llcm", "--images", "1", "--out", str(folder)]
-    subprocess.run([*words, *CORPORA[name].split()], check=True)
-    return folder
-
-
 def measure(row: str, seed: int) -> dict[str, object]:
     """Trains and tests one row, in this process."""
     from fsclib import retrieval, transfer
@@ -63,7 +56,7 @@ def measure(row: str, seed: int) -> dict[str, object]:
     from fsclib.train import fit
 
     changes = dict(ROWS[row][0])
-    folder = corpus(changes.pop("corpus", "people-iso"))
+    folder = make_weights.draw(changes.pop("corpus", "people-iso"), CORPORA)
     values = BASE | changes | {"seed": seed, "data_root": str(folder), "name": f"iso-{row}-seed{seed}"}
     start = time.process_time()
     run = fit(Config(**values))
@@ -73,7 +66,7 @@ def measure(row: str, seed: int) -> dict[str, object]:
     size = (run.config.height, run.config.width)
     tables = []
     for name in TESTS:
-        images = open_images("llcm", size, root=corpus(name), workers=1, show=False)
+        images = open_images("llcm", size, root=make_weights.draw(name, CORPORA), workers=1, show=False)
         tables.append(transfer.by_identity(transfer.features_of(net, images, device, torch.bfloat16), images))
     last = {name: round(float(log[name].iloc[-1]), 3) for name in ("identity", "triplet_active", "pooled_cosine", "neck_cosine")}
     head = transfer.headline(transfer.pooled(tables))

@@ -12,17 +12,30 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 HOME = Path(__file__).parent.parent
 WIDE = "people-wide"
-NEAR, THERMAL = (9001, 9002, 9003), (9011, 9012, 9013)  # seeds of the worlds for tests
+TESTS: dict[str, tuple[str, int]] = {  # kind of people → further words, seed of the first of three worlds for tests
+    "standard": ("", 9001),
+    "thermal": ("--infrared thermal", 9011),
+    "easy": ("--difficulty easy", 9021),
+    "moderate": ("--difficulty moderate", 9031),
+    "hard": ("--difficulty hard", 9041),
+}
 CORPORA = {  # folder below data/ → words for the generator
     WIDE: "--identities 4800 --worlds 96 --seed 10000 --train-share 0.99 --difficulty wide --infrared mixed",
-    **{f"people-test-{seed}": f"--identities 102 --seed {seed} --train-share 0.02" for seed in NEAR},
-    **{f"people-thermal-{seed}": f"--identities 102 --seed {seed} --train-share 0.02 --infrared thermal" for seed in THERMAL},
+    **{
+        f"people-{kind}-{seed}": f"--identities 102 --seed {seed} --train-share 0.02 {words}".rstrip()
+        for kind, (words, first) in TESTS.items()
+        for seed in range(first, first + 3)
+    },
 }
+STEPS = 745  # of an epoch, 64 images each
 EVERY: dict[str, Any] = {
     "dataset": "llcm", "scale": "tiny", "workers": 1, "attributes_weight": 2.0, "pseudo_infrared": 0.33, "grayscale": 0.2,
     "channel": 0.2, "erase_max": 0.3, "small_epochs": 0,
@@ -41,15 +54,15 @@ RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → wh
         for network in ("fsc", "deen", "agw", "twostream")
     },
 }
-SHIPPED = {"people/trunk": "people-trunk"}  # weights → run
-HEAD = ("neck.", "classifier.", "attributes.")
+SHIPPED = {"people/trunk": "people-trunk"}  # weights → run; those of both modalities are not trained to their end
+HEAD = ("classifier.", "attributes.")  # of the people that were trained on
 
 
-def draw(corpus: str) -> Path:
+def draw(corpus: str, corpora: Mapping[str, str] = CORPORA) -> Path:
     """The folder of a corpus, drawn if it is not whole."""
     folder = HOME / "data" / corpus
     words = [sys.executable, "-m", "fsclib.data.synthetic", "--layout", "llcm", "--images", "1", "--out", str(folder)]
-    subprocess.run([*words, *CORPORA[corpus].split()], check=True)
+    subprocess.run([*words, *corpora[corpus].split()], check=True)
     return folder
 
 
@@ -61,22 +74,25 @@ def train(name: str) -> None:
 
 
 def tested(name: str) -> dict[str, dict[str, float]]:
-    """Figures of a run on the 300 near-infrared and the 300 thermal people, each in three galleries of 100."""
+    """Figures of a run, and of chance and raw pixels, on every kind of TESTS: 300 people, each in a gallery of 100 of one world."""
     import torch
 
-    from fsclib import retrieval, runs, transfer
+    from fsclib import baselines, retrieval, runs, transfer
     from fsclib.data.images import open_images
 
     run = runs.load("llcm", name)
     device = torch.device("cpu")
     net = retrieval.run_network(run, device)
     found = {}
-    for kind in ("test", "thermal"):
-        tables = []
-        for corpus in (corpus for corpus in CORPORA if f"-{kind}-" in corpus):
+    for kind in TESTS:
+        tables, without = [], []
+        for corpus in (corpus for corpus in CORPORA if corpus.startswith(f"people-{kind}-")):
             images = open_images("llcm", (run.config.height, run.config.width), root=draw(corpus), workers=1, show=False)
             tables.append(transfer.by_identity(transfer.features_of(net, images, device, torch.bfloat16), images))
-        found["near infrared" if kind == "test" else kind] = transfer.headline(transfer.pooled(tables))
+            without.append(baselines.without_training(images))
+        found[kind] = dict(transfer.headline(transfer.pooled(tables)))
+        means = pd.concat(without).query("mode == 'paper'").groupby(["direction", "method"])["rank1"].mean()
+        found[kind] |= {f"{direction}.rank1 of {method}": round(value, 1) for (direction, method), value in means.items()}
     return found
 
 
@@ -86,15 +102,18 @@ def ship(weights: str, name: str) -> None:
     from fsclib.models import weights as ours
 
     run = runs.load("llcm", name)
-    state = checkpoint.network(run.checkpoint("best"))
-    if weights == ours.TRUNK:
-        state = {entry: value for entry, value in state.items() if not entry.startswith(HEAD)}
+    left_out = HEAD + (("neck.",) if weights == ours.TRUNK else ())
+    state = {entry: value for entry, value in checkpoint.network(run.checkpoint("best")).items() if not entry.startswith(left_out)}
     facts = {
         "network": run.config.network,
         "backbone": run.config.backbone,
+        "stages": run.config.stages,
+        "modules": list(run.config.modules),
+        "branches": run.config.branches,
         "image": [run.config.height, run.config.width],
         "data": f"synthetic people alone, data/{WIDE}: python -m fsclib.data.synthetic --layout llcm --images 1 {CORPORA[WIDE]}",
         "recipe": RUNS[name],
+        "steps": STEPS * sum(RUNS[step]["epochs"] for step in path(name)),
         "seed": run.config.seed,
         "command": "make weights",
         "commit": run.environment["revision"],
@@ -102,8 +121,14 @@ def ship(weights: str, name: str) -> None:
         "limits": "synthetic people; never compared with real ones by us. Not for decisions about people.",
         "licence": "MIT",
     }
-    file = ours.write(weights, {entry: value for entry, value in state.items() if not entry.startswith("attributes.")}, facts)
+    file = ours.write(weights, state, facts)
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB\n{facts['figures']}", flush=True)
+
+
+def path(name: str) -> list[str]:
+    """The runs that a run goes back to, itself last."""
+    before = RUNS[name]["pretrained"].removeprefix("llcm/")
+    return [*(path(before) if before in RUNS else []), name]
 
 
 def main() -> None:
@@ -111,12 +136,9 @@ def main() -> None:
     parser.add_argument("--stop", choices=[name.partition("/")[2] for name in SHIPPED], help="the last weights to make")
     last = parser.parse_args().stop
     draw(WIDE)
-    done = set()
     for weights, run in SHIPPED.items():
-        for name in list(RUNS)[: list(RUNS).index(run) + 1]:
-            if name not in done:
-                train(name)
-                done.add(name)
+        for name in path(run):
+            train(name)
         ship(weights, run)
         if weights.endswith(f"/{last}"):
             return

@@ -14,7 +14,7 @@ from fsclib.machine import device_of
 from fsclib.models.fsc import PUBLISHED
 from fsclib.models.networks import Network
 from fsclib.published import NETWORKS
-from fsclib.run_options import OURS, RunOptions
+from fsclib.run_options import RunOptions
 from fsclib.runs import Run, RunError
 from fsclib.strict import AUTO, ConfigError, option
 
@@ -24,7 +24,7 @@ class AttentionOptions(RunOptions):
     """The parameters of notebook 05. Errors: ConfigError, as in Strict."""
 
     names: tuple[str, ...] = option(
-        (OURS, "people/deen"),
+        AUTO,
         "runs, or networks of ours, side by side; auto: what 02_train makes, and, if trained, the same without modules",
         form=OPENED,
     )

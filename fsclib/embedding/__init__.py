@@ -22,7 +22,7 @@ from fsclib.data import protocols
 from fsclib.data.images import Images
 from fsclib.data.records import VISIBLE, seen_by_both
 from fsclib.features import Features
-from fsclib.run_options import OURS, RunOptions
+from fsclib.run_options import RunOptions
 from fsclib.runs import Run, RunError
 from fsclib.samples import spread
 from fsclib.strict import AUTO, option
@@ -37,7 +37,7 @@ class EmbeddingOptions(RunOptions):
     """The parameters of notebook 07. Errors: ConfigError, as in Strict."""
 
     names: tuple[str, ...] = option(
-        (OURS,), "runs, or networks of ours, side by side; others are compared with the first; auto: what 02_train makes",
+        AUTO, "runs, or networks of ours, side by side; others are compared with the first; auto: what 02_train makes",
         form=OPENED,
     )
     people: int = option(COLOURED, "people in the t-SNE picture, drawn at random", low=1, high=COLOURED)

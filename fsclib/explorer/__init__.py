@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fsclib.config import OPENED
 from fsclib.explorer.board import explore
 from fsclib.explorer.desk import SIMILARITIES
-from fsclib.run_options import OURS, RunOptions
+from fsclib.run_options import RunOptions
 from fsclib.runs import Run
 from fsclib.strict import AUTO, option
 
@@ -19,7 +19,7 @@ __all__ = ["ExplorerOptions", "explore"]
 class ExplorerOptions(RunOptions):
     """The parameters of the notebook `explore`. Errors: ConfigError, as in Strict."""
 
-    name: str = option(OURS, "the run to begin with, or a network of ours; auto: what 02_train makes", form=OPENED)
+    name: str = option(AUTO, "the run to begin with, or a network of ours; auto: what 02_train makes", form=OPENED)
     similarity: str = option(next(iter(SIMILARITIES)), "what is compared", choices=SIMILARITIES)
     person: int = option(AUTO, "identity of the query to begin with; auto: one drawn at random", low=0, high=2**31 - 1)
     camera: int = option(AUTO, "its camera; auto: the first", low=0, high=2**31 - 1)

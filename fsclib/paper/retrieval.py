@@ -54,8 +54,9 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
     else:
         yield Item(
             name="baselines",
-            caption="What the figures are worth: chance, nearest neighbours on raw grey pixels and the same network "
-            "before training, in the galleries in which {name} was tested; in per cent, means over trials. Directions have "
+            caption="What the figures are worth: chance, nearest neighbours on raw grey pixels, the same network "
+            "untrained and, where it goes back to it, the trunk that never saw an infrared image, "
+            "in the galleries in which {name} was tested; in per cent, means over trials. Directions have "
             "galleries of different sizes, and so other chances.",
             make=baselines,
             runs=cast.names[:1],

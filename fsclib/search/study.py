@@ -11,7 +11,7 @@ from fsclib import checkpoint, retrieval
 from fsclib.config import OPENED
 from fsclib.data import protocols
 from fsclib.data.records import INFRARED, VISIBLE
-from fsclib.run_options import OURS, RunOptions
+from fsclib.run_options import RunOptions
 from fsclib.runs import Run
 from fsclib.search.crowd import Crowd, around
 from fsclib.search.entries import Cut, Entries
@@ -29,7 +29,7 @@ OTHERS = 10**7  # images of the gallery that these are drawn for
 class GalleryOptions(RunOptions):
     """The parameters of notebook 10. Errors: ConfigError, as in Strict."""
 
-    name: str = option(OURS, "name of the run, or a network of ours; auto: what 02_train makes without parameters", form=OPENED)
+    name: str = option(AUTO, "name of the run, or a network of ours; auto: what 02_train makes without parameters", form=OPENED)
     sizes: tuple[int, ...] = option((10_000, 100_000), "images in each gallery", low=TRAINED, high=10**8)
     queries: int = option(300, "queries that each gallery is measured with", low=10, high=10_000)
     dimensions: int = option(256, "dimensions that vectors are reduced to, where they have more", low=1, high=4096)

@@ -101,7 +101,8 @@ def test_no_person_of_the_weights_is_in_a_corpus_for_tests():
 
     trained = seeds(make_weights.CORPORA[make_weights.WIDE])
     tested = [seeds(words) for name, words in make_weights.CORPORA.items() if name != make_weights.WIDE]
-    assert len(tested) == 6
+    assert len(tested) == 15
+    assert sum(map(len, tested)) == len(set().union(*tested))
     assert not trained & set().union(*tested)
     assert not trained & set(Corpus(**DEMO).seeds)
     assert not set().union(*tested) & set(Corpus(**DEMO).seeds)

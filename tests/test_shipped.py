@@ -1,0 +1,69 @@
+"""Networks that come with fsclib, opened as runs: of a small corpus, with the trunk, the smallest of them."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from fsclib import retrieval, runs, shipped, train
+from fsclib.config import ConfigError
+from fsclib.models import weights
+from fsclib.run_options import NamedRunOptions
+from fsclib.runs import RunError
+
+
+@pytest.fixture
+def opened(home):
+    return shipped.open_run("llcm", "people/trunk", workers=1)
+
+
+def test_a_network_of_ours_is_tested_on_any_data_set(opened, home):
+    assert opened.finished
+    assert opened.folder == home / "results" / "llcm" / "people-trunk"
+    assert 0 <= opened.metrics["paper.ir2vis.rank1"] <= 100
+    assert len(opened.log()) == 0
+    net = retrieval.run_network(opened, torch.device("cpu"))
+    kept = weights.read("people/trunk")
+    assert kept.keys() <= net.state_dict().keys()
+    for name, value in kept.items():
+        torch.testing.assert_close(net.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_it_is_tested_once(opened, monkeypatch):
+    monkeypatch.setattr(train, "fit", lambda config: pytest.fail("tested again"))
+    monkeypatch.setattr(shipped, "fit", lambda config: pytest.fail("tested again"))
+    again = shipped.open_run("llcm", "people/trunk", device="cpu", workers=1)
+    assert again.folder == opened.folder
+
+
+def test_it_is_tested_again_when_its_weights_are_others(opened, monkeypatch):
+    card = weights.card("people/trunk")
+    monkeypatch.setattr(weights, "card", lambda name: card | {"sha256": "0" * 64})
+    called = []
+    monkeypatch.setattr(shipped, "fit", lambda config: called.append(config) or opened)
+    shipped.open_run("llcm", "people/trunk", workers=1)
+    (config,) = called
+    assert not config.resume
+    assert config.epochs == 0
+
+
+def test_a_run_is_opened_by_its_name(opened):
+    assert shipped.open_run("llcm", "people-trunk").folder == opened.folder
+    with pytest.raises(RunError, match="There are: people-trunk"):
+        shipped.open_run("llcm", "mine")
+    assert NamedRunOptions(dataset="llcm", name="people/trunk").run().folder == opened.folder
+
+
+def test_names_that_nothing_has_are_refused(home):
+    with pytest.raises(ValueError, match=r"found 'people/nobody', expected one of people, people/trunk"):
+        shipped.open_run("llcm", "people/nobody")
+    with pytest.raises(ConfigError, match=r"name: found '\.\./x'"):
+        NamedRunOptions(dataset="llcm", name="../x")
+
+
+def test_a_run_that_started_from_other_weights_is_not_gone_on_with(opened):
+    config = dataclasses.replace(opened.config, name="people-trunk")
+    around = dict(opened.environment)
+    runs.check(config, around)
+    with pytest.raises(RunError, match="weights: "):
+        runs.check(config, around | {"weights": "0" * 64})
