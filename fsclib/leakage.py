@@ -4,6 +4,7 @@ Each camera is a task of its own: cameras see different people, so that the plac
 So that the time is bounded, walks (the pictures of one person at one camera) are thinned to WALK and drawn until LIMIT.
 """
 
+import math
 import warnings
 from collections import Counter
 from functools import partial
@@ -98,7 +99,7 @@ def _cells(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
         edges = np.linspace(0, images.shape[axis], number + 1)
         low, high = np.floor(edges[:-1]).astype(int), np.ceil(edges[1:]).astype(int)  # as adaptive pooling does: never empty
         images = np.stack([images.take(range(a, b), axis).mean(axis, np.float32) for a, b in zip(low, high, strict=True)], axis)
-    return images.reshape(len(images), -1)
+    return images.reshape(len(images), math.prod(images.shape[1:]))  # of no images as well
 
 
 def _one_left_out(features: np.ndarray, identities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

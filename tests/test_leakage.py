@@ -133,3 +133,9 @@ def test_the_table_has_a_row_a_modality_pixels_and_classifier(home, dataset):
     assert (shown["accuracy"] <= shown["high"]).all()
     assert shown[["low", "high", "chance"]].to_numpy().min() >= 0
     assert shown[["low", "high", "chance"]].to_numpy().max() <= 100
+
+
+def test_no_picture_at_all_has_features_too():
+    nothing = np.zeros((0, 192, 72, 3), np.uint8)
+    assert borders(nothing).shape == (0, 90)
+    assert wholes(nothing).shape == (0, 216)

@@ -33,9 +33,11 @@ LIMITS = {
     "height": (48, 768),
     "width": (16, 384),
     "worlds": (1, 500),
+    "test_images": (1, 999),
 }
 EVERY = 3  # of the worlds of a mixed corpus, every third is thermal
-LATER = {"worlds": 1, "infrared": NEAR}  # what a corpus.json says by leaving it out, as those did that were written before
+# what a corpus.json says by leaving it out, as those did that were written before
+LATER = {"worlds": 1, "infrared": NEAR, "test_images": None}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Corpus:
     """Everything that decides the bytes of a corpus. ValueError for impossible values.
 
     The identities are divided over worlds, blocks of people who share places and cameras; world w is drawn from seed + w.
-    What is None takes its default. `images` stays None in a full corpus whose tracks differ in length.
+    What is None takes its default. `images` stays None in a full corpus whose tracks differ in length, and `test_images` where
+    the tracks of the test are as long as the others.
     """
 
     layout: str
@@ -59,6 +62,7 @@ class Corpus:
     drawing: int = DRAWING
     worlds: int = 1
     infrared: str = NEAR
+    test_images: int | None = None
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
@@ -68,6 +72,9 @@ class Corpus:
             raise ValueError(f"train_share is {self.train_share}, but RegDB's trials halve the identities; leave it out")
         if self.infrared != NEAR and self.layout == "regdb":
             raise ValueError(f"infrared is {self.infrared!r}, but RegDB's infrared images are thermal already; leave it out")
+        if self.test_images is not None and (self.full or self.layout == "regdb"):
+            kind = "a full corpus" if self.full else "RegDB"
+            raise ValueError(f"test_images is {self.test_images}, but {kind} has the original's; leave it out")
         for name, value in self._defaults().items():
             given = getattr(self, name)
             if self.full and given not in (None, value):
@@ -77,13 +84,13 @@ class Corpus:
                 object.__setattr__(self, name, value)
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
-            if value is None:  # the images of a full corpus
+            if value is None:  # the images of a full corpus, or of a test that has no others
                 continue
             if not isinstance(value, Integral) or not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}, expected a whole number from {low} to {high}")
             object.__setattr__(self, name, int(value))
-        if self.identities * (self.images or 1) > MOST:
-            raise ValueError(f"identities × images is {self.identities * self.images:,}, expected at most {MOST:,}")
+        if (shots := self.identities * max(self.images or 1, self.test_images or 1)) > MOST:
+            raise ValueError(f"identities × images is {shots:,}, expected at most {MOST:,}")
         if not isinstance(self.train_share, Real) or not 0 < self.train_share < 1:
             raise ValueError(f"train_share is {self.train_share!r}, expected a number between 0 and 1")
         object.__setattr__(self, "train_share", float(self.train_share))
@@ -108,7 +115,7 @@ class Corpus:
     def size(self) -> Size:
         """How many people and images; at least two identities train and two are for the test."""
         train = min(max(2, round(self.train_share * self.identities)), self.identities - 2)
-        size = FULL[self.layout] if self.full else Size(self.identities, train, self.images)
+        size = FULL[self.layout] if self.full else Size(self.identities, train, self.images, test_images=self.test_images)
         if self.worlds > 1:
             train = train_of_worlds(self.identities, self.worlds, self.train_share)
             size = replace(size, train=train, worlds=self.worlds)

@@ -20,7 +20,15 @@ NAMES = tuple(FOLDERS)
 
 # Enough people to learn from and 120 to be tested on, few enough images that two cores draw and learn them in minutes.
 DEMO = MappingProxyType(
-    {"layout": "llcm", "identities": 1320, "seed": 1, "images": 1, "train_share": 0.9091, "difficulty": "moderate"}
+    {
+        "layout": "llcm",
+        "identities": 1320,
+        "seed": 1,
+        "images": 1,
+        "test_images": 2,
+        "train_share": 0.9091,
+        "difficulty": "moderate",
+    }
 )
 
 

@@ -24,17 +24,19 @@ WEIGHTS = (400, 1600)  # of the tracks that share a total; whole numbers, for th
 
 @dataclass(frozen=True)
 class Size:
-    """images: of each track; or, by split ("train", "test") and modality, of all its tracks together."""
+    """images: of each track; or, by split ("train", "test") and modality, of all its tracks together. test_images: of each track
+    of the test, where it has others."""
 
     identities: int
     train: int  # identities that train, those for validation included
     images: int | Mapping[tuple[str, str], int]
     worlds: int = 1  # where there are several, those who train are the people of the first ones
+    test_images: int | None = None
 
     def counts(self, split: str, modality: str, tracks: int, seed: int) -> list[int]:
         """Images of each of the `tracks` tracks of a split in a modality."""
         if not isinstance(self.images, Mapping):
-            return [self.images] * tracks
+            return [(self.test_images if split == "test" else None) or self.images] * tracks
         key = ("train", "test").index(split), MODALITIES.index(modality)
         return spread(self.images[split, modality], tracks, *key, seed)
 

@@ -42,6 +42,7 @@ def write_corpus(
     full: bool = False,
     worlds: int = 1,
     infrared: str = "near",
+    test_images: int | None = None,
     workers: int = 0,
     progress: bool = True,
 ) -> None:
@@ -60,13 +61,14 @@ def write_corpus(
     worlds       1 … 500, of at least 4 people each, who share places and cameras; world w is drawn from seed + w. Of several, the
                  last ones are for the test, by train_share but at least one
     infrared     "near"; "thermal": infrared cameras see warmth instead; "mixed": those of every third world do. RegDB's always do
+    test_images  as images, of the people who are for the test; by default the same. Neither with full nor in RegDB
     workers      processes; 0 for all usable cores where there is enough to draw
 
     Raises ValueError for impossible arguments, FileExistsError where `out` holds something else or a corpus of other
     parameters, OSError where it cannot be written, RuntimeError where a worker dies.
     """
     out = Path(out).expanduser()
-    later = {"worlds": worlds, "infrared": infrared}
+    later = {"worlds": worlds, "infrared": infrared, "test_images": test_images}
     corpus = Corpus(layout, identities, seed, images, train_share, height, width, difficulty, masks, full, **later)
     if not isinstance(workers, Integral) or workers < 0:
         raise ValueError(f"workers is {workers!r}, expected a whole number, 0 for all cores")
@@ -153,6 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--identities", type=int, help=f"how many people (default: {IDENTITIES})")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=int, help=f"per identity, camera and modality (default: {IMAGES}; RegDB: always 10)")
+    parser.add_argument("--test-images", type=int, help="the same of people who are for the test (default: as --images)")
     parser.add_argument("--train-share", type=float, help="share of the identities that train (default: as in the original)")
     parser.add_argument("--full", action="store_true", help="as many people and images as the original has")
     parser.add_argument("--height", type=int, default=192)

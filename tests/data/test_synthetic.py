@@ -232,3 +232,18 @@ def test_progress_is_one_line_where_nobody_watches(tmp_path, capsys, monkeypatch
     monkeypatch.setenv("FSCLIB_HEADLESS", "1")
     written(tmp_path / "c", identities=4, progress=True)
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_people_of_the_test_may_have_more_images():
+    def number(split, **values):
+        plan = Corpus("llcm", 12, **values).plan()
+        return sum(shot.path.startswith("test_") == (split == "test") for shot in plan.shots)
+
+    assert number("train", images=1, test_images=3) == number("train", images=1)
+    assert number("test", images=1, test_images=3) == 3 * number("test", images=1)
+    mark = Corpus("llcm", 12, images=1, test_images=3).mark
+    assert mark["test_images"] == 3
+    assert "test_images" not in Corpus("llcm", 12, images=1).mark
+    for values in ({"layout": "regdb"}, {"layout": "llcm", "full": True}):
+        with pytest.raises(ValueError, match=r"test_images is 2, but .* has the original's; leave it out"):
+            Corpus(**values, test_images=2)
