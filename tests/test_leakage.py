@@ -137,5 +137,5 @@ def test_the_table_has_a_row_a_modality_pixels_and_classifier(home, dataset):
 
 def test_no_picture_at_all_has_features_too():
     nothing = np.zeros((0, 192, 72, 3), np.uint8)
-    assert borders(nothing).shape == (0, 90)
-    assert wholes(nothing).shape == (0, 216)
+    assert leakage.borders(nothing).shape == (0, 90)
+    assert leakage.wholes(nothing).shape == (0, 216)

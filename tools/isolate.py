@@ -29,7 +29,7 @@ CORPORA = {  # folder below data/ → words for the generator
 TESTS = [name for name in CORPORA if name.startswith("people-standard-")]
 BASE = {
     "dataset": "llcm", "scale": "tiny", "pretrained": "none", "height": 128, "width": 48, "padding": 5, "epochs": 6, "workers": 1,
-    "infonce_weight": 1.0, "attributes_weight": 2.0, "network": "twostream", "small_epochs": 0,
+    "identities": 16, "infonce_weight": 1.0, "attributes_weight": 2.0, "network": "twostream", "small_epochs": 0,
 }  # fmt: skip
 FSC = {"network": "fsc", "epochs": 5}
 ROWS = {  # name → (what differs from BASE, seeds)

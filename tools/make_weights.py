@@ -37,8 +37,8 @@ CORPORA = {  # folder below data/ → words for the generator
 }
 STEPS = 745  # of an epoch, 64 images each
 EVERY: dict[str, Any] = {
-    "dataset": "llcm", "scale": "tiny", "workers": 1, "attributes_weight": 2.0, "pseudo_infrared": 0.33, "grayscale": 0.2,
-    "channel": 0.2, "erase_max": 0.3, "small_epochs": 0,
+    "dataset": "llcm", "scale": "tiny", "workers": 1, "identities": 16, "attributes_weight": 2.0, "pseudo_infrared": 0.33,
+    "grayscale": 0.2, "channel": 0.2, "erase_max": 0.3, "small_epochs": 0,
 }  # fmt: skip
 SMALL = {"height": 128, "width": 48, "padding": 5}  # a third of the pixels: most of what is learned early is learned there as well
 TRUNK = {"network": "twostream", "streams": "visible"}
