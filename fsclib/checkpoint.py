@@ -23,7 +23,7 @@ from fsclib.tensorfile import open_tensors
 NETWORK, OPTIMIZER = "network.", "optimizer."
 FORMAT = "fsclib checkpoint 1"  # the one entry of the header: of several, safetensors would shuffle the order from file to file
 SHOWN = 50  # entries of another network that an error lists
-POSSIBLE = {"epoch": range(10_000), "num_classes": range(1, 100_001)}  # numbers of the state that others build upon
+POSSIBLE = {"epoch": range(-1, 10_000), "num_classes": range(1, 100_001)}  # numbers of the state that others build upon
 ALIKE = ((int, float), (bool, type(None)), (list, tuple))  # kinds of an optimiser's values that may stand for each other
 
 

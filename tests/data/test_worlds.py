@@ -176,7 +176,7 @@ def test_a_corpus_from_before_there_were_worlds_is_complete(tmp_path, monkeypatc
     monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", identities=12)
     mark = json.loads((folder / "corpus.json").read_text())
-    assert list(mark) == [name for name in asdict(Corpus("llcm")) if name not in ("worlds", "infrared")]
+    assert list(mark) == [name for name in asdict(Corpus("llcm")) if name not in ("worlds", "infrared", "test_images")]
     before = tree(folder)
     for said in ({}, {"worlds": 1}, {"worlds": 1, "infrared": "near"}):
         (folder / "corpus.json").write_text(json.dumps(mark | said))

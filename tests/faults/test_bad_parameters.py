@@ -34,7 +34,7 @@ from fsclib.frequency import SpectrumOptions
 from fsclib.notebook import assigned, parameters
 from fsclib.paper import cast
 from fsclib.rerank import Reranking
-from fsclib.run_options import RunOptions
+from fsclib.run_options import NamedRunOptions, RunOptions
 from fsclib.runs import RunError
 from fsclib.search import IndexOptions, study
 from fsclib.strict import AUTO, Strict, named
@@ -165,7 +165,7 @@ def check_refusal(error, name):
 
 
 def test_every_class_of_options_is_tried():
-    every = {*Strict.__subclasses__(), *RunOptions.__subclasses__()}
+    every = {*Strict.__subclasses__(), *RunOptions.__subclasses__(), *NamedRunOptions.__subclasses__()}
     assert set(OPTIONS.values()) == every - {Reranking, IndexOptions, RunOptions}  # which no notebook asks for
     assert set(OPTIONS) == {file.stem for file in FOLDER.glob("*.ipynb")}
 
