@@ -1,10 +1,14 @@
 """From a configuration to the things it names: its images, its network, and the weights that it starts from."""
 
+from typing import Any
+
+import torch
 from torch import Tensor
 
 from fsclib import checkpoint, runs
 from fsclib.config import Config
 from fsclib.data.images import Images, open_images
+from fsclib.machine import environment
 from fsclib.models import weights
 from fsclib.models.networks import Network, build_model
 
@@ -46,9 +50,10 @@ def ours(config: Config) -> bool:
     return config.pretrained.partition("/")[0] == "people"
 
 
-def started_from(config: Config) -> dict[str, str]:
-    """What a run's environment says of the weights of ours that it started from: their hash, which later versions may not share."""
-    return {"weights": weights.card(config.pretrained)["sha256"]} if ours(config) else {}
+def environment_of(config: Config, device: torch.device, precision: torch.dtype, images: Images, ranks: int = 1) -> dict[str, Any]:
+    """What a run of this configuration finds here: machine.environment, and the hash of the weights of ours that it starts from."""
+    found = environment(device, precision, images, ranks)
+    return found | {"weights": weights.card(config.pretrained)["sha256"]} if ours(config) else found
 
 
 def starting_weights(config: Config) -> dict[str, Tensor] | None:

@@ -31,13 +31,12 @@ def table(run: Run, images: Images) -> pd.DataFrame:
     rows = select(images.records, "test")
     device = device_of(run.config)
     num_classes = checkpoint.state(run.checkpoint("best"), "num_classes")["num_classes"]
-    networks = {"untrained network": run.config}
-    if ours(run.config):
-        networks["people/trunk, not adapted"] = replace(run.config, pretrained=weights.TRUNK)
+    starts = {"untrained network": "none"} | ({f"{weights.TRUNK}, not adapted": weights.TRUNK} if ours(run.config) else {})
     found = {}
-    for name, config in networks.items():
-        torch.manual_seed(config.seed)  # what no weights are given for is as the run started
-        net = network_of(config, num_classes, pretrained=config is not run.config).to(device, memory_format=torch.channels_last)
+    for name, start in starts.items():
+        torch.manual_seed(run.config.seed)  # what no weights are given for is as the run started
+        net = network_of(replace(run.config, pretrained=start), num_classes, pretrained=True)
+        net = net.to(device, memory_format=torch.channels_last)
         found[name] = embed(folded(net), images, rows, device, torch.float32)
     found["this run"] = retrieval.run_features(run, images)
     return pd.concat([without_training(images), _scored(found, images)], ignore_index=True)

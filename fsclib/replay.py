@@ -18,11 +18,12 @@ import pandas as pd
 import torch
 
 from fsclib import checkpoint, retrieval, runs, train
+from fsclib.assemble import environment_of
 from fsclib.checkpoint import CheckpointError
 from fsclib.config import LONGEST, Config, difference
 from fsclib.data.decoding import DecodingError
 from fsclib.data.records import DatasetError
-from fsclib.machine import device_of, environment
+from fsclib.machine import device_of
 from fsclib.runs import REPLAY, Run, RunError
 
 
@@ -69,7 +70,7 @@ def replay(run: Run) -> Replay:
     images = retrieval.run_images(run)
     config = config_of(run)
     device = device_of(config)
-    now = environment(device, getattr(torch, config.precision), images, config.devices)
+    now = environment_of(config, device, getattr(torch, config.precision), images, config.devices)
     changes = difference(flat({"ranks": 1} | run.environment), flat(now))  # which earlier versions did not write down
     print("\n  ".join([f"{run.folder} ran with " + ("other things:" if changes else "what is here now"), *changes]), flush=True)
     folder = runs.folder_of(config)

@@ -34,13 +34,14 @@ class RunOptions(Strict):
         """For runs.load, and for the options of other notebooks."""
         return {"data_root": self.data_root, "device": self.device, "workers": self.workers}
 
-    def open(self, name: str) -> Run:
-        """A run of the data set; "people/…": a network of ours, tested on it; auto: what 02_train makes without parameters.
+    def open(self, name: str, trial: int = 1, **naming: str | int) -> Run:
+        """A run of the data set; "people/…": a network of ours, tested on it; auto: what 02_train makes, given `naming` alone.
 
         Errors: those of shipped.open_run.
         """
-        name = Config(dataset=self.dataset).name if name == AUTO else name
-        return shipped.open_run(self.dataset, name, **self.here)
+        if name == AUTO:
+            name = Config(dataset=self.dataset, trial=trial, **naming).name
+        return shipped.open_run(self.dataset, name, trial=trial, **self.here)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +56,4 @@ class NamedRunOptions(RunOptions):
 
     def run(self) -> Run:
         """The run that they name. Errors: those of shipped.open_run."""
-        name = self.name
-        if name == AUTO:
-            given = {key: getattr(self, key) for key in ("dataset", "network", "scale", "seed", "trial")}
-            name = Config(**given).name
-        return shipped.open_run(self.dataset, name, trial=self.trial, **self.here)
+        return self.open(self.name, self.trial, network=self.network, scale=self.scale, seed=self.seed)

@@ -1,5 +1,7 @@
 """Networks that come with fsclib, opened as runs of any data set: "people/fsc" is tested there, and not trained."""
 
+from dataclasses import replace
+
 from fsclib import runs
 from fsclib.config import SHIPPED, Config
 from fsclib.models import weights
@@ -16,14 +18,14 @@ def open_run(dataset: str, name: str, *, data_root: str = "", device: str = "aut
     here = {"data_root": data_root, "device": device, "workers": workers}
     if not SHIPPED.fullmatch(name):
         return runs.load(dataset, name, **here)
-    wanted = as_config(dataset, name, trial).name
-    stale = False
-    if (runs.folder_of(as_config(dataset, name, trial)) / "config.json").exists():
-        there = runs.load(dataset, wanted, **here)
-        stale = there.environment.get("weights") != weights.card(name)["sha256"]
-        if there.finished and not stale:
+    config = as_config(dataset, name, trial, **here)
+    if (runs.folder_of(config) / "config.json").exists():
+        there = runs.load(dataset, config.name, **here)
+        if there.environment.get("weights") != weights.card(name)["sha256"]:
+            config = replace(config, resume=False)
+        elif there.finished:
             return there
-    return fit(as_config(dataset, name, trial, **here, resume=not stale))
+    return fit(config)
 
 
 def as_config(dataset: str, name: str, trial: int = 1, **here: object) -> Config:

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from fsclib import checkpoint, collapse, failure, launch, losses, retrieval, room, runs
-from fsclib.assemble import images_of, network_of, started_from, starting_weights
+from fsclib.assemble import environment_of, images_of, network_of, starting_weights
 from fsclib.checkpoint import CheckpointError
 from fsclib.config import Config, difference, undivided
 from fsclib.data.attributes import Targets, held_out, person_of, read_attributes, targets
@@ -35,7 +35,7 @@ from fsclib.data.protocols import training_rows
 from fsclib.data.records import INFRARED, VISIBLE, Dataset, DatasetError, training_labels
 from fsclib.data.sampler import IdentitySampler
 from fsclib.failure import NotFinite
-from fsclib.machine import device_of, environment, precision_of
+from fsclib.machine import device_of, precision_of
 from fsclib.meeting import joined, restarts, started
 from fsclib.models.backbone import imagenet_weights
 from fsclib.models.networks import Network
@@ -134,7 +134,7 @@ def _fit(config: Config, ranks: Ranks) -> Run:
     device = device_of(config)
     precision = precision_of(config, device)
     images, chosen, sampler = ranks.agree(lambda: prepared(config, ranks))
-    around = environment(device, precision, images, ranks.count) | started_from(config)
+    around = environment_of(config, device, precision, images, ranks.count)
     ranks.agree(lambda: check_alike(config, around, ranks))
     run = ranks.agree(lambda: runs.begin(config, around) if ranks.first else Run(runs.folder_of(config), config))
     if ranks.told(run.finished if ranks.first else None):

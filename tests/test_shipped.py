@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from fsclib import retrieval, runs, shipped, train
+from fsclib import replay, retrieval, runs, shipped
 from fsclib.config import ConfigError
 from fsclib.models import weights
 from fsclib.run_options import NamedRunOptions
@@ -30,7 +30,6 @@ def test_a_network_of_ours_is_tested_on_any_data_set(opened, home):
 
 
 def test_it_is_tested_once(opened, monkeypatch):
-    monkeypatch.setattr(train, "fit", lambda config: pytest.fail("tested again"))
     monkeypatch.setattr(shipped, "fit", lambda config: pytest.fail("tested again"))
     again = shipped.open_run("llcm", "people/trunk", device="cpu", workers=1)
     assert again.folder == opened.folder
@@ -67,3 +66,13 @@ def test_a_run_that_started_from_other_weights_is_not_gone_on_with(opened):
     runs.check(config, around)
     with pytest.raises(RunError, match="weights: "):
         runs.check(config, around | {"weights": "0" * 64})
+
+
+def test_its_repetition_starts_from_the_same_weights_and_goes_on_where_it_was(opened, monkeypatch, capsys):
+    assert replay.replay(opened).agrees
+    assert "ran with what is here now" in capsys.readouterr().out
+    asked = []
+    fit = replay.train.fit
+    monkeypatch.setattr(replay.train, "fit", lambda config: asked.append(config.resume) or fit(config))
+    assert replay.replay(opened).agrees
+    assert asked == [True]

@@ -17,16 +17,13 @@ from pathlib import Path
 
 import make_weights
 import pandas as pd
-import torch
 
 HOME = Path(__file__).parent.parent
 TABLE = HOME / "docs" / "learning.csv"
 CORPORA = {  # folder below data/ → words for the generator
     "people-iso": "--identities 1200 --worlds 24 --seed 20000 --train-share 0.99",
     "people-iso-300": "--identities 300 --worlds 6 --seed 20000 --train-share 0.84",
-    **{name: words for name, words in make_weights.CORPORA.items() if name.startswith("people-standard-")},
 }
-TESTS = [name for name in CORPORA if name.startswith("people-standard-")]
 BASE = {
     "dataset": "llcm", "scale": "tiny", "pretrained": "none", "height": 128, "width": 48, "padding": 5, "epochs": 6, "workers": 1,
     "identities": 16, "infonce_weight": 1.0, "attributes_weight": 2.0, "network": "twostream", "small_epochs": 0,
@@ -50,9 +47,8 @@ ROWS = {  # name → (what differs from BASE, seeds)
 
 def measure(row: str, seed: int) -> dict[str, object]:
     """Trains and tests one row, in this process."""
-    from fsclib import retrieval, transfer
+    from fsclib import transfer
     from fsclib.config import Config
-    from fsclib.data.images import open_images
     from fsclib.train import fit
 
     changes = dict(ROWS[row][0])
@@ -61,13 +57,7 @@ def measure(row: str, seed: int) -> dict[str, object]:
     start = time.process_time()
     run = fit(Config(**values))
     spent = time.process_time() - start
-    device, log = torch.device("cpu"), run.log()
-    net = retrieval.run_network(run, device)
-    size = (run.config.height, run.config.width)
-    tables = []
-    for name in TESTS:
-        images = open_images("llcm", size, root=make_weights.draw(name, CORPORA), workers=1, show=False)
-        tables.append(transfer.by_identity(transfer.features_of(net, images, device, torch.bfloat16), images))
+    log, tables = run.log(), [table for _, table in make_weights.by_people(run, "standard")]
     last = {name: round(float(log[name].iloc[-1]), 3) for name in ("identity", "triplet_active", "pooled_cosine", "neck_cosine")}
     head = transfer.headline(transfer.pooled(tables))
     return {"row": row, "seed": seed, "epochs": run.config.epochs, "cpu_min": round(spent / 60, 1)} | last | head

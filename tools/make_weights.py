@@ -2,6 +2,7 @@
 
     make weights                                # one after the other; goes on where it was
     python tools/make_weights.py --stop trunk   # not further than the trunk
+    python tools/make_weights.py --run people-start   # one of RUNS that is not shipped: train it, and print what it finds
 
 One thread a process. Everything is trained on `people-wide`: 96 worlds of 50 people, near-infrared and thermal cameras, each world
 with light, noise, blur, compression, crops and contrast of its own. No person of it is in any corpus for tests: seeds of worlds
@@ -12,7 +13,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,26 +74,32 @@ def train(name: str) -> None:
     subprocess.run([sys.executable, "-m", "fsclib.train", *words], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
-def tested(name: str) -> dict[str, dict[str, float]]:
-    """Figures of a run, and of chance and raw pixels, on every kind of TESTS: 300 people, each in a gallery of 100 of one world."""
+def by_people(run: Any, kind: str) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Images of each of the three worlds of a kind of TESTS, and what a run finds there, as transfer.by_identity has it."""
     import torch
 
-    from fsclib import baselines, retrieval, runs, transfer
+    from fsclib import retrieval, transfer
     from fsclib.data.images import open_images
 
-    run = runs.load("llcm", name)
-    device = torch.device("cpu")
+    device, size = torch.device("cpu"), (run.config.height, run.config.width)
     net = retrieval.run_network(run, device)
-    found = {}
+    for corpus in CORPORA:
+        if corpus.startswith(f"people-{kind}-"):
+            images = open_images("llcm", size, root=draw(corpus), workers=1, show=False)
+            yield images, transfer.by_identity(transfer.features_of(net, images, device, torch.bfloat16), images)
+
+
+def tested(name: str) -> dict[str, dict[str, float]]:
+    """Figures of a run, and of chance and raw pixels, on every kind of TESTS: 300 people, each in a gallery of 100 of one world."""
+    from fsclib import baselines, runs, transfer
+
+    run, found = runs.load("llcm", name), {}
     for kind in TESTS:
-        tables, without = [], []
-        for corpus in (corpus for corpus in CORPORA if corpus.startswith(f"people-{kind}-")):
-            images = open_images("llcm", (run.config.height, run.config.width), root=draw(corpus), workers=1, show=False)
-            tables.append(transfer.by_identity(transfer.features_of(net, images, device, torch.bfloat16), images))
-            without.append(baselines.without_training(images))
+        opened, tables = zip(*by_people(run, kind), strict=True)
+        means = pd.concat(map(baselines.without_training, opened)).query("mode == 'paper'")
+        rank1 = means.groupby(["direction", "method"])["rank1"].mean().round(1)
         found[kind] = dict(transfer.headline(transfer.pooled(tables)))
-        means = pd.concat(without).query("mode == 'paper'").groupby(["direction", "method"])["rank1"].mean()
-        found[kind] |= {f"{direction}.rank1 of {method}": round(value, 1) for (direction, method), value in means.items()}
+        found[kind] |= {f"{direction}.rank1 of {method}": value for (direction, method), value in rank1.items()}
     return found
 
 
@@ -134,13 +141,19 @@ def path(name: str) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Makes the weights that fsclib ships, from nothing.")
     parser.add_argument("--stop", choices=[name.partition("/")[2] for name in SHIPPED], help="the last weights to make")
-    last = parser.parse_args().stop
+    parser.add_argument("--run", choices=RUNS, help="train and test this run instead, after those that it goes back to")
+    given = parser.parse_args()
     draw(WIDE)
+    if given.run:
+        for name in path(given.run):
+            train(name)
+        print(tested(given.run))
+        return
     for weights, run in SHIPPED.items():
         for name in path(run):
             train(name)
         ship(weights, run)
-        if weights.endswith(f"/{last}"):
+        if weights.endswith(f"/{given.stop}"):
             return
 
 
