@@ -196,7 +196,7 @@ def test_runs_stand_side_by_side_by_what_they_are(two_runs):
 
 def test_by_default_the_usual_run_stands_beside_the_same_without_modules(two_runs, monkeypatch):
     usual = runs.load("llcm", "a").config
-    monkeypatch.setattr(run_options, "Config", lambda dataset: usual)
+    monkeypatch.setattr(run_options, "Config", lambda dataset, trial: usual)
     assert [subject.run.folder.name for subject in open_runs(AttentionOptions(dataset="llcm"))] == ["a", "b"]
 
 
