@@ -4,9 +4,10 @@
     python tools/make_weights.py --stop trunk   # not further than the trunk
     python tools/make_weights.py --run people-start   # one of RUNS that is not shipped: train it, and print what it finds
 
-One thread a process. Everything is trained on `people-wide`: 96 worlds of 50 people, near-infrared and thermal cameras, each world
-with light, noise, blur, compression, crops and contrast of its own. No person of it is in any corpus for tests: seeds of worlds
-are those of CORPORA, and a test compares them with those of all others.
+One thread a process. The trunk and the first half of the common start are trained on `people-wide`: 96 worlds of 50 people,
+near-infrared and thermal cameras, each world with light, noise, blur, compression, crops and contrast of its own; then come
+`people-mixed`, the same people, half of whose worlds are `standard`, and `people-mixed-2`, as many others. None of them is in any
+corpus for tests: seeds of worlds are those of CORPORA, and a test compares them with those of all others.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 HOME = Path(__file__).parent.parent
-WIDE = "people-wide"
+WIDE, MIXED, MORE = "people-wide", "people-mixed", "people-mixed-2"
 TESTS: dict[str, tuple[str, int]] = {  # kind of people → further words, seed of the first of three worlds for tests
     "standard": ("", 9001),
     "thermal": ("--infrared thermal", 9011),
@@ -30,12 +31,15 @@ TESTS: dict[str, tuple[str, int]] = {  # kind of people → further words, seed 
 }
 CORPORA = {  # folder below data/ → words for the generator
     WIDE: "--identities 4800 --worlds 96 --seed 10000 --train-share 0.99 --difficulty wide --infrared mixed",
+    MIXED: "--identities 4800 --worlds 96 --seed 10000 --train-share 0.99 --difficulty mixed --infrared mixed",
+    MORE: "--identities 4800 --worlds 96 --seed 10100 --train-share 0.99 --difficulty mixed --infrared mixed",
     **{
         f"people-{kind}-{seed}": f"--identities 102 --seed {seed} --train-share 0.02 {words}".rstrip()
         for kind, (words, first) in TESTS.items()
         for seed in range(first, first + 3)
     },
 }
+GENERATE = "python -m fsclib.data.synthetic --layout llcm --images 1"
 STEPS = 745  # of an epoch, 64 images each
 EVERY: dict[str, Any] = {
     "dataset": "llcm", "scale": "tiny", "workers": 1, "identities": 16, "attributes_weight": 2.0, "pseudo_infrared": 0.33,
@@ -50,8 +54,13 @@ RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → wh
     # both modalities; what every finished network starts from, since all of them have its stems and layers
     "people-start-small": EVERY | {"network": "twostream", "pretrained": "llcm/people-trunk", "epochs": 6, "small_epochs": 4},
     "people-start": EVERY | {"network": "twostream", "pretrained": "llcm/people-start-small", "epochs": 4},
+    "people-start-mixed": EVERY
+    | {"corpus": MIXED, "network": "twostream", "pretrained": "llcm/people-start", "epochs": 10, "small_epochs": 6},
+    "people-start-more": EVERY
+    | {"corpus": MORE, "network": "twostream", "pretrained": "llcm/people-start-mixed", "epochs": 8, "small_epochs": 5},
     **{
-        f"people-{network}": EVERY | {"network": network, "pretrained": "llcm/people-start", "epochs": 2}
+        f"people-{network}": EVERY
+        | {"corpus": MORE, "network": network, "pretrained": "llcm/people-start-more", "epochs": 6}
         for network in ("fsc", "deen", "agw", "twostream")
     },
 }
@@ -69,7 +78,8 @@ def draw(corpus: str, corpora: Mapping[str, str] = CORPORA) -> Path:
 
 def train(name: str) -> None:
     """Trains a run in a process of its own; it goes on where it was, and does nothing if it is finished."""
-    values = RUNS[name] | {"name": name, "data_root": str(HOME / "data" / WIDE)}
+    values = RUNS[name] | {"name": name}
+    values["data_root"] = str(draw(values.pop("corpus", WIDE)))
     words = [word for key, value in values.items() for word in (f"--{key}", str(value))]
     subprocess.run([sys.executable, "-m", "fsclib.train", *words], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
@@ -118,7 +128,7 @@ def ship(weights: str, name: str) -> None:
         "modules": list(run.config.modules),
         "branches": run.config.branches,
         "image": [run.config.height, run.config.width],
-        "data": f"synthetic people alone, data/{WIDE}: python -m fsclib.data.synthetic --layout llcm --images 1 {CORPORA[WIDE]}",
+        "data": "synthetic people alone: " + "; ".join(f"{GENERATE} {CORPORA[corpus]}" for corpus in learned_from(name)),
         "recipe": RUNS[name],
         "steps": STEPS * sum(RUNS[step]["epochs"] for step in path(name)),
         "seed": run.config.seed,
@@ -138,12 +148,16 @@ def path(name: str) -> list[str]:
     return [*(path(before) if before in RUNS else []), name]
 
 
+def learned_from(name: str) -> list[str]:
+    """The corpora that a run and those that it goes back to were trained on."""
+    return list(dict.fromkeys(RUNS[step].get("corpus", WIDE) for step in path(name)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Makes the weights that fsclib ships, from nothing.")
     parser.add_argument("--stop", choices=[name.partition("/")[2] for name in SHIPPED], help="the last weights to make")
     parser.add_argument("--run", choices=RUNS, help="train and test this run instead, after those that it goes back to")
     given = parser.parse_args()
-    draw(WIDE)
     if given.run:
         for name in path(given.run):
             train(name)

@@ -26,7 +26,8 @@ class ColourDraws:
 
     mix (B, 3, 3)            of the channels
     contrast, brightness (B,)  factors
-    pseudo (B,)              1 for pseudo-infrared pictures, of which level, spread, gamma and noise (B,) are the look
+    pseudo (P,)              int64, which images become pseudo-infrared pictures; of all B, for these to be chosen from:
+    level, spread, gamma, noise (B,)  their look
     grain (1, H, W)          normal noise, the same for all images of the batch
     """
 
@@ -42,8 +43,8 @@ class ColourDraws:
 
     def of(self, places: Tensor) -> "ColourDraws":
         """What happens to some images of the batch."""
-        values = vars(self)
-        return ColourDraws(**{name: value if name == "grain" else value[places] for name, value in values.items()})
+        values = {name: value if name == "grain" else value[places] for name, value in vars(self).items() if name != "pseudo"}
+        return ColourDraws(**values, pseudo=torch.isin(places, self.pseudo).nonzero().flatten())
 
     def to(self, device: torch.device | str) -> "ColourDraws":
         """The same on another device."""
@@ -81,7 +82,7 @@ def draw_colours(
         mix=mix.contiguous(),
         contrast=uniform(1 - jitter, 1 + jitter),
         brightness=uniform(1 - jitter, 1 + jitter),
-        pseudo=pseudo.float(),
+        pseudo=pseudo.nonzero().flatten(),  # here, on the CPU: a GPU would have to be waited for
         level=uniform(*LEVEL),
         spread=uniform(*SPREAD),
         gamma=uniform(*GAMMA),
@@ -93,13 +94,15 @@ def draw_colours(
 def apply_colours(planes: Tensor, draws: ColourDraws) -> Tensor:
     """Colours as drawn: float32 (B, 3, H, W) of 0 … 255 to the same, on the device of both."""
     count, _, height, width = planes.shape
-    mixed = torch.bmm(draws.mix, planes.flatten(2))  # (B, 3, H·W)
-    pseudo = draws.pseudo[:, None, None]
+    mixed, chosen = torch.bmm(draws.mix, planes.flatten(2)), draws.pseudo  # (B, 3, H·W)
     mean = mixed.mean((1, 2), keepdim=True)
-    deviation = mixed.std((1, 2), keepdim=True).clamp_min(1e-3)
-    factor = torch.lerp(draws.contrast[:, None, None], draws.spread[:, None, None] / deviation, pseudo)
-    level = torch.lerp(mean * draws.brightness[:, None, None], draws.level[:, None, None], pseudo)
-    mixed = ((mixed - mean) * factor + level).clamp_(0, 255)
-    gamma = torch.lerp(torch.ones_like(draws.gamma), draws.gamma, draws.pseudo)[:, None, None]
-    grain = draws.grain.flatten() * (draws.noise * draws.pseudo)[:, None, None]
-    return (mixed.div_(255).pow(gamma).mul_(255) + grain).clamp_(0, 255).view(count, 3, height, width)
+    factor, level = draws.contrast[:, None, None].clone(), mean * draws.brightness[:, None, None]
+    if len(chosen):
+        deviation = mixed[chosen].std((1, 2), keepdim=True).clamp_min(1e-3)
+        factor[chosen] = draws.spread[chosen, None, None] / deviation
+        level[chosen] = draws.level[chosen, None, None]
+    mixed = mixed.sub_(mean).mul_(factor).add_(level).clamp_(0, 255)
+    if len(chosen):
+        gamma, noise = draws.gamma[chosen, None, None], draws.noise[chosen, None, None]
+        mixed[chosen] = (mixed[chosen].div_(255).pow_(gamma).mul_(255) + draws.grain.flatten() * noise).clamp_(0, 255)
+    return mixed.view(count, 3, height, width)

@@ -53,8 +53,9 @@ def write_corpus(
     images       per identity, camera and modality, by default 4; RegDB always has ten
     train_share  share of the identities that train, by default that of the original; RegDB is always halved
     height, width  of every image, in pixels
-    difficulty   "easy", "moderate", "standard" or "hard": how much light, blur, noise, crops and obstacles hide; or "wide": each
-                 world has its own, for training what is then tried on real images
+    difficulty   "easy", "moderate", "standard" or "hard": how much light, blur, noise, crops and obstacles hide; "wide": each
+                 world has its own, for training what is then tried on real images; "mixed": worlds of even seeds are wide, the
+                 others standard
     masks        write masks/<path of the image>.png too: what each pixel shows, by the numbers of masks/parts.json
     full         as many identities and images as the original has, spread unevenly over cameras; identities, images and
                  train_share are then left out

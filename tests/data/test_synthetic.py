@@ -182,7 +182,7 @@ def test_a_broken_mark_is_refused(tmp_path, mark):
         ({"seed": -1}, "seed is -1"),
         ({"images": 0}, "images is 0"),
         ({"width": 1}, "width is 1"),
-        ({"difficulty": "street"}, "difficulty is 'street', expected one of easy, moderate, standard, hard, wide"),
+        ({"difficulty": "street"}, "difficulty is 'street', expected one of easy, moderate, standard, hard, wide, mixed"),
         ({"masks": "no"}, "masks is 'no', expected one of False, True"),
         ({"workers": -1}, "workers is -1"),
         ({"train_share": 1.0}, "train_share is 1.0, expected a number between 0 and 1"),

@@ -23,15 +23,20 @@ def drawn():
 
 
 def test_presets_are_the_same_in_every_world():
-    assert (*DIFFICULTIES, "wide") == LEVELS
+    assert (*DIFFICULTIES, "wide", "mixed") == LEVELS
     for name, preset in DIFFICULTIES.items():
         assert difficulty_of(name, 1) == difficulty_of(name, 2) == preset
         assert {field.name: getattr(preset, field.name) for field in fields(Difficulty)[9:]} == {
             "quality": (68, 92), "dark": 0.62, "contrast": 1.0, "gain": 1.0, "level": 1.0, "edges": 0.0, "motion": 0.0,
             "lamps": 0.0, "steepest": 18.0,
         }  # fmt: skip
-    with pytest.raises(ValueError, match="difficulty is 'wild', expected one of easy, moderate, standard, hard, wide"):
+    with pytest.raises(ValueError, match="difficulty is 'wild', expected one of easy, moderate, standard, hard, wide, mixed"):
         difficulty_of("wild", 1)
+
+
+def test_every_other_world_of_a_mixed_corpus_is_standard():
+    for seed in range(10):
+        assert difficulty_of("mixed", seed) == difficulty_of("standard" if seed % 2 else "wide", seed)
 
 
 def test_each_world_draws_its_own_within_the_ranges(drawn):

@@ -1,4 +1,4 @@
-"""How hard a corpus is: three presets, described by what they switch on, and one that every world draws for itself."""
+"""How hard a corpus is: four presets, described by what they switch on, one that every world draws for itself, and a mixture."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -70,12 +70,15 @@ RANGES = MappingProxyType({
     "steepest": (12.0, 35.0),
 })  # fmt: skip
 RARELY_MUCH = ("blur", "noise", "motion")  # most real cameras are good, a few are very bad
+MIXED = "mixed"  # every other world is wide, the others are standard
 WORST_QUALITY = (20, 70)  # the lower end of the range of JPEG quality
-LEVELS = (*DIFFICULTIES, WIDE)
+LEVELS = (*DIFFICULTIES, WIDE, MIXED)
 
 
 def difficulty_of(name: str, seed: int) -> Difficulty:
-    """What one of LEVELS means in the world `seed`; only "wide" differs from world to world. ValueError for other names."""
+    """What one of LEVELS means in the world `seed`; "wide" and "mixed" differ from world to world. ValueError for other names."""
+    if name == MIXED:
+        name = "standard" if seed % 2 else WIDE
     if name == WIDE:
         return _wide(seed)
     if name not in DIFFICULTIES:
