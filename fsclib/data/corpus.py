@@ -130,9 +130,10 @@ class Corpus:
         """The seed of an identity's world."""
         return self.seed + world_of(identity, self.identities, self.worlds)
 
-    def kind(self, shot: Shot) -> tuple[str, bool]:
-        """What `infrared` may decide otherwise: shots of one kind are all as it says if one is."""
-        return shot.modality, world_of(shot.identity, self.identities, self.worlds) % EVERY == EVERY - 1
+    def kind(self, shot: Shot) -> tuple[str, bool, bool]:
+        """What `infrared` and `difficulty` may decide otherwise: shots of one kind are all as they say if one is."""
+        world = world_of(shot.identity, self.identities, self.worlds)
+        return shot.modality, world % EVERY == EVERY - 1, (self.seed + world) % 2 == 1
 
     @property
     def mark(self) -> dict[str, object]:
@@ -150,7 +151,7 @@ class Corpus:
         return Plan(tuple(self._as_seen(shot) for shot in plan.shots), texts)
 
     def _as_seen(self, shot: Shot) -> Shot:
-        modality, third = self.kind(shot)
+        modality, third, _ = self.kind(shot)
         return replace(shot, modality="thermal") if modality == "infrared" and (third or self.infrared == THERMAL) else shot
 
     def drawn(self, shot: Shot) -> Drawn:

@@ -172,6 +172,19 @@ def test_a_corpus_of_other_worlds_or_infrared_is_refused(tmp_path, monkeypatch, 
     assert tree(folder) == before
 
 
+@pytest.mark.parametrize("seed", [4, 5])
+@pytest.mark.parametrize("other", ["wide", "standard"])
+def test_an_unfinished_mixed_corpus_is_told_from_one_whose_worlds_are_all_alike(tmp_path, seed, other):
+    """Half of the worlds are the same in both, among them the first for one of the seeds."""
+    options = {"identities": 8, "worlds": 2, "images": 1, "seed": seed}
+    folder = written(tmp_path / "c", **options, difficulty=other)
+    (folder / "corpus.json").unlink()
+    before = tree(folder)
+    with pytest.raises(FileExistsError, match="of other parameters, see"):
+        written(folder, **options, difficulty="mixed")
+    assert tree(folder) == before
+
+
 def test_a_corpus_from_before_there_were_worlds_is_complete(tmp_path, monkeypatch):
     monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", identities=12)
