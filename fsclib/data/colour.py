@@ -26,8 +26,8 @@ class ColourDraws:
 
     mix (B, 3, 3)            of the channels
     contrast, brightness (B,)  factors
-    pseudo (P,)              int64, which images become pseudo-infrared pictures; of all B, for these to be chosen from:
-    level, spread, gamma, noise (B,)  their look
+    pseudo (P,)              int64, which images become pseudo-infrared pictures
+    level, spread, gamma, noise (B,)  how each image looks if it is one of these
     grain (1, H, W)          normal noise, the same for all images of the batch
     """
 
@@ -96,13 +96,18 @@ def apply_colours(planes: Tensor, draws: ColourDraws) -> Tensor:
     count, _, height, width = planes.shape
     mixed, chosen = torch.bmm(draws.mix, planes.flatten(2)), draws.pseudo  # (B, 3, H·W)
     mean = mixed.mean((1, 2), keepdim=True)
-    factor, level = draws.contrast[:, None, None].clone(), mean * draws.brightness[:, None, None]
-    if len(chosen):
-        deviation = mixed[chosen].std((1, 2), keepdim=True).clamp_min(1e-3)
-        factor[chosen] = draws.spread[chosen, None, None] / deviation
-        level[chosen] = draws.level[chosen, None, None]
-    mixed = mixed.sub_(mean).mul_(factor).add_(level).clamp_(0, 255)
-    if len(chosen):
-        gamma, noise = draws.gamma[chosen, None, None], draws.noise[chosen, None, None]
-        mixed[chosen] = (mixed[chosen].div_(255).pow_(gamma).mul_(255) + draws.grain.flatten() * noise).clamp_(0, 255)
-    return mixed.view(count, 3, height, width)
+    pseudo = _pseudo_infrared(mixed[chosen], draws) if len(chosen) else None
+    jittered = mixed.sub_(mean).mul_(draws.contrast[:, None, None]).add_(mean * draws.brightness[:, None, None]).clamp_(0, 255)
+    if pseudo is not None:
+        jittered[chosen] = pseudo
+    return jittered.view(count, 3, height, width)
+
+
+def _pseudo_infrared(mixed: Tensor, draws: ColourDraws) -> Tensor:
+    """Mixed channels of the pseudo-infrared images among all, (P, 3, H·W), with the look drawn for them."""
+    level, spread, gamma, noise = (
+        value[draws.pseudo, None, None] for value in (draws.level, draws.spread, draws.gamma, draws.noise)
+    )
+    deviation, mean = torch.std_mean(mixed, (1, 2), keepdim=True)
+    seen = ((mixed - mean) * (spread / deviation.clamp_min(1e-3)) + level).clamp_(0, 255)
+    return seen.div_(255).pow_(gamma).mul_(255).add_(draws.grain.flatten() * noise).clamp_(0, 255)
