@@ -39,8 +39,8 @@ CORPORA = {  # folder below data/ → words for the generator
         for seed in range(first, first + 3)
     },
 }
-GENERATE = "python -m fsclib.data.synthetic --layout llcm --images 1"
-STEPS = 745  # of an epoch, 64 images each
+GENERATE = "-m fsclib.data.synthetic --layout llcm --images 1"
+STEPS = {WIDE: 745, MIXED: 745, MORE: 743}  # of an epoch, 64 images each
 EVERY: dict[str, Any] = {
     "dataset": "llcm", "scale": "tiny", "workers": 1, "identities": 16, "attributes_weight": 2.0, "pseudo_infrared": 0.33,
     "grayscale": 0.2, "channel": 0.2, "erase_max": 0.3, "small_epochs": 0,
@@ -59,8 +59,7 @@ RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → wh
     "people-start-more": EVERY
     | {"corpus": MORE, "network": "twostream", "pretrained": "llcm/people-start-mixed", "epochs": 8, "small_epochs": 5},
     **{
-        f"people-{network}": EVERY
-        | {"corpus": MORE, "network": network, "pretrained": "llcm/people-start-more", "epochs": 6}
+        f"people-{network}": EVERY | {"corpus": MORE, "network": network, "pretrained": "llcm/people-start-more", "epochs": 6}
         for network in ("fsc", "deen", "agw", "twostream")
     },
 }
@@ -71,15 +70,14 @@ HEAD = ("classifier.", "attributes.")  # of the people that were trained on
 def draw(corpus: str, corpora: Mapping[str, str] = CORPORA) -> Path:
     """The folder of a corpus, drawn if it is not whole."""
     folder = HOME / "data" / corpus
-    words = [sys.executable, "-m", "fsclib.data.synthetic", "--layout", "llcm", "--images", "1", "--out", str(folder)]
-    subprocess.run([*words, *corpora[corpus].split()], check=True)
+    subprocess.run([sys.executable, *GENERATE.split(), "--out", str(folder), *corpora[corpus].split()], check=True)
     return folder
 
 
 def train(name: str) -> None:
     """Trains a run in a process of its own; it goes on where it was, and does nothing if it is finished."""
-    values = RUNS[name] | {"name": name}
-    values["data_root"] = str(draw(values.pop("corpus", WIDE)))
+    values = RUNS[name] | {"name": name, "data_root": str(draw(corpus_of(name)))}
+    values.pop("corpus", None)
     words = [word for key, value in values.items() for word in (f"--{key}", str(value))]
     subprocess.run([sys.executable, "-m", "fsclib.train", *words], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
@@ -128,9 +126,9 @@ def ship(weights: str, name: str) -> None:
         "modules": list(run.config.modules),
         "branches": run.config.branches,
         "image": [run.config.height, run.config.width],
-        "data": "synthetic people alone: " + "; ".join(f"{GENERATE} {CORPORA[corpus]}" for corpus in learned_from(name)),
+        "data": "synthetic people alone: " + "; ".join(f"python {GENERATE} {CORPORA[corpus]}" for corpus in learned_from(name)),
         "recipe": RUNS[name],
-        "steps": STEPS * sum(RUNS[step]["epochs"] for step in path(name)),
+        "steps": sum(STEPS[corpus_of(step)] * RUNS[step]["epochs"] for step in path(name)),
         "seed": run.config.seed,
         "command": "make weights",
         "commit": run.environment["revision"],
@@ -150,7 +148,12 @@ def path(name: str) -> list[str]:
 
 def learned_from(name: str) -> list[str]:
     """The corpora that a run and those that it goes back to were trained on."""
-    return list(dict.fromkeys(RUNS[step].get("corpus", WIDE) for step in path(name)))
+    return list(dict.fromkeys(map(corpus_of, path(name))))
+
+
+def corpus_of(name: str) -> str:
+    """The corpus that a run is trained on."""
+    return RUNS[name].get("corpus", WIDE)
 
 
 def main() -> None:

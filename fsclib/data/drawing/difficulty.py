@@ -70,8 +70,9 @@ RANGES = MappingProxyType({
     "steepest": (12.0, 35.0),
 })  # fmt: skip
 RARELY_MUCH = ("blur", "noise", "motion")  # most real cameras are good, a few are very bad
-MIXED = "mixed"  # every other world is wide, the others are standard
 WORST_QUALITY = (20, 70)  # the lower end of the range of JPEG quality
+
+MIXED = "mixed"  # worlds of even seeds are wide, the others standard
 LEVELS = (*DIFFICULTIES, WIDE, MIXED)
 
 
