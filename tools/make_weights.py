@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 HOME = Path(__file__).parent.parent
-WIDE, MIXED, MORE = "people-wide", "people-mixed", "people-mixed-2"
+WIDE, MIXED, MORE, LAST = "people-wide", "people-mixed", "people-mixed-2", "people-mixed-3"
 TESTS: dict[str, tuple[str, int]] = {  # kind of people → further words, seed of the first of three worlds for tests
     "standard": ("", 9001),
     "thermal": ("--infrared thermal", 9011),
@@ -33,6 +33,7 @@ CORPORA = {  # folder below data/ → words for the generator
     WIDE: "--identities 4800 --worlds 96 --seed 10000 --train-share 0.99 --difficulty wide --infrared mixed",
     MIXED: "--identities 4800 --worlds 96 --seed 10000 --train-share 0.99 --difficulty mixed --infrared mixed",
     MORE: "--identities 4800 --worlds 96 --seed 10100 --train-share 0.99 --difficulty mixed --infrared mixed",
+    LAST: "--identities 4800 --worlds 96 --seed 10200 --train-share 0.99 --difficulty mixed --infrared mixed",
     **{
         f"people-{kind}-{seed}": f"--identities 102 --seed {seed} --train-share 0.02 {words}".rstrip()
         for kind, (words, first) in TESTS.items()
@@ -40,7 +41,7 @@ CORPORA = {  # folder below data/ → words for the generator
     },
 }
 GENERATE = "-m fsclib.data.synthetic --layout llcm --images 1"
-STEPS = {WIDE: 745, MIXED: 745, MORE: 743}  # of an epoch, 64 images each
+STEPS = {WIDE: 745, MIXED: 745, MORE: 743, LAST: 743}  # of an epoch, 64 images each
 EVERY: dict[str, Any] = {
     "dataset": "llcm", "scale": "tiny", "workers": 1, "identities": 16, "attributes_weight": 2.0, "pseudo_infrared": 0.33,
     "grayscale": 0.2, "channel": 0.2, "erase_max": 0.3, "small_epochs": 0,
@@ -59,7 +60,8 @@ RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → wh
     "people-start-more": EVERY
     | {"corpus": MORE, "network": "twostream", "pretrained": "llcm/people-start-mixed", "epochs": 8, "small_epochs": 5},
     **{
-        f"people-{network}": EVERY | {"corpus": MORE, "network": network, "pretrained": "llcm/people-start-more", "epochs": 6}
+        f"people-{network}": EVERY
+        | {"corpus": LAST, "network": network, "pretrained": "llcm/people-start-more", "epochs": 6, "small_epochs": 3}
         for network in ("fsc", "deen", "agw", "twostream")
     },
 }

@@ -10,6 +10,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the descendants
 
 WORK = "import os, pathlib, subprocess, time; from fsclib.files import write_text; out = pathlib.Path('out.txt'); "
 SOUND = WORK + "write_text(pathlib.Path('begun'), ''); time.sleep(0.5); write_text(out, 'done')"
+SIGNED = WORK + (
+    "from fsclib.locks import locked; lock = pathlib.Path('out.lock')\n"
+    "if not out.exists():\n    with locked(lock, None): write_text(out, 'done'); time.sleep(0.5)\n"
+)
 FAULTY = {
     "left over": "part = pathlib.Path(f'{os.getpid()}.part'); part.write_text('done'); time.sleep(0.5); part.replace(out)",
     "out.txt: differs": "file = out.open('a'); file.write('x'); file.flush(); time.sleep(0.5)",
@@ -27,6 +31,10 @@ def test_what_survives_is_counted(tmp_path):
     dealt = survive(Stage("sound", ("-c", SOUND), fill), tmp_path, tmp_path, 4)
     assert dealt.total() >= 4
     assert set(dealt) <= set(killing.KINDS)
+
+
+def test_the_line_of_a_holder_killed_after_its_work_is_no_difference(tmp_path):
+    assert survive(Stage("signed", ("-c", SIGNED), fill), tmp_path, tmp_path, 4).total() >= 4
 
 
 @pytest.mark.parametrize("told", FAULTY)
