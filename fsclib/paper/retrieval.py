@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from fsclib import baselines as references
 from fsclib import figures, retrieval, samples
 from fsclib.paper import commands, results
 from fsclib.paper.cast import Cast
@@ -27,13 +28,18 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
         return Tabled(found, results.once(shown), {"name": cast.main.folder.name}, precision=1)
 
     def cmc() -> Drawn:
-        curves = {}
+        curves, beside = {}, {}
+        known = references.curves(cast.images) if cast.images is not None else {}
         for name, run in zip(cast.names, cast.runs, strict=True):
             for protocol, curve in retrieval.cmc_by_protocol(retrieval.all_trials(run)).items():
                 mode, _, direction = protocol.rpartition(" ")
                 told = results.setting(mode, direction)
-                curves[f"{name}, {told}" if len(cast.runs) > 1 else told] = curve
-        return Drawn(figures.cmc_curves(curves), {"names": ", ".join(cast.names)})
+                label = f"{name}, {told}" if len(cast.runs) > 1 else told
+                curves[label] = curve
+                if run is cast.main:  # they are the same for all runs
+                    beside[label] = known.get(protocol, {})
+        told = " Thin lines: chance, and nearest neighbours on raw pixels, in the same galleries." if known else ""
+        return Drawn(figures.cmc_curves(curves, beside), {"names": ", ".join(cast.names), "beside": told})
 
     def ranked_lists() -> Drawn:
         found = samples.ranked_lists(cast.main, cast.images, queries=QUERIES, seed=cast.options.seed)
@@ -65,7 +71,7 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
     yield Item(
         name="cmc",
         caption="Cumulative matching characteristic of {names}: the share of queries with a right match up to each rank. Bands "
-        "are ranges over trials, where there are several: other galleries, the same training.",
+        "are ranges over trials, where there are several: other galleries, the same training.{beside}",
         make=cmc,
         runs=cast.names,
         needs=(RUN,),

@@ -4,7 +4,7 @@ from functools import partial
 
 from fsclib import checkpoint, figures
 from fsclib.paper.cast import Cast
-from fsclib.paper.items import RUN, Drawn, Item
+from fsclib.paper.items import RUN, Drawn, Item, Missing
 from fsclib.runs import Run
 
 TITLE = "Training"
@@ -15,10 +15,12 @@ CAPTION = (
 )
 
 
-def items(cast: Cast) -> list[Item]:
+def items(cast: Cast) -> list[Item | Missing]:
     """The curves of each run that was trained here; a network of ours that is only tested has none."""
     if not cast.runs:
         return [Item(name="training", caption=CAPTION, make=partial(_curves, None), needs=(RUN,))]
+    if not any(run.config.epochs for run in cast.runs):
+        return [Missing("training", f"{', '.join(cast.names)}: tested as they come with fsclib, and not trained here")]
     return [
         Item(name=f"training_{name}", caption=CAPTION, make=partial(_curves, run), runs=(name,), needs=(RUN,))
         for name, run in zip(cast.names, cast.runs, strict=True)

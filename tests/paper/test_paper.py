@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import settle
 
-from fsclib import paper, sweep
+from fsclib import paper, shipped, sweep
 from fsclib.config import Config, ConfigError
 from fsclib.paper import PaperOptions, commands, document, press, results, typesetting
 from fsclib.paper.items import Drawn, Item, Missing, Tabled, interval, listed
@@ -98,6 +98,16 @@ def test_captions_say_that_people_are_synthetic(made):
     text = made.tex.read_text()
     assert text.count("Synthetic people: this shows that the program works") == len(re.findall(r"\\begin\{figure\}", text))
     assert "{" not in "".join(re.findall(r"\\caption\{([^{}]*)\{[a-z]+\}", text))  # no place is left unfilled
+
+
+def test_matching_curves_stand_beside_what_needs_no_training(made):
+    assert "Thin lines: chance, and nearest neighbours on raw pixels" in made.tex.read_text()
+
+
+def test_a_paper_about_a_network_of_ours_says_that_it_was_not_trained_here(home):
+    run = shipped.open_run("llcm", "people/trunk", workers=1)
+    plan = paper.plan(PaperOptions(dataset="llcm", runs=(run.folder.name,), device="cpu", workers=1, sweep=NONE))
+    assert "shipped-trunk: tested as they come with fsclib, and not trained here" in str(plan)
 
 
 def test_letters_in_figures_are_true_type_of_six_to_eight_points_and_figures_fit_the_text(made):
