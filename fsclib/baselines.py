@@ -14,7 +14,7 @@ from fsclib.data.images import Images
 from fsclib.data.protocols import Protocol, for_layout, query_and_gallery
 from fsclib.data.records import select
 from fsclib.features import Features, embed
-from fsclib.machine import device_of
+from fsclib.machine import device_of, precision_of
 from fsclib.models import weights
 from fsclib.models.folding import folded
 from fsclib.runs import Run
@@ -30,6 +30,7 @@ def table(run: Run, images: Images) -> pd.DataFrame:
     """
     rows = select(images.records, "test")
     device = device_of(run.config)
+    precision = precision_of(replace(run.config, precision=run.environment["precision"]), device)  # as the run itself
     num_classes = checkpoint.state(run.checkpoint("best"), "num_classes")["num_classes"]
     starts = {"untrained network": "none"} | ({f"{weights.TRUNK}, not adapted": weights.TRUNK} if ours(run.config) else {})
     found = {}
@@ -37,7 +38,7 @@ def table(run: Run, images: Images) -> pd.DataFrame:
         torch.manual_seed(run.config.seed)  # what no weights are given for is as the run started
         net = network_of(replace(run.config, pretrained=start), num_classes, pretrained=True)
         net = net.to(device, memory_format=torch.channels_last)
-        found[name] = embed(folded(net), images, rows, device, torch.float32)
+        found[name] = embed(folded(net), images, rows, device, precision)
     found["this run"] = retrieval.run_features(run, images)
     return pd.concat([without_training(images), _scored(found, images)], ignore_index=True)
 
