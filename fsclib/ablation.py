@@ -118,15 +118,20 @@ def save_tables(report: Report, found: Found, costs: Mapping[str, pd.DataFrame] 
     shown = []
     for title, comparison in found.comparisons.items():
         cost = (costs or {}).get(title)
-        rows, latex = tables.ablation(comparison, cost)
+        rows, latex = tables.ablation(comparison, cost, label(title))
         report.save_table(rows, file_name(title), latex)
         shown.append(tables.shown(comparison, cost))
     return shown
 
 
+def label(title: str) -> str:
+    """The name of a comparison in LaTeX labels: "modules_with_branches_1"."""
+    return title.replace(" ", "_")
+
+
 def file_name(title: str) -> str:
     """The file of a comparison, without its suffix."""
-    return f"ablation_{title.replace(' ', '_')}"
+    return f"ablation_{label(title)}"
 
 
 def _written(value: Any) -> str:

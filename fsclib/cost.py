@@ -119,7 +119,8 @@ def _measured(configs: Mapping[str, Config], num_classes: int) -> list[Cost]:
 
 def _measure(config: Config, num_classes: int, threads: int) -> Cost:
     torch.set_num_threads(threads)
-    config = replace(config)  # constructed anew: extensions are loaded, and a network unknown to this process is refused
+    # constructed anew: extensions are loaded, and a network unknown to this process is refused; steps are of the full image size
+    config = replace(config, epochs=max(1, config.epochs), small_epochs=0)
     device = device_of(config)
     precision = precision_of(config, device)
     idle = peak_memory(device)  # before there is a network

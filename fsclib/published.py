@@ -243,7 +243,7 @@ def _row(own: Mapping[str, Any]) -> dict[str, Any]:
     seeds, trials = (len({run[name] for run in own["runs"]}) for name in ("seed", "trial"))
     protocol = [
         *words,
-        SELECTED["test" if own["metrics.test_selected"] else config.select_on],
+        SELECTED["test" if own.get("metrics.test_selected") is True else config.select_on],
         f"{own['metrics.weighting']} weighting",
         f"{'with' if own['metrics.mirror'] else 'without'} mirror images",
         *([f"{trials} of 10 trials"] if config.dataset == "regdb" else []),

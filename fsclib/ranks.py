@@ -20,7 +20,6 @@ from torch import Tensor
 
 T = TypeVar("T")
 
-LONGEST = 1 << 20  # bytes of a text
 LOST = re.compile(r"onnection (closed|reset|refused)|[Bb]roken pipe|[Tt]imed? ?out|NCCL|\[.*gloo/|[Ss]ocket|ProcessGroup")
 
 
@@ -51,7 +50,7 @@ class Ranks:
         """What every process says, in the order of ranks. Waits for all."""
         if self.count == 1:
             return [text]
-        own = torch.frombuffer(bytearray(text.encode("utf-8", "replace")[:LONGEST] or b"\0"), dtype=torch.uint8)
+        own = torch.frombuffer(bytearray(text.encode("utf-8", "replace") or b"\0"), dtype=torch.uint8)
         lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.count)]
         with noticing():
             dist.all_gather(lengths, torch.tensor([len(own)]), group=self.patient)
@@ -59,7 +58,7 @@ class Ranks:
             padded[: len(own)] = own
             found = [torch.empty_like(padded) for _ in range(self.count)]
             dist.all_gather(found, padded, group=self.patient)
-        contents = (bytes(one[: int(length)].tolist()) for one, length in zip(found, lengths, strict=True))
+        contents = (one[: int(length)].numpy().tobytes() for one, length in zip(found, lengths, strict=True))
         return [content.rstrip(b"\0").decode("utf-8", "replace") for content in contents]
 
     def wait(self) -> None:

@@ -87,12 +87,13 @@ def latex(
     )  # fmt: skip
 
 
-def ablation(comparison: Comparison, cost: pd.DataFrame | None = None) -> tuple[pd.DataFrame, str]:
+def ablation(comparison: Comparison, cost: pd.DataFrame | None = None, name: str = "") -> tuple[pd.DataFrame, str]:
     """What a paper prints of a comparison: its rows, with their cost, as a frame for CSV; and LaTeX, a table a protocol.
 
     In LaTeX a variant has mean ± standard deviation, best in bold and second best underlined, and below it the difference to the
     baseline with its interval, over people and trainings where there are several; a star where that excludes 0. The notes are in
-    the caption. cost: a frame of cost.table, whose variants are those of the comparison.
+    the caption. cost: a frame of cost.table, whose variants are those of the comparison. name: in the labels
+    tab:<name>-<protocol>; by default the switch's, which several comparisons of a sweep may share.
     Errors: ValueError for a variant without a row of cost, or with more than one.
     """
     rows = comparison.rows
@@ -101,7 +102,7 @@ def ablation(comparison: Comparison, cost: pd.DataFrame | None = None) -> tuple[
             found = f"cost has rows for {', '.join(cost['variant'])}"
             raise ValueError(f"{found}, expected one for each variant: there is none, or more than one, for {', '.join(wrong)}")
         rows = rows.merge(cost, on="variant", how="left")
-    return rows, "\n".join(_of_protocol(comparison, effects, cost) for effects in _protocols(comparison))
+    return rows, "\n".join(_of_protocol(comparison, effects, cost, name) for effects in _protocols(comparison))
 
 
 def shown(comparison: Comparison, cost: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -115,9 +116,9 @@ def _protocols(comparison: Comparison) -> list[pd.DataFrame]:
     return [effects for _, effects in comparison.effects.groupby("protocol", sort=False)]
 
 
-def _of_protocol(comparison: Comparison, effects: pd.DataFrame, cost: pd.DataFrame | None) -> str:
+def _of_protocol(comparison: Comparison, effects: pd.DataFrame, cost: pd.DataFrame | None, name: str) -> str:
     frame, place, gaps = _lines(comparison, effects, cost)
-    label = f"tab:{comparison.switch}-{effects['protocol'].iloc[0]}"
+    label = f"tab:{name or comparison.switch}-{effects['protocol'].iloc[0]}"
     caption = _caption(comparison, effects["setting"].iloc[0], cost)
     return latex(frame, caption=caption, label=label, bold=place == 1, underline=place == 2, gaps=gaps)
 

@@ -51,6 +51,15 @@ def write(tmp_path):
     return _write
 
 
+def test_a_run_that_does_not_say_whether_it_was_test_selected_is_not_taken_for_one_that_was(finish, own):
+    run = finish(50)
+    metrics = {name: value for name, value in run.metrics.items() if name != "test_selected"}
+    (run.folder / "metrics.json").unlink()
+    run.finish(metrics)
+    (row,) = own_rows(beside(own(), "llcm", "paper", "ir2vis"))
+    assert published.SELECTED["last"] in row["protocol"]
+
+
 def test_runs_of_another_revision_or_torch_are_no_seeds_of_the_same(finish, own):
     for seed, torch, revision in ((0, "2", "r1"), (1, "2", "r1"), (2, "3", "r1"), (3, "2", "r2")):
         finish(50 + seed, seed=seed, name=f"run{seed}", environment={"packages": {"torch": torch}, "revision": revision})

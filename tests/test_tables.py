@@ -126,6 +126,7 @@ def test_a_variant_has_its_figures_and_below_them_its_differences():
     for part in (r"paper.vis2ir, $\rightarrow$ in words", r"A \& B, 100 \%.", "Refused: channel: epochs: 5 there, 8 here."):
         assert part in caption
     assert r"\label{tab:modules-paper.vis2ir}" in text
+    assert r"\label{tab:modules_with_branches_1-paper.vis2ir}" in tables.ablation(comparison(), name="modules_with_branches_1")[1]
 
 
 def test_one_training_has_no_spread_and_the_interval_over_people():

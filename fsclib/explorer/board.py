@@ -113,6 +113,7 @@ class Board:
         if self._quiet:  # this change follows from another one
             return
         self._quiet = True
+        collecting = gc.isenabled()  # a host may have switched it off
         gc.disable()  # a collection goes through torch and pandas as well and takes half as long as all panels
         try:
             follow()
@@ -121,7 +122,8 @@ class Board:
             self.status.value = _red(f"{type(error).__name__}: {error}")
         finally:
             self._quiet = False
-            gc.enable()
+            if collecting:
+                gc.enable()
 
     def _search(self) -> Search:
         return Search(self.run.value, self.search.value, self.gallery.value, self.similarity.value)

@@ -58,9 +58,8 @@ def _options(cast: Cast, grid: Sweep) -> ablation.AblationOptions:
 
 
 def _table(title: str, comparison: Comparison, costs) -> Tabled:
-    rows, latex = tables.ablation(comparison, costs()[title])
-    name = ablation.file_name(title).removeprefix("ablation_")  # each title a label of its own: switches are compared repeatedly
-    return Tabled(rows, latex=latex.replace(rf"\label{{tab:{comparison.switch}-", rf"\label{{tab:{name}-"))
+    rows, latex = tables.ablation(comparison, costs()[title], ablation.label(title))
+    return Tabled(rows, latex=latex)
 
 
 def _effects(title: str, comparison: Comparison) -> Drawn:

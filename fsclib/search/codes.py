@@ -133,7 +133,8 @@ def unmerge(file: Path, sizes: NDArray[np.int64], options: IndexOptions, images:
             before, until = ends[first] - sizes[first], ends[last - 1]
             image = np.concatenate(places)
             if len(image) and (image.min() < 0 or image.max() >= images):
-                raise ValueError(f"found an image of number {image.max()}, expected 0 to {images - 1}")
+                wrong = image.min() if image.min() < 0 else image.max()
+                raise ValueError(f"found an image of number {wrong}, expected 0 to {images - 1}")
             yield {"list": numbers[before:until], "code": np.concatenate(codes), "image": image}
             first = last
 

@@ -1,5 +1,6 @@
 """The explorer shows the query that was chosen, offers what is there and draws anew after each choice, without a browser."""
 
+import gc
 import html
 
 import numpy as np
@@ -163,6 +164,16 @@ def test_random_failures_are_failures(watched_board):
         assert not query.found.right[0]
         seen.add(query.row)
     assert len(seen) > 1
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_collected_as_before(watched_board, collecting):
+    (gc.enable if collecting else gc.disable)()
+    try:
+        watched_board.any.click()
+        assert gc.isenabled() is collecting
+    finally:
+        gc.enable()
 
 
 def test_where_nothing_fails_the_button_says_so(watched_board):

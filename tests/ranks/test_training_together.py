@@ -20,7 +20,7 @@ from fsclib.assemble import network_of
 from fsclib.config import Config, ConfigError
 from fsclib.data.records import hold_out
 from fsclib.locks import held, lock_beside
-from fsclib.meeting import check_devices
+from fsclib.meeting import check_devices, joined
 from fsclib.ranks import Ranks
 from fsclib.train import TrainingError
 
@@ -187,6 +187,15 @@ def test_nobody_begins_anew_at_each_restart(home, monkeypatch, variable):
 def test_more_devices_than_torchrun_has_started_are_refused(home):
     with pytest.raises(ValueError, match="devices: found 4, but torchrun has started 2 processes; leave devices out"):
         train.check(Config(**TRAINING | {"devices": 4}), Ranks(0, 2))
+
+
+def tell(length):
+    with joined(torch.device("cpu")) as ranks:
+        assert ranks.told("é" * length if ranks.first else None) == "é" * length
+
+
+def test_a_text_of_any_length_reaches_all_processes():
+    assert forked(2, tell, 1 << 20) == [0, 0]
 
 
 def of_ranks(*kinds):

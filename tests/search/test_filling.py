@@ -316,3 +316,11 @@ def test_a_disk_without_room_is_refused_before_work(tmp_path, monkeypatch):
     with pytest.raises(DiskError, match="the index and its codes need"):
         build(tmp_path / "a", Cut(IMAGES), ORIGIN)
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("number", [-5, 900])
+def test_an_image_that_is_not_there_is_named(number, tmp_path):
+    options, sizes = IndexOptions(kind=IVFPQ, code=4), np.array([2])
+    (tmp_path / "lists").write_bytes(bytes(2 * options.code) + np.array([1, number], "<i8").tobytes())
+    with pytest.raises(ValueError, match=f"found an image of number {number}, expected 0 to 899"):
+        list(codes.unmerge(tmp_path / "lists", sizes, options, 900))
