@@ -23,7 +23,7 @@ class AblationOptions(Strict):
     """The parameters of notebook 06. Errors: ConfigError, as in Strict."""
 
     dataset: str = option("demo", "data set whose runs are compared; one that the sweep has")
-    sweep: str = option("short", "which grid: a file of sweeps/ by its name, or a path")
+    sweep: str = option("people", "which grid: a file of sweeps/ by its name, or a path")
     execute: bool = option(True, "run what is missing; False: show what is there")
     retry: bool = option(False, "run again what has failed")
     workers: int = option(AUTO, "runs at a time; auto: one a GPU, or without one, one for two cores", low=1, high=1024)

@@ -3,7 +3,7 @@
 Alike means the same recipe but for the switch, the seed and RegDB's trial, and the same data, precision, torch, revision of the
 code and of its extensions, and tested under the same protocols. Another device or another version of a package is noted. Networks
 come with presets of their own: where the switch is the network, a field that both sides have from their presets may differ, and is
-noted; one in which either side departs from its preset (Config.departures) may not.
+noted; one in which either side departs from its preset (Config.departures) may not. Each may start from its own weights of ours.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import pandas as pd
 from fsclib.config import difference
 from fsclib.runs import Run
 
-FACTS = ("data_hash", "precision", "torch", "revision", "extensions")  # of a run's environment, which have to agree
+FACTS = ("data_hash", "precision", "torch", "revision", "extensions", "weights")  # of a run's environment, which have to agree
 NOTED = ("device", "packages")  # and which need not
 REPLICATE = ("seed", "trial")
 
@@ -85,4 +85,7 @@ def _facts(run: Run, same_split: bool) -> dict[str, Any]:
     facts = {name: environment.get(name) for name in (*FACTS, *NOTED)}
     if run.config.batch == "per-rank":  # else their number makes no difference beyond rounding and dropout
         facts["ranks"] = environment.get("ranks", 1)
-    return run.config.recipe() | facts | ({} if same_split else {"data_hash": environment.get("pixels_hash")})
+    recipe = run.config.recipe()
+    if recipe["pretrained"] == f"people/{run.config.network}":
+        recipe["pretrained"], facts["weights"] = "people/ and the network's name", None
+    return recipe | facts | ({} if same_split else {"data_hash": environment.get("pixels_hash")})

@@ -35,12 +35,16 @@ class RunOptions(Strict):
         return {"data_root": self.data_root, "device": self.device, "workers": self.workers}
 
     def open(self, name: str, trial: int = 1, **naming: str | int) -> Run:
-        """A run of the data set; "people/…": a network of ours, tested on it; auto: what 02_train makes, given `naming` alone.
+        """A run of the data set; "people/…": a network of ours, tested on it; auto: what 02_train makes, given `naming` alone, or
+        where the data set has no run yet, the network of ours of that kind.
 
         Errors: those of shipped.open_run.
         """
         if name == AUTO:
-            name = Config(dataset=self.dataset, trial=trial, **naming).name
+            config = Config(dataset=self.dataset, trial=trial, **naming)
+            if ours := shipped.usual(self.dataset, config.network):
+                print(f"nothing is trained on {self.dataset} yet: this is about {ours}, which comes with fsclib", flush=True)
+            name = ours or config.name
         return shipped.open_run(self.dataset, name, trial=trial, **self.here)
 
 
@@ -48,7 +52,11 @@ class RunOptions(Strict):
 class NamedRunOptions(RunOptions):
     """One run by its name, or by what an automatic name is made of; to be inherited. Errors: ConfigError, as in Strict."""
 
-    name: str = option(AUTO, "name of the run, or a network of ours; auto: made of the following, as in 02_train", form=OPENED)
+    name: str = option(
+        AUTO,
+        "name of the run, or a network of ours; auto: made of the following, as in 02_train; if nothing is trained, people/…",
+        form=OPENED,
+    )
     network: str = option("fsc", "part of an automatic name", choices=NETWORKS)
     scale: str = option(AUTO, "part of an automatic name", choices=SCALES)
     seed: int = option(0, "part of an automatic name", low=0, high=2**31 - 1)

@@ -13,6 +13,7 @@ from fsclib.statistics import FIGURES, paired_difference
 
 ENVIRONMENT = {
     "data_hash": "d1", "pixels_hash": "p1", "precision": "float32", "revision": "r1", "packages": {"torch": "2.10.0+cpu"},
+    "weights": "w1",
 }  # fmt: skip
 PROTOCOLS = {"demo": ["paper.vis2ir", "paper.ir2vis"], "llcm": ["paper.ir2vis"], "regdb": ["ir2vis"]}
 
@@ -163,7 +164,7 @@ def test_an_unequal_row_is_refused_with_every_difference_and_the_others_stand(fi
     assert list(found.rows["variant"]) == ["none", "channel", "spatial", "frequency + channel"]
 
 
-@pytest.mark.parametrize("fact", ["data_hash", "precision", "revision"])
+@pytest.mark.parametrize("fact", ["data_hash", "precision", "revision", "weights"])
 def test_other_data_precision_or_code_is_refused_unless_allowed(finished, compared, fact):
     finished(modules="none")
     finished(modules="channel", environment={fact: "other"})
@@ -250,6 +251,16 @@ def test_networks_may_differ_by_their_own_presets_and_in_nothing_else(finished, 
     (refused,) = compared("network", "fsc").refused
     assert refused.startswith("deen: epochs: 100 there, 150 here (")
     assert "modules" not in refused
+
+
+def test_networks_may_each_start_from_their_own_weights_and_not_from_anothers(finished, compared):
+    for network in ("fsc", "agw"):
+        own = {"pretrained": f"people/{network}", "environment": {"weights": f"hash of {network}"}}
+        finished(dataset="llcm", scale="tiny", network=network, **own)
+    assert compared("network", "fsc").refused == ()
+    finished(dataset="llcm", scale="tiny", network="deen", pretrained="people/fsc")
+    (refused,) = compared("network", "fsc").refused
+    assert "deen: pretrained: 'people/fsc' there" in refused
 
 
 def test_a_departure_that_both_networks_share_is_none(finished, compared):

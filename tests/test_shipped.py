@@ -8,6 +8,7 @@ import torch
 from fsclib import replay, retrieval, runs, shipped
 from fsclib.config import ConfigError
 from fsclib.models import weights
+from fsclib.models.networks import NETWORKS
 from fsclib.run_options import NamedRunOptions
 from fsclib.runs import RunError
 
@@ -19,7 +20,7 @@ def opened(home):
 
 def test_a_network_of_ours_is_tested_on_any_data_set(opened, home):
     assert opened.finished
-    assert opened.folder == home / "results" / "llcm" / "people-trunk"
+    assert opened.folder == home / "results" / "llcm" / "shipped-trunk"
     assert 0 <= opened.metrics["paper.ir2vis.rank1"] <= 100
     assert len(opened.log()) == 0
     net = retrieval.run_network(opened, torch.device("cpu"))
@@ -47,21 +48,21 @@ def test_it_is_tested_again_when_its_weights_are_others(opened, monkeypatch):
 
 
 def test_a_run_is_opened_by_its_name(opened):
-    assert shipped.open_run("llcm", "people-trunk").folder == opened.folder
-    with pytest.raises(RunError, match="There are: people-trunk"):
+    assert shipped.open_run("llcm", "shipped-trunk").folder == opened.folder
+    with pytest.raises(RunError, match="There are: shipped-trunk"):
         shipped.open_run("llcm", "mine")
     assert NamedRunOptions(dataset="llcm", name="people/trunk").run().folder == opened.folder
 
 
 def test_names_that_nothing_has_are_refused(home):
-    with pytest.raises(ValueError, match=r"found 'people/nobody', expected one of people, people/trunk"):
+    with pytest.raises(ValueError, match=r"found 'people/nobody', expected one of people, people/trunk, "):
         shipped.open_run("llcm", "people/nobody")
     with pytest.raises(ConfigError, match=r"name: found '\.\./x'"):
         NamedRunOptions(dataset="llcm", name="../x")
 
 
 def test_a_run_that_started_from_other_weights_is_not_gone_on_with(opened):
-    config = dataclasses.replace(opened.config, name="people-trunk")
+    config = dataclasses.replace(opened.config, name="shipped-trunk")
     around = dict(opened.environment)
     runs.check(config, around)
     with pytest.raises(RunError, match="weights: "):
@@ -76,3 +77,24 @@ def test_its_repetition_starts_from_the_same_weights_and_goes_on_where_it_was(op
     monkeypatch.setattr(replay.train, "fit", lambda config: asked.append(config.resume) or fit(config))
     assert replay.replay(opened).agrees
     assert asked == [True]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_where_nothing_is_trained_the_usual_run_is_a_network_of_ours(home, monkeypatch, network, capsys):
+    called = []
+    monkeypatch.setattr(shipped, "fit", lambda config: called.append(config))
+    NamedRunOptions(dataset="llcm", network=network).run()
+    (config,) = called
+    assert (config.pretrained, config.network, config.epochs) == (f"people/{network}", network, 0)
+    assert f"nothing is trained on llcm yet: this is about people/{network}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["", "{}"])
+def test_where_something_is_trained_the_usual_run_is_as_02_train_names_it(opened, home, content):
+    assert shipped.usual("llcm") == "people/fsc"  # tested, and not trained
+    trained = (opened.folder / "config.json").read_text().replace('"epochs": 0', '"epochs": 1')
+    (home / "results/llcm/mine").mkdir()
+    (home / "results/llcm/mine/config.json").write_text(content or trained)
+    assert shipped.usual("llcm") == ""
+    with pytest.raises(RunError, match=r"no run 'fsc-paper-seed0' of 'llcm'.* There are: mine, shipped-trunk"):
+        NamedRunOptions(dataset="llcm").run()

@@ -6,8 +6,8 @@
 
 One thread a process. The trunk and the first half of the common start are trained on `people-wide`: 96 worlds of 50 people,
 near-infrared and thermal cameras, each world with light, noise, blur, compression, crops and contrast of its own; then come
-`people-mixed`, the same people, half of whose worlds are `standard`, and `people-mixed-2`, as many others. None of them is in any
-corpus for tests: seeds of worlds are those of CORPORA, and a test compares them with those of all others.
+`people-mixed`, the same people, half of whose worlds are `standard`, `people-mixed-2`, as many others, and `people-mixed-3`, as
+many again, for the four networks. None of them is in any corpus for tests: a test compares the seeds of all worlds.
 """
 
 import argparse
@@ -65,7 +65,7 @@ RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → wh
         for network in ("fsc", "deen", "agw", "twostream")
     },
 }
-SHIPPED = {"people/trunk": "people-trunk"}  # weights → run; those of both modalities are not trained to their end
+SHIPPED = {f"people/{name}": f"people-{name}" for name in ("trunk", "fsc", "deen", "agw", "twostream")}  # weights → run
 HEAD = ("classifier.", "attributes.")  # of the people that were trained on
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from fsclib import retrieval, runs
+from fsclib import retrieval, runs, shipped
 from fsclib.attention import unit_rows
 from fsclib.config import OPENED, Config
 from fsclib.data.images import Images
@@ -16,7 +16,7 @@ from fsclib.models.networks import Network
 from fsclib.published import NETWORKS
 from fsclib.run_options import RunOptions
 from fsclib.runs import Run, RunError
-from fsclib.strict import AUTO, ConfigError, option
+from fsclib.strict import AUTO, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,17 +25,19 @@ class AttentionOptions(RunOptions):
 
     names: tuple[str, ...] = option(
         AUTO,
-        "runs, or networks of ours, side by side; auto: what 02_train makes, and, if trained, the same without modules",
+        "runs, or networks of ours, side by side; auto: what 02_train makes and, if trained, the same without modules; if nothing "
+        "is trained, people/fsc and people/deen",
         form=OPENED,
     )
     people: int = option(4, "people in the pictures, drawn at random", low=1, high=8)
     sample: int = option(60, "images of each modality over which maps are compared and counted", low=2, high=100_000)
     seed: int = option(1, "seed of the drawn people and images, and of the intervals", low=0, high=2**31 - 1)
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.names != AUTO and (not self.names or len(set(self.names)) < len(self.names)):
-            raise ConfigError([f"names: found {', '.join(self.names) or 'none'}, expected runs, each once"])
+    def _check_fields(self) -> dict[str, str]:
+        problems = super()._check_fields()
+        if "names" not in problems and self.names != AUTO and len(set(self.names)) != max(1, len(self.names)):
+            problems["names"] = f"names: found {', '.join(self.names) or 'none'}, expected runs, each once"
+        return problems
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,8 @@ def open_runs(options: AttentionOptions) -> list[Subject]:
     names = options.names
     if names == AUTO:
         first = options.open(AUTO)
-        names = [first.folder.name, *(run.folder.name for run in runs.siblings(first, "modules") if not run.config.modules)]
+        ours = ["people/deen"] * bool(shipped.usual(options.dataset, "deen"))
+        names = [first.folder.name, *(run.folder.name for run in runs.siblings(first, "modules") if not run.config.modules), *ours]
     found = [options.open(name) for name in names]
     if strangers := [run.folder.name for run in found if run.environment["data_hash"] != found[0].environment["data_hash"]]:
         raise RunError(f"{', '.join(strangers)}: trained on other images or splits than {names[0]}; name runs that share theirs")

@@ -231,7 +231,7 @@ def test_what_is_accepted_and_is_not_there_is_said_to_be_missing(tmp_path, monke
         _, options = outcome(notebook, name, "r", text)
         if options is not None:
             opened, errors = OPENED[notebook]
-            with contextlib.suppress(errors):
+            with contextlib.suppress(errors, DatasetError):  # of the second, networks of ours say that there are no images
                 opened(dataclasses.replace(options, dataset="llcm"))
             counted["said to be missing"] += 1
 

@@ -217,6 +217,23 @@ def test_an_ablation_from_its_grid_to_its_tables(home, tmp_path):
     assert (report / "three-agw-seed0.ipynb").exists()
 
 
+def test_on_the_first_day_networks_of_ours_are_compared(home, tmp_path):
+    """The committed sweep, two of its rows, on a small corpus: notebook 02 with nothing to train, and 06."""
+    grid = yaml.safe_load((REPOSITORY / "sweeps/people.yaml").read_text())
+    grid["fixed"] |= {"dataset": "llcm", "scale": "tiny", "identities": 2, "workers": 1}
+    grid["grids"] = [one for one in grid["grids"] if one["network"][0] in ("twostream", "fsc")]
+    file, out = tmp_path / "people.yaml", tmp_path / "06_ablation.ipynb"
+    file.write_text(yaml.safe_dump(grid))
+    done = papermill("06_ablation", out, "notebooks", home, dataset="llcm", sweep=file, workers=2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    text = outputs(out)
+    assert "2 of 2 done" in text
+    assert "network, compared with twostream:" in text
+    rows = pd.read_csv(home / "results/llcm/people/tables/ablation_network.csv")
+    assert list(rows["variant"]) == ["twostream", "fsc"]
+    assert rows["megabytes"].gt(0).all()
+
+
 @pytest.mark.parametrize(
     ("parameters", "found"),
     [

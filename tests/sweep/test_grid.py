@@ -10,6 +10,7 @@ from sweeping import FIXED, write_sweep
 
 from fsclib import paths, runs
 from fsclib.config import Config
+from fsclib.models.networks import NETWORKS
 from fsclib.sweep import grid, read, refusals
 from fsclib.sweep.cell import Job
 from fsclib.sweep.file import SweepError, find
@@ -57,7 +58,7 @@ def test_the_example_of_the_readme_is_a_sweep(monkeypatch, tmp_path):
 def test_the_committed_sweeps_are_what_they_say(monkeypatch, tmp_path):
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
     monkeypatch.setattr(refusals.train, "check", lambda config: True)  # draws no corpus
-    ablation, short = read("ablation"), read("short")
+    ablation, people = read("ablation"), read("people")
     assert len(ablation.cells) == 30
     assert [cell.config.modules for cell in ablation.cells[:8]] == [
         (), ("frequency",), ("channel",), ("spatial",), ("frequency", "channel"), ("frequency", "spatial"), ("channel", "spatial"),
@@ -66,9 +67,9 @@ def test_the_committed_sweeps_are_what_they_say(monkeypatch, tmp_path):
     assert [cell.config.network for cell in ablation.cells[8:10]] == ["agw", "twostream"]
     assert [cell.config.seed for cell in ablation.cells] == [0] * 10 + [1] * 10 + [2] * 10
     assert {cell.config.scale for cell in ablation.cells} == {"tiny"}
-    assert [cell.name for cell in short.cells] == [
-        f"short-{row}-seed0" for row in ("none", "frequency.channel.spatial", "agw", "twostream")
-    ]
+    assert [cell.config.pretrained for cell in people.cells] == [f"people/{cell.config.network}" for cell in people.cells]
+    assert {cell.config.network for cell in people.cells} == set(NETWORKS)
+    assert {cell.config.epochs for cell in people.cells} == {0}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_a_key_that_stands_twice_is_refused(home):
 
 
 def test_a_file_that_is_not_there_lists_those_that_are(tmp_path):
-    assert "which has ablation, short" in problems(tmp_path / "nothing.yaml")
+    assert "which has ablation, people" in problems(tmp_path / "nothing.yaml")
 
 
 @pytest.mark.parametrize(
