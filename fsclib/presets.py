@@ -35,7 +35,7 @@ SCALES: dict[str, dict[str, Any]] = {
     },
     "tiny": {  # minutes on two cores, from weights of synthetic people; docs/learning.md says what each choice is worth
         "backbone": "resnet18-half", "pretrained": "people", "height": 192, "width": 72, "padding": 8, "cpm_weight": 0.1,
-        "epochs": 7, "small_epochs": 5, "lr": 1e-3, "body_lr": 6e-4, "warmup": 0, "decay": (), "validate_every": 2,
+        "epochs": 7, "small_epochs": 4, "lr": 1e-3, "body_lr": 6e-4, "warmup": 0, "decay": (), "validate_every": 2,
         "identities": 16, "images": 2, "optimizer": "adamw", "schedule": "cosine", "warmup_steps": 100, "weight_decay": 0.02,
         "clip": 5.0, "label_smoothing": 0.1, "metric_on": "neck", "ramp_from": 200, "ramp_steps": 100, "infonce_weight": 1.0,
         "grayscale": 0.3, "channel": 0.3, "jitter": 0.15,
