@@ -36,13 +36,14 @@ class RunOptions(Strict):
 
     def open(self, name: str, trial: int = 1, **naming: str | int) -> Run:
         """A run of the data set; "people/…": a network of ours, tested on it; auto: what 02_train makes, given `naming` alone, or
-        where the data set has no run yet, the network of ours of that kind.
+        where the data set has no run yet, the network of ours of that kind, unless a scale or seed is asked for.
 
         Errors: those of shipped.open_run.
         """
         if name == AUTO:
             config = Config(dataset=self.dataset, trial=trial, **naming)
-            if ours := shipped.usual(self.dataset, config.network):
+            asked = naming.get("scale", AUTO) != AUTO or naming.get("seed", 0) != 0  # for a run of one's own
+            if ours := "" if asked else shipped.usual(self.dataset, config.network):
                 print(f"nothing is trained on {self.dataset} yet: this is about {ours}, which comes with fsclib", flush=True)
             name = ours or config.name
         return shipped.open_run(self.dataset, name, trial=trial, **self.here)

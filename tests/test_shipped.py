@@ -89,6 +89,12 @@ def test_where_nothing_is_trained_the_usual_run_is_a_network_of_ours(home, monke
     assert f"nothing is trained on llcm yet: this is about people/{network}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("asked", [{"seed": 3}, {"scale": "small"}])
+def test_who_asks_for_a_seed_or_scale_means_a_run_of_their_own(home, asked):
+    with pytest.raises(RunError, match="There are no runs of this data set"):
+        NamedRunOptions(dataset="llcm", **asked).run()
+
+
 @pytest.mark.parametrize("content", ["", "{}"])
 def test_where_something_is_trained_the_usual_run_is_as_02_train_names_it(opened, home, content):
     assert shipped.usual("llcm") == "people/fsc"  # tested, and not trained
