@@ -3,7 +3,7 @@
 Alike means the same recipe but for the switch, the seed and RegDB's trial, and the same data, precision, torch, revision of the
 code and of its extensions, and tested under the same protocols. Another device or another version of a package is noted. Networks
 come with presets of their own: where the switch is the network, a field that both sides have from their presets may differ, and is
-noted; one in which either side departs from its preset (Config.departures) may not. Each may start from its own weights of ours.
+noted; one in which either side departs from its preset (Config.departures) may not.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,8 @@ def unlike(group: Sequence[Run], reference: Sequence[Run], switch: str, allow: S
     noted: dict[str, None] = {}
     for run in group:
         other = partners.get(key(run), reference[0])
-        mine, theirs = (_facts(r, run.config.trial == other.config.trial) for r in (run, other))
+        same_split, same_network = run.config.trial == other.config.trial, run.config.network == other.config.network
+        mine, theirs = (_facts(r, same_split, same_network) for r in (run, other))
         names = {name for name in mine if mine[name] != theirs[name]} - {switch, *REPLICATE}
         tolerated = names & {*allow, *NOTED}
         if switch == "network":
@@ -78,14 +79,17 @@ def replicate(run: Run) -> str:
     return f"seed {run.config.seed}" + (f", trial {run.config.trial}" if run.config.dataset == "regdb" else "")
 
 
-def _facts(run: Run, same_split: bool) -> dict[str, Any]:
-    """Everything in which runs may differ: the recipe and FACTS. Splits of RegDB have the same pixels and other labels."""
+def _facts(run: Run, same_split: bool, same_network: bool) -> dict[str, Any]:
+    """Everything in which runs may differ: the recipe and FACTS.
+
+    Splits of RegDB have the same pixels and other labels; of two networks each may start from its own weights of ours.
+    """
     packages = dict(run.environment.get("packages", {}))
     environment = run.environment | {"torch": packages.pop("torch", None), "packages": packages}
     facts = {name: environment.get(name) for name in (*FACTS, *NOTED)}
     if run.config.batch == "per-rank":  # else their number makes no difference beyond rounding and dropout
         facts["ranks"] = environment.get("ranks", 1)
     recipe = run.config.recipe()
-    if recipe["pretrained"] == f"people/{run.config.network}":
+    if not same_network and recipe["pretrained"] == f"people/{run.config.network}":
         recipe["pretrained"], facts["weights"] = "people/ and the network's name", None
     return recipe | facts | ({} if same_split else {"data_hash": environment.get("pixels_hash")})

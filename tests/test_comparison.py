@@ -263,6 +263,14 @@ def test_networks_may_each_start_from_their_own_weights_and_not_from_anothers(fi
     assert "deen: pretrained: 'people/fsc' there" in refused
 
 
+def test_two_versions_of_a_networks_own_weights_do_not_compare(finished, compared):
+    for modules, weights in (("none", "old"), ("channel", "new")):
+        own = {"pretrained": "people/fsc", "environment": {"weights": weights}}
+        finished(dataset="llcm", scale="tiny", network="fsc", modules=modules, **own)
+    with pytest.raises(ComparisonError, match="channel: weights: 'new' there, 'old' here"):
+        compared("modules", "none")
+
+
 def test_a_departure_that_both_networks_share_is_none(finished, compared):
     for network in ("fsc", "agw"):
         finished(dataset="llcm", network=network, epochs=20, decay=[5])
