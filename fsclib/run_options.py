@@ -1,5 +1,6 @@
 """What every notebook asks that looks into finished runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fsclib import place, shipped
@@ -43,10 +44,18 @@ class RunOptions(Strict):
         if name == AUTO:
             config = Config(dataset=self.dataset, trial=trial, **naming)
             asked = naming.get("scale", AUTO) != AUTO or naming.get("seed", 0) != 0  # for a run of one's own
-            if ours := "" if asked else shipped.usual(self.dataset, config.network):
+            name = config.name
+            if not asked and (ours := shipped.usual(self.dataset, config.network)):
                 print(f"nothing is trained on {self.dataset} yet: this is about {ours}, which comes with fsclib", flush=True)
-            name = ours or config.name
+                name = ours
         return shipped.open_run(self.dataset, name, trial=trial, **self.here)
+
+
+def each_once(field: str, names: str | Sequence[str], expected: str = "one run or more, each once") -> dict[str, str]:
+    """What is wrong with runs that a field names, for `_check_fields`: that there are none, or one of them twice."""
+    if names == AUTO or len(set(names)) == max(1, len(names)):
+        return {}
+    return {field: f"{field}: found {', '.join(names) or 'none'}, expected {expected}"}
 
 
 @dataclass(frozen=True, kw_only=True)

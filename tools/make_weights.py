@@ -29,11 +29,12 @@ TESTS: dict[str, tuple[str, int]] = {  # kind of people → further words, seed 
     "moderate": ("--difficulty moderate", 9031),
     "hard": ("--difficulty hard", 9041),
 }
+LEARNED = {WIDE: (10000, "wide"), MIXED: (10000, "mixed"), MORE: (10100, "mixed"), LAST: (10200, "mixed")}  # seed, difficulty
 CORPORA = {  # folder below data/ → words for the generator
-    WIDE: "--identities 4800 --worlds 96 --seed 10000 --train-share 0.99 --difficulty wide --infrared mixed",
-    MIXED: "--identities 4800 --worlds 96 --seed 10000 --train-share 0.99 --difficulty mixed --infrared mixed",
-    MORE: "--identities 4800 --worlds 96 --seed 10100 --train-share 0.99 --difficulty mixed --infrared mixed",
-    LAST: "--identities 4800 --worlds 96 --seed 10200 --train-share 0.99 --difficulty mixed --infrared mixed",
+    **{
+        corpus: f"--identities 4800 --worlds 96 --seed {seed} --train-share 0.99 --difficulty {difficulty} --infrared mixed"
+        for corpus, (seed, difficulty) in LEARNED.items()
+    },
     **{
         f"people-{kind}-{seed}": f"--identities 102 --seed {seed} --train-share 0.02 {words}".rstrip()
         for kind, (words, first) in TESTS.items()

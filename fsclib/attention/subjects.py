@@ -14,7 +14,7 @@ from fsclib.machine import device_of
 from fsclib.models.fsc import PUBLISHED
 from fsclib.models.networks import Network
 from fsclib.published import NETWORKS
-from fsclib.run_options import RunOptions
+from fsclib.run_options import RunOptions, each_once
 from fsclib.runs import Run, RunError
 from fsclib.strict import AUTO, option
 
@@ -35,9 +35,7 @@ class AttentionOptions(RunOptions):
 
     def _check_fields(self) -> dict[str, str]:
         problems = super()._check_fields()
-        if "names" not in problems and self.names != AUTO and len(set(self.names)) != max(1, len(self.names)):
-            problems["names"] = f"names: found {', '.join(self.names) or 'none'}, expected runs, each once"
-        return problems
+        return problems if "names" in problems else problems | each_once("names", self.names, "runs, each once")
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from fsclib.data import protocols
 from fsclib.data.images import Images
 from fsclib.data.records import VISIBLE, seen_by_both
 from fsclib.features import Features
-from fsclib.run_options import RunOptions
+from fsclib.run_options import RunOptions, each_once
 from fsclib.runs import Run, RunError
 from fsclib.samples import spread
 from fsclib.strict import AUTO, option
@@ -46,9 +46,7 @@ class EmbeddingOptions(RunOptions):
 
     def _check_fields(self) -> dict[str, str]:
         problems = super()._check_fields()
-        if "names" not in problems and self.names != AUTO and len(set(self.names)) != max(1, len(self.names)):
-            problems["names"] = f"names: found {', '.join(self.names) or 'none'}, expected one run or more, each once"
-        return problems
+        return problems if "names" in problems else problems | each_once("names", self.names)
 
 
 class Embedded(NamedTuple):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fsclib.config import NAME
-from fsclib.run_options import RunOptions
+from fsclib.run_options import RunOptions, each_once
 from fsclib.strict import AUTO, option
 
 NONE = "none"  # no sweep
@@ -23,6 +23,4 @@ class PaperOptions(RunOptions):
 
     def _check_fields(self) -> dict[str, str]:
         problems = super()._check_fields()
-        if "runs" not in problems and self.runs != AUTO and len(set(self.runs)) != max(1, len(self.runs)):
-            problems["runs"] = f"runs: found {', '.join(self.runs) or 'none'}, expected one run or more, each once"
-        return problems
+        return problems if "runs" in problems else problems | each_once("runs", self.runs)

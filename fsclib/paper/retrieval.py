@@ -38,8 +38,8 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
                 curves[label] = curve
                 if run is cast.main:  # they are the same for all runs
                     beside[label] = known.get(protocol, {})
-        told = " Thin lines: chance, and nearest neighbours on raw pixels, in the same galleries." if known else ""
-        return Drawn(figures.cmc_curves(curves, beside), {"names": ", ".join(cast.names), "beside": told})
+        thin = " Thin lines: chance, and nearest neighbours on raw pixels, in the same galleries." if known else ""
+        return Drawn(figures.cmc_curves(curves, beside), {"names": ", ".join(cast.names), "beside": thin})
 
     def ranked_lists() -> Drawn:
         found = samples.ranked_lists(cast.main, cast.images, queries=QUERIES, seed=cast.options.seed)
