@@ -8,6 +8,8 @@ One thread a process. The trunk and the first half of the common start are train
 near-infrared and thermal cameras, each world with light, noise, blur, compression, crops and contrast of its own; then come
 `people-mixed`, the same people, half of whose worlds are `standard`, `people-mixed-2`, as many others, and `people-mixed-3`, as
 many again, for the four networks. None of them is in any corpus for tests: a test compares the seeds of all worlds.
+
+Some of RUNS are not shipped: the four networks with a second seed, and the two-stream network on `standard` worlds alone.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import pandas as pd
 
 HOME = Path(__file__).parent.parent
 WIDE, MIXED, MORE, LAST = "people-wide", "people-mixed", "people-mixed-2", "people-mixed-3"
+STANDARD = "people-standard-only"
 TESTS: dict[str, tuple[str, int]] = {  # kind of people → further words, seed of the first of three worlds for tests
     "standard": ("", 9001),
     "thermal": ("--infrared thermal", 9011),
@@ -29,20 +32,29 @@ TESTS: dict[str, tuple[str, int]] = {  # kind of people → further words, seed 
     "moderate": ("--difficulty moderate", 9031),
     "hard": ("--difficulty hard", 9041),
 }
+
+
+def worlds(kind: str) -> list[str]:
+    """The corpora of a kind of TESTS."""
+    first = TESTS[kind][1]
+    return [f"people-{kind}-{seed}" for seed in range(first, first + 3)]
+
+
 LEARNED = {WIDE: (10000, "wide"), MIXED: (10000, "mixed"), MORE: (10100, "mixed"), LAST: (10200, "mixed")}  # seed, difficulty
 CORPORA = {  # folder below data/ → words for the generator
     **{
         corpus: f"--identities 4800 --worlds 96 --seed {seed} --train-share 0.99 --difficulty {difficulty} --infrared mixed"
         for corpus, (seed, difficulty) in LEARNED.items()
     },
+    STANDARD: "--identities 4800 --worlds 96 --seed 10300 --train-share 0.99",
     **{
-        f"people-{kind}-{seed}": f"--identities 102 --seed {seed} --train-share 0.02 {words}".rstrip()
+        corpus: f"--identities 102 --seed {seed} --train-share 0.02 {words}".rstrip()
         for kind, (words, first) in TESTS.items()
-        for seed in range(first, first + 3)
+        for seed, corpus in enumerate(worlds(kind), start=first)
     },
 }
 GENERATE = "-m fsclib.data.synthetic --layout llcm --images 1"
-STEPS = {WIDE: 745, MIXED: 745, MORE: 743, LAST: 741}  # of an epoch, 64 images each
+STEPS = {WIDE: 745, MIXED: 745, MORE: 743, LAST: 741, STANDARD: 741}  # of an epoch, 64 images each
 EVERY: dict[str, Any] = {
     "dataset": "llcm", "scale": "tiny", "workers": 1, "identities": 16, "attributes_weight": 2.0, "pseudo_infrared": 0.33,
     "grayscale": 0.2, "channel": 0.2, "erase_max": 0.3, "small_epochs": 0,
@@ -61,11 +73,14 @@ RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → wh
     "people-start-more": EVERY
     | {"corpus": MORE, "network": "twostream", "pretrained": "llcm/people-start-mixed", "epochs": 8, "small_epochs": 5},
     **{
-        f"people-{network}": EVERY
+        f"people-{network}{suffix}": EVERY
         | {"corpus": LAST, "network": network, "pretrained": "llcm/people-start-more", "epochs": 6, "small_epochs": 3}
+        | seed
+        for suffix, seed in (("", {}), ("-seed1", {"seed": 1}))
         for network in ("fsc", "deen", "agw", "twostream")
     },
 }
+RUNS["people-standard-twostream"] = RUNS["people-twostream"] | {"corpus": STANDARD}  # what wide and thermal worlds cost
 SHIPPED = {f"people/{name}": f"people-{name}" for name in ("trunk", "fsc", "deen", "agw", "twostream")}  # weights → run
 HEAD = ("classifier.", "attributes.")  # of the people that were trained on
 
@@ -94,10 +109,9 @@ def by_people(run: Any, kind: str) -> Iterator[tuple[Any, pd.DataFrame]]:
 
     device, size = torch.device("cpu"), (run.config.height, run.config.width)
     net = retrieval.run_network(run, device)
-    for corpus in CORPORA:
-        if corpus.startswith(f"people-{kind}-"):
-            images = open_images("llcm", size, root=draw(corpus), workers=1, show=False)
-            yield images, transfer.by_identity(transfer.features_of(net, images, device, torch.bfloat16), images)
+    for corpus in worlds(kind):
+        images = open_images("llcm", size, root=draw(corpus), workers=1, show=False)
+        yield images, transfer.by_identity(transfer.features_of(net, images, device, torch.bfloat16), images)
 
 
 def tested(name: str) -> dict[str, dict[str, float]]:
