@@ -1,13 +1,14 @@
 """Whether FSC-Net, DEEN and AGW find more than the two-stream network: differences paired by person and by training.
 
-    python tools/networks.py             # on the runs of make_weights.py, a line a (kind of people, network, figure)
-    python tools/networks.py --seeds 1   # one training each, the shipped ones
+    python tools/networks.py             # the shipped runs of make_weights.py; one line per kind of people, network and figure
+    python tools/networks.py --seeds 2   # with those of the second seed, which make_weights.py --run people-fsc-seed1 … trains
 
-All are tested on the same people, 300 a kind (TESTS of make_weights.py), infrared → visible. The first interval is over people, the
-second over people and trainings (statistics.paired_difference).
+All are tested on the same people, 300 per kind (TESTS of make_weights.py), infrared → visible. The first interval is over people,
+the second over people and trainings (statistics.paired_difference).
 """
 
 import argparse
+from collections.abc import Sequence
 
 import make_weights
 import pandas as pd
@@ -15,17 +16,20 @@ import pandas as pd
 SUFFIXES = ("", "-seed1")  # of the runs below results/llcm, a seed each
 
 
-def found_by(network: str, kind: str, suffixes: tuple[str, ...]) -> pd.DataFrame:
-    """Columns replicate, identity, share and figures in per cent, as statistics.paired_difference takes them."""
+def found_by(names: Sequence[str], kind: str) -> pd.DataFrame:
+    """What runs below results/llcm find, infrared → visible, as replicates of one method.
+
+    Columns replicate, identity, share and figures in per cent, as statistics.paired_difference takes them.
+    """
     from fsclib import runs
 
     parts = []
-    for suffix in suffixes:
-        run, worlds = runs.load("llcm", f"people-{network}{suffix}"), make_weights.worlds(kind)
+    for number, name in enumerate(names):
+        run, worlds = runs.load("llcm", name), make_weights.worlds(kind)
         for world, (_, table) in zip(worlds, make_weights.by_people(run, kind), strict=True):
             chosen = table.query("mode == 'paper' and direction == 'ir2vis'")
-            names = [f"{world}-{identity}" for identity in chosen["identity"]]
-            parts.append(chosen.assign(replicate=suffix, identity=names, share=chosen["share"] / len(worlds)))
+            people = [f"{world}-{identity}" for identity in chosen["identity"]]
+            parts.append(chosen.assign(replicate=number, identity=people, share=chosen["share"] / len(worlds)))
     return pd.concat(parts)
 
 
@@ -33,12 +37,12 @@ def main() -> None:
     from fsclib import statistics
 
     parser = argparse.ArgumentParser(description="Paired differences of the networks to the two-stream network.")
-    parser.add_argument("--seeds", type=int, choices=range(1, len(SUFFIXES) + 1), default=len(SUFFIXES))
+    parser.add_argument("--seeds", type=int, choices=range(1, len(SUFFIXES) + 1), default=1)
     suffixes = SUFFIXES[: parser.parse_args().seeds]
     for kind in ("standard", "moderate", "thermal"):
-        baseline = found_by("twostream", kind, suffixes)
+        baseline = found_by([f"people-twostream{suffix}" for suffix in suffixes], kind)
         for network in ("fsc", "deen", "agw"):
-            found = found_by(network, kind, suffixes)
+            found = found_by([f"people-{network}{suffix}" for suffix in suffixes], kind)
             for figure in statistics.FIGURES:
                 both = (table.rename(columns={figure: "figure"}) for table in (found, baseline))
                 d = statistics.paired_difference(*both)

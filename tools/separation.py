@@ -7,24 +7,14 @@ All are tested on the same people, 300 a difficulty (TESTS of make_weights.py), 
 
 import itertools
 
-import make_weights
-import numpy as np
-import pandas as pd
+from networks import found_by
 
 ORDER = ("people-trunk-small", "people-trunk-large", "people-trunk", "people-start-small")  # runs below results/llcm
 
 
-def rank1(name: str, kind: str) -> np.ndarray:
-    """rank-1 of each person, (300,), in per cent."""
-    from fsclib import runs
-
-    found = pd.concat([table for _, table in make_weights.by_people(runs.load("llcm", name), kind)])
-    return found.query("mode == 'paper' and direction == 'ir2vis'")["rank1"].to_numpy()
-
-
 def main() -> None:
     for kind in ("easy", "moderate", "standard", "hard"):
-        found = {name: rank1(name, kind) for name in ORDER}
+        found = {name: found_by([name], kind)["rank1"].to_numpy() for name in ORDER}
         print(f"{kind}: " + ", ".join(f"{name} {values.mean():.1f}" for name, values in found.items()))
         for before, after in itertools.pairwise(ORDER):
             difference = found[after] - found[before]
