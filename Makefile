@@ -17,7 +17,7 @@ demo: .venv/installed
 	done
 	@$(BIN)/python -m fsclib.runs demo fsc-tiny-seed0
 
-# the weights of fsclib/weights/, from nothing: hours, resumable; see tools/make_weights.py
+# the weights in fsclib/weights/, from scratch: takes hours, resumable; see tools/make_weights.py
 weights: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python tools/make_weights.py
 
@@ -28,18 +28,18 @@ figures: .venv/installed
 
 # executed notebooks as web pages, with an index: make report REPORT=results/llcm/ablation
 report: .venv/installed
-	$(BIN)/python -m fsclib.html_report $(REPORT)
+	$(BIN)/python -m workbook.html_report $(REPORT)
 
-# as many tests at a time as TESTS says, each with one core: most of them wait for processes of their own
+# TESTS tests at a time, with one core each: most of them wait for processes that they start
 test: .venv/installed lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTS) --dist worksteal
 
-# many more kills, broken files and made-up inputs than make test has time for; what became of them goes into results/faults/
+# many more kills, broken files and random inputs than make test has time for; the results go into results/faults/
 test-faults: .venv/installed
 	OMP_NUM_THREADS=1 FSCLIB_FAULTS=long $(BIN)/python -m pytest -n $(TESTS) --dist worksteal tests/faults
 	@$(BIN)/python tests/faults/tally.py
 
-# JupyterLab in headless Chromium, which has to be there: apt install chromium
+# JupyterLab in headless Chromium, which must be installed: apt install chromium
 test-browser: .venv/installed
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev,browser]'
 	FSCLIB_SCREENSHOTS=$(CURDIR)/results/browser $(BIN)/python -m pytest tests/browser
@@ -50,8 +50,9 @@ bench: .venv/installed
 
 lint: .venv/installed
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 
-# pip only brings uv, which resolves torch and torchvision to builds that belong together
+# pip only installs uv, which resolves torch and torchvision to matching builds
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv

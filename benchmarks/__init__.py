@@ -1,1 +1,1 @@
-"""What fsclib's speed and memory are, beside a plain transcription of METHOD. Nothing in fsclib imports this package."""
+"""Speed and memory of fsclib, compared with a plain transcription of the method. Nothing in fsclib imports this package."""

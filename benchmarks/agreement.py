@@ -29,7 +29,7 @@ def of_network(key: str, published_order: bool) -> dict[str, float]:
     output, parts = training_step(net)
     reference = reference_losses(expected)
     norms, found = NETWORKS[key]["grad_norm"], gradient_norms(net, key)
-    nonzero = [name for name, norm in norms.items() if norm > 1e-7 * max(norms.values())]  # the others are rounding alone
+    nonzero = [name for name, norm in norms.items() if norm > 1e-7 * max(norms.values())]  # the others are rounding errors only
     return {
         "embeddings": max(embeddings),
         "features": deviation(output.features.flatten(0, 1), expected["train_pool"]),
@@ -49,7 +49,7 @@ def of_losses() -> dict[str, float]:
         functions = {
             "tri": lambda x, both=both: losses.batch_hard_triplet(x, both.repeat(3)),
             "wrt": lambda x, both=both: losses.weighted_regularised_triplet(x, both.repeat(3)),
-            "wrt_norm": lambda x, both=both: losses.weighted_regularised_triplet(x, both.repeat(3), normalised=True),
+            "wrt_norm": lambda x, both=both: losses.weighted_regularised_triplet(F.normalize(x), both.repeat(3)),
             "cpm_12": lambda x, both=both, n=size: losses.center_pair_mining(x[:n], x[n : 2 * n], both),
             "cpm_13": lambda x, both=both, n=size: losses.center_pair_mining(x[:n], x[2 * n :], both),
         }
@@ -65,7 +65,7 @@ def of_losses() -> dict[str, float]:
 
 
 def of_metrics() -> dict[str, float]:
-    """Largest absolute deviation of each figure."""
+    """Largest absolute deviation of each metric."""
     file, worst = np.load(REFERENCE / "metrics.npz", allow_pickle=False), {}
     for case in "012":
         for protocol in metrics.PROTOCOLS:

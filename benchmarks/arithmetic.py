@@ -1,8 +1,8 @@
-"""Floating-point operations: how many a work takes, and how many a second the machine can do.
+"""Floating-point operations of a benchmark, and the machine's peak per second.
 
-Counted are those of convolutions and matrix products, backward passes included, two a multiply-add, as torch.utils.flop_counter
-counts them. The peak is the fastest product of two square matrices of the same precision, as a product or as a convolution with
-kernels of 1×1: on a processor they come from different libraries.
+Convolutions and matrix products are counted, including backward passes, two operations per multiply-add, as in
+torch.utils.flop_counter. The peak is the fastest product of two square matrices in the same precision, as a matrix product or as a
+1×1 convolution: on a CPU these come from different libraries.
 """
 
 import time
@@ -14,11 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.case import Work
 from benchmarks.timing import waiting
 
-PRODUCTS = 12  # of which the fastest counts
+PRODUCTS = 12  # the fastest of these counts
 
 
 def flops(work: Work) -> int:
-    """Floating-point operations of a call of `work`, which is made."""
+    """Floating-point operations of one call of `work`, which is executed."""
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()
@@ -29,7 +29,7 @@ def matrix_peak(device: str, precision: str, size: int) -> float:
     a, b = torch.randn(2, size, size, device=device).to(getattr(torch, precision)).unbind()
     image, kernels = a.view(1, 1, size, size).permute(0, 3, 1, 2), b[:, :, None, None]  # rows of a are positions, channels last
     wait, seconds, before = waiting(device), [], torch.get_float32_matmul_precision()
-    if device == "cuda" and torch.backends.cudnn.allow_tf32:  # as convolutions, which are most of the work, are then multiplied
+    if device == "cuda" and torch.backends.cudnn.allow_tf32:  # the arithmetic of convolutions, which are most of the work
         torch.set_float32_matmul_precision("high")
     try:
         for product in (lambda: a @ b, lambda: F.conv2d(image, kernels)) * PRODUCTS:

@@ -1,4 +1,4 @@
-"""What a benchmark is: the same work for two sides, the plain transcription of METHOD and fsclib."""
+"""A benchmark case: the same work for two sides, the plain transcription of the method and fsclib."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Work = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """device: "cpu" or "cuda"; scratch: a folder for corpora and caches, which is deleted in the end."""
+    """device: "cpu" or "cuda"; scratch: a folder for corpora and caches, deleted at the end."""
 
     device: str
     sizes: Sizes
@@ -23,17 +23,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class Case:
-    """A line of the benchmarks.
+    """One line of the benchmarks.
 
-    title         what is done, and in which precision by fsclib; the plain side computes in float32 as the published programs do
-    size          how large it is, in words
-    inputs        what both sides are given
-    plain, fsclib from a setting and the inputs to the work of a side; a call of the work is what is timed
-    items         how many images or queries a call works through
-    precision     "float32" or "bfloat16", whose matrix peak the arithmetic is a share of; "" where it is not counted
-    on_device     False: on the processor, whatever the device
+    title         what is done, and fsclib's precision; the plain side uses float32 like the published programs
+    size          the size of the work, in words
+    inputs        the inputs of both sides
+    plain, fsclib from a setting and the inputs to the work of a side; one call of the work is timed
+    items         number of images or queries per call
+    precision     "float32" or "bfloat16", for the share of the matrix peak; "" if operations are not counted
+    on_device     False: on the CPU, whatever the device
     mapped        True: memory includes what is mapped from files
-    share         how much of the work the plain side does; its time and memory for all of it are reckoned from that
+    share         the share of the work that the plain side does; its time and memory are scaled up from that
     """
 
     title: str
@@ -52,5 +52,5 @@ class Case:
         return {PLAIN: self.plain, FSCLIB: self.fsclib}[side](setting, inputs)
 
     def where(self, setting: Setting) -> str:
-        """The device that this case works on."""
+        """The device that this case runs on."""
         return setting.device if self.on_device else "cpu"

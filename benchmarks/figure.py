@@ -1,4 +1,4 @@
-"""Draws the results of a machine: how much faster fsclib is and how much less memory it takes, and how both sides grow."""
+"""Draws the results of a machine: the speedup of fsclib, the memory it saves, and how both sides scale."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from benchmarks.case import FSCLIB, PLAIN
 from benchmarks.cases import CASES
 from benchmarks.scaling import SCALINGS
 from fsclib.figures.style import CYCLE, SMALL, TEXT, WIDTH, Picture, labelled
-from fsclib.files import replacing
+from fsclib.system.storage import replacing
 
 COLUMNS = 3  # panels of curves side by side
 BAR, PANEL = 0.26, 1.75  # inches of height
@@ -27,7 +27,7 @@ CURVES = {  # name → legend, colour, line, mark
 
 
 def draw(results: Mapping[str, Any], file: Path) -> list[Path]:
-    """Writes the figure as PDF and PNG beside the file that holds the results; their paths."""
+    """Writes the figure as PDF and PNG beside the file of results; returns their paths."""
     figure, written = picture(results), []
     for kind, metadata in (("pdf", {"CreationDate": None}), ("png", None)):  # no date: the same results give the same file
         with replacing(file.with_suffix(f".{kind}")) as part:
@@ -37,7 +37,7 @@ def draw(results: Mapping[str, Any], file: Path) -> list[Path]:
 
 
 def picture(results: Mapping[str, Any]) -> Figure:
-    """Bars of all cases above, panels of all curves below, as far as there are any."""
+    """Bars of all cases above, panels of all curves below, if there are any."""
     cases = {name: results["cases"][name] for name in CASES if name in results["cases"]}
     curves = {name: results["curves"][name] for name in SCALINGS if name in results["curves"]}
     rows = -(-len(curves) // COLUMNS)
@@ -61,7 +61,7 @@ def _bars(figure: Any, cases: Mapping[str, Any]) -> None:
     speed.barh(rows, middle - 1, left=1, height=0.6, color=CYCLE[0], xerr=(middle - low, high - middle), error_kw=spread)
     _annotate(speed, high, [_told(case) for case in found], room=0.65)
     held = np.array([[case[side]["megabytes"] for side in (PLAIN, FSCLIB)] for case in found])
-    less = np.where((held < 1).any(1), 1, held[:, 0] / held[:, 1].clip(1e-9))  # below a megabyte chance decides
+    less = np.where((held < 1).any(1), 1, held[:, 0] / held[:, 1].clip(1e-9))  # below a megabyte the ratio is noise
     memory.barh(rows, less - 1, left=1, height=0.6, color=CYCLE[4])
     _annotate(memory, less, [f"{words.megabytes(a)} → {words.megabytes(b)}" for a, b in held], room=0.82)
     speed.set(ylim=(len(rows) - 0.5, -0.5), yticks=rows, yticklabels=[f"{case['title']}\n{case['size']}" for case in found])
@@ -79,7 +79,7 @@ def _told(case: Mapping[str, Any]) -> str:
 
 
 def _annotate(axis: Axes, ends: np.ndarray, texts: list[str], room: float) -> None:
-    """A logarithmic axis of ratios with a text behind each bar, for which there is so much room beside the longest."""
+    """A logarithmic axis of ratios with a text behind each bar. room: space beside the longest bar, as a share of the axis."""
     least, most = min(ends.min() * 0.8, 0.8), max(ends.max(), 2)
     axis.set_xscale("log")
     axis.set_xlim(least, most * (most / least) ** room)

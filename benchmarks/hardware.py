@@ -1,4 +1,4 @@
-"""What the benchmarks ran on: the machine's name, and the versions that made the numbers."""
+"""The machine's name, and the versions behind the numbers."""
 
 import platform
 import re
@@ -8,25 +8,26 @@ from typing import Any
 import torch
 
 from benchmarks.arithmetic import matrix_peak
-from fsclib import machine
-from fsclib.data.decoding import usable_cores
+from fsclib.data.pixels.decoding import usable_cores
+from fsclib.runs import environment as machine
+from fsclib.system.device import name_of as device_name
 
 PRECISIONS = ("float32", "bfloat16")
 
 
 def name_of(device: str) -> str:
-    """The GPU's name, or the processor's and how many of its cores may be used."""
-    name = machine.name_of(torch.device(device))
+    """The GPU's name, or the CPU's with the number of usable cores."""
+    name = device_name(torch.device(device))
     return name if device == "cuda" else f"{name}, {usable_cores()} cores"
 
 
 def slug(name: str) -> str:
-    """A machine's name as that of a file."""
+    """A machine's name as a file name."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def environment(device: str, multiplied: int) -> dict[str, Any]:
-    """What stands beside every measurement; the FLOP/s that the machine reaches on square matrices are measured here."""
+    """The environment recorded with every measurement, including the measured peak FLOP/s on square matrices."""
     return {
         "revision": machine.revision(),
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Measures a case or a set of curves and returns what is kept of it, as plain values."""
+"""Measures a case or a set of curves and returns the record as plain values."""
 
 import gc
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ from benchmarks.timing import alternate, spread, waiting
 
 
 def case(name: str, setting: Setting, peaks: Mapping[str, float]) -> dict[str, Any]:
-    """Both sides of a case: seconds, megabytes, images or queries a second, share of the matrix peak; how much faster fsclib is.
+    """Measures both sides of a case: seconds, megabytes, images or queries per second, share of the matrix peak; and the speedup.
 
-    peaks: FLOP/s of the machine by precision. The share is that of the operations that fsclib needs, on both sides.
+    peaks: FLOP/s of the machine by precision. For both sides, the share is based on the operations that fsclib needs.
     """
     chosen = CASES[name]
     inputs = chosen.inputs(setting)
@@ -46,7 +46,7 @@ def case(name: str, setting: Setting, peaks: Mapping[str, float]) -> dict[str, A
 
 
 def curves(name: str, setting: Setting, repeats: Repeats) -> dict[str, Any]:
-    """Curves over something that grows: at each point what the unit says, for each curve; and why points were skipped."""
+    """Measures curves over a growing quantity: each curve's value at each point, in the given unit, and why points were skipped."""
     scaling = SCALINGS[name]
     record: dict[str, Any] = {"title": scaling.title, "x": scaling.x, "unit": scaling.unit}
     record |= {"curves": {curve: {} for curve in scaling.curves}, "skipped": {}}
@@ -65,7 +65,7 @@ def curves(name: str, setting: Setting, repeats: Repeats) -> dict[str, Any]:
 
 
 def _point(scaling: Scaling, setting: Setting, repeats: Repeats) -> tuple[dict[str, list[float]], list[str]]:
-    """What the unit says of each curve, again and again; and the curves that the GPU has not enough memory for."""
+    """Repeated measurements of each curve in its unit; and the curves that do not fit into the GPU's memory."""
     inputs = {make: make(setting) for make in {chosen.inputs for chosen, _ in scaling.curves.values()}}  # large, some of them
     works: dict[str, Work] = {}
     items, too_large = {}, []

@@ -1,7 +1,7 @@
-"""The most memory that one side of a case takes, measured in a process of its own, since a peak belongs to a process.
+"""Peak memory of one side of a case, measured in a separate process, since a peak belongs to a process.
 
-Above the idle process, which holds the inputs already: 10⁶ bytes of resident memory, without what is mapped from files (torch's
-own code is, and is loaded piecemeal) unless the case is about mapped files; on a GPU what torch allocates.
+It counts from the idle process, which already holds the inputs: 10⁶ bytes of resident memory, without what is mapped from files
+(such as torch's own code, which is loaded piecemeal) unless the case is about mapped files; on a GPU, what torch allocates.
 """
 
 import contextlib
@@ -15,17 +15,17 @@ import torch
 
 from benchmarks.case import Setting
 from benchmarks.cases import CASES
-from fsclib.machine import peak_memory
+from fsclib.system.device import peak_memory
 
-CALLS = 2  # the first training step brings the momentum, which counts in the second
-START = "forkserver" if sys.platform == "linux" else "spawn"  # forked from a process that has imported all and done nothing
+CALLS = 2  # the first training step creates the momentum, which counts in the second
+START = "forkserver" if sys.platform == "linux" else "spawn"  # forked from a process that has only imported everything
 
 
 def peak_megabytes(name: str, side: str, setting: Setting) -> float:
     """Megabytes above the idle process. RuntimeError if the measuring process dies."""
     context = get_context(START)
     if START == "forkserver":
-        context.set_forkserver_preload(["fsclib.train", "fsclib.figures"])
+        context.set_forkserver_preload(["fsclib.training.loop", "fsclib.figures"])
     try:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             return pool.submit(_measure, name, side, setting, torch.get_num_threads()).result()
@@ -47,10 +47,10 @@ def _measure(name: str, side: str, setting: Setting, threads: int) -> float:
 
 
 def _forget(device: str) -> None:
-    """Lets the peak begin anew from what is held now."""
+    """Resets the peak to the memory held now."""
     if device == "cuda":
         torch.cuda.init()
         torch.cuda.reset_peak_memory_stats()
     elif sys.platform == "linux":
-        with contextlib.suppress(OSError):  # where it is not allowed, the peak so far is what counts from
+        with contextlib.suppress(OSError):  # if not permitted, measuring starts from the peak so far
             Path("/proc/self/clear_refs").write_text("5")

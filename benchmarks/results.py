@@ -1,18 +1,18 @@
-"""The file of a machine: every case and every curve that was ever measured on it, each with the versions it was measured with.
+"""The results file of a machine: every case and curve measured on it, each with the versions used.
 
-    {"machine": name, "device": "cpu" | "cuda", "cases": {name: …}, "curves": {name: …}}
+{"machine": name, "device": "cpu" | "cuda", "cases": {name: …}, "curves": {name: …}}
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from fsclib.files import replacing
-from fsclib.reading import read_json
+from fsclib.system.reading import read_json
+from fsclib.system.storage import replacing
 
 
 def read(file: Path, machine: str) -> dict[str, Any]:
-    """What the file holds of a machine; nothing yet where there is none. ValueError for another machine's, or no such results."""
+    """Reads a machine's results; empty if there is no file. Errors: ValueError for another machine's file or other content."""
     if not file.exists():
         return {"cases": {}, "curves": {}}
     try:
@@ -28,7 +28,7 @@ def read(file: Path, machine: str) -> dict[str, Any]:
 
 
 def keep(file: Path, machine: str, device: str, kind: str, name: str, record: dict[str, Any]) -> dict[str, Any]:
-    """Puts a record in place of an older one of its name, in "cases" or "curves", and leaves the others; returns all of them.
+    """Stores a record in "cases" or "curves", replacing an older one of the same name; returns all results.
 
     Errors: as in `read`.
     """

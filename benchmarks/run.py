@@ -1,8 +1,8 @@
-"""Measures fsclib beside a plain transcription of METHOD: python benchmarks/run.py [--device cpu|cuda] [--only NAME …]
+"""Measures fsclib beside a plain transcription of the method: python benchmarks/run.py [--device cpu|cuda] [--only NAME …]
 
-Writes results/benchmarks/<machine>.json after each case and draws it, as PDF and PNG beside it. What is measured again takes the
-place of what the file held; the rest stays. The corpus that is opened, and its cache, take 5.5 GB in the system's folder for
-temporary files (TMPDIR names another). Measure while nothing else runs.
+Writes results/benchmarks/<machine>.json after each case and draws it, as PDF and PNG beside it. New measurements replace old ones
+of the same name; the rest is kept. The corpus and its cache take 5.5 GB in the system's folder for temporary files (TMPDIR names
+another). Measure while nothing else runs.
 """
 
 import argparse
@@ -23,16 +23,16 @@ from benchmarks.cases import CASES
 from benchmarks.figure import draw
 from benchmarks.scaling import SCALINGS
 from benchmarks.sizes import CURVE, GPU, ONCE, PROCESSOR, QUICK, Repeats
-from fsclib import paths
+from fsclib.system import paths
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line. Exits with status 2 and one line for an unknown name or a device that is not there."""
-    parser = argparse.ArgumentParser(description="Measures fsclib beside a plain transcription of METHOD.")
+    """The command line. Exits with status 2 and one line for an unknown name or a missing device."""
+    parser = argparse.ArgumentParser(description="Measures fsclib beside a plain transcription of the method.")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     names = [*CASES, *SCALINGS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
-    parser.add_argument("--quick", action="store_true", help="small sizes, once each: shows that everything runs, no more")
+    parser.add_argument("--quick", action="store_true", help="small sizes, once each: only checks that everything runs")
     parser.add_argument("--out", type=Path, help="the file; by default results/benchmarks/<machine>.json")
     options = parser.parse_args(arguments)
     if options.device == "cuda" and not torch.cuda.is_available():
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(options: argparse.Namespace, machine: str, file: Path) -> None:
     start = time.monotonic()
-    results.read(file, machine)  # refused before anything is measured
+    results.read(file, machine)  # fails before anything is measured
     sizes = QUICK if options.quick else GPU if options.device == "cuda" else PROCESSOR
     repeats, curve = (ONCE, ONCE) if options.quick else (Repeats(), CURVE)
     environment = hardware.environment(options.device, sizes.multiplied)
@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace, machine: str, file: Path) -> None:
 
 
 def _told(record: dict[str, Any]) -> str:
-    """A record in a line."""
+    """A record as one line."""
     if "speedup" not in record:
         points = {curve: {x: f"{value['median']:.3g}" for x, value in found.items()} for curve, found in record["curves"].items()}
         lines = [f"{curve} " + ", ".join(f"{x}: {y}" for x, y in found.items()) for curve, found in points.items()]

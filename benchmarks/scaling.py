@@ -1,6 +1,6 @@
-"""How time grows with the batch, the image, the gallery and the number of processes.
+"""Scaling of time with batch size, image size, gallery size and number of processes.
 
-A curve is a case at other sizes, so what is timed is what the lines of the benchmarks time.
+A curve is a case at other sizes, so it times the same work as the cases.
 """
 
 import os
@@ -16,21 +16,22 @@ from benchmarks.cases.images import corpus, decoding, plain_opening
 from benchmarks.cases.retrieval import FEATURES, VIEWS, Scored, scored
 from benchmarks.plain import metrics as plain_metrics
 from benchmarks.sizes import Search, Sizes
-from fsclib import features, metrics
+from fsclib import metrics
+from fsclib.retrieval import features as embedding_features
 
-SCORED = 1 << 25  # bytes of similarities that are scored at once, so that memory stays flat however large the gallery
+SCORED = 1 << 25  # bytes of similarities scored at once, so that memory does not grow with the gallery
 MOST = 1000  # queries at once
 PER_PERSON = 10  # gallery images
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Curves over something that grows.
+    """Curves over a growing quantity.
 
-    x        what grows; `sizes`: from the sizes of a setting to those of each point
+    x        the quantity; `sizes`: from the sizes of a setting to those of each point
     unit     "images/s", or "ms/query"
-    curves   the case and the side of each
-    needed   bytes of main memory that a point takes; one that takes more than half of what there is, is skipped
+    curves   the case and the side of each curve
+    needed   bytes of main memory that a point takes; points that need more than half of the memory are skipped
     """
 
     title: str
@@ -47,7 +48,7 @@ def memory() -> int:
 
 
 def both_precisions(name: str) -> dict[str, tuple[Case, str]]:
-    """The curves of a case of networks; those without a name of their precision are in float32."""
+    """The curves of a network case; curves that name no precision are in float32."""
     single, half = CASES[f"{name}-float32"], CASES[f"{name}-bfloat16"]
     return {"plain": (single, PLAIN), "fsclib": (single, FSCLIB), "fsclib, bfloat16": (half, FSCLIB)}
 
@@ -57,7 +58,7 @@ def _rows(bytes_each: int) -> int:
 
 
 def _of_chunk(setting: Setting) -> Scored:
-    """A chunk of queries: no more of the matrix is ever in memory."""
+    """A chunk of queries; the rest of the matrix is never in memory."""
     (gallery,) = setting.sizes.galleries
     return scored("llcm", Search(_rows(4 * gallery), gallery, max(25, gallery // PER_PERSON)))
 
@@ -76,7 +77,7 @@ def _plain_similarity(setting: Setting, given: tuple[torch.Tensor, ...]) -> Work
 
 
 def _similarity(setting: Setting, given: tuple[torch.Tensor, ...]) -> Work:
-    return partial(features.similarity, given[:2], given[2:])
+    return partial(embedding_features.similarity, given[:2], given[2:])
 
 
 def _queries(setting: Setting, given: tuple) -> int:
@@ -132,7 +133,7 @@ def _feature_bytes(setting: Setting) -> float:
 
 
 def _step_bytes(setting: Setting) -> float:
-    """About 2 GB for the three networks and 0.27 GB an image of 384×144; a GPU says itself what does not fit."""
+    """About 2 GB for the three networks and 0.27 GB per image of 384×144; a GPU reports by itself what does not fit."""
     s = setting.sizes
     return 2e9 + 0.27e9 * 2 * s.identities * s.images * (s.height * s.width) / (384 * 144) if setting.device == "cpu" else 0.0
 

@@ -1,14 +1,14 @@
-"""How large the work of each benchmark is and how often it is repeated: on a processor, on a GPU, and in a quick run."""
+"""Sizes and repeats of each benchmark: on a CPU, on a GPU, and in a quick run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from fsclib.data.decoding import usable_cores
+from fsclib.data.pixels.decoding import usable_cores
 
 
 class Search(NamedTuple):
-    """A similarity matrix to be scored: queries × gallery, of so many people."""
+    """A similarity matrix to be scored: numbers of queries, gallery images and people."""
 
     queries: int
     gallery: int
@@ -17,7 +17,7 @@ class Search(NamedTuple):
 
 @dataclass(frozen=True)
 class Repeats:
-    """Rounds of a measurement: `fewest`, and further ones up to `most` as long as all together took less than `seconds`."""
+    """Rounds of a measurement: at least `fewest`, then up to `most` while the total is below `seconds`."""
 
     warm_up: int = 1
     fewest: int = 5
@@ -27,7 +27,7 @@ class Repeats:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What every benchmark is given to do, by default on a processor."""
+    """Sizes of all benchmarks, by default for a CPU."""
 
     height: int = 384  # of an image, in pixels
     width: int = 144
@@ -39,13 +39,13 @@ class Sizes:
     searches: Mapping[str, Search] = field(
         default_factory=lambda: {"sysu": Search(3803, 301, 96), "regdb": Search(2060, 2060, 206), "llcm": Search(7166, 2000, 351)}
     )
-    people: int = 1023  # of the corpus that is opened, so many images a camera and modality: 30,000 images together
-    shots: int = 3
-    drawn: tuple[int, int] = (192, 72)  # their height and width, other than a network's like those of most real images
-    decoded: int = 1000  # of these by the plain side and by the curve over workers
-    multiplied: int = 2048  # rows and columns of the matrices that the machine's peak is measured with
+    people: int = 1023  # people in the corpus that is opened, 30,000 images in total
+    shots: int = 3  # its images per camera and modality
+    drawn: tuple[int, int] = (192, 72)  # their height and width; like most real images, they differ from a network's input
+    decoded: int = 1000  # images decoded by the plain side and by the curve over workers
+    multiplied: int = 2048  # rows and columns of the matrices for the machine's peak
 
-    # where the curves are measured
+    # points of the curves
     steps: tuple[tuple[int, int], ...] = ((2, 1), (2, 2), (4, 2), (4, 4))  # P and K
     batches: tuple[int, ...] = (1, 4, 16, 32)  # embedded images
     scales: tuple[tuple[int, int], ...] = ((96, 36), (192, 72), (288, 108), (384, 144))  # height and width
@@ -64,7 +64,7 @@ GPU = replace(
     batches=(1, 16, 64, 256, 512),
     scales=((192, 72), (288, 108), (384, 144), (512, 192)),
 )
-QUICK = replace(  # shows that everything runs; its numbers mean nothing
+QUICK = replace(  # only checks that everything runs; the numbers mean nothing
     PROCESSOR,
     height=64,
     width=32,
@@ -76,7 +76,7 @@ QUICK = replace(  # shows that everything runs; its numbers mean nothing
     people=4,
     shots=2,
     drawn=(48, 16),
-    decoded=64,  # fewer are decoded without workers
+    decoded=64,  # fewer would be decoded without workers
     multiplied=256,
     steps=((2, 1),),
     batches=(2,),
@@ -85,4 +85,4 @@ QUICK = replace(  # shows that everything runs; its numbers mean nothing
     workers=(1, 2),
 )
 ONCE = Repeats(warm_up=0, fewest=1, most=1)
-CURVE = Repeats(warm_up=0, fewest=3, most=20, seconds=10.0)  # a point of a curve, behind a call that shows whether it fits
+CURVE = Repeats(warm_up=0, fewest=3, most=20, seconds=10.0)  # for each point of a curve, after a call that tests whether it fits

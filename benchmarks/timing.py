@@ -1,4 +1,4 @@
-"""Seconds of several works that take turns in one process, so that whatever slows the machine slows all of them alike."""
+"""Times several pieces of work that alternate in one process, so that a slow machine affects all of them alike."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from benchmarks.sizes import Repeats
 
 @dataclass(frozen=True)
 class Spread:
-    """Median and quartiles of a number of measurements."""
+    """Median, quartiles and number of measurements."""
 
     median: float
     low: float
@@ -35,9 +35,9 @@ def alternate(
     wait: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Seconds of each call of each work, one a round; every second round goes backward, as one work leaves the caches to the next.
+    """Seconds of each call, one call per work and round; every second round is reversed, because a work inherits warm caches.
 
-    wait: until the device has done what it was given to do.
+    wait: blocks until the device is idle.
     """
     for _ in range(repeats.warm_up):
         for work in works.values():
@@ -56,5 +56,5 @@ def alternate(
 
 
 def waiting(device: str) -> Callable[[], None]:
-    """What waits for a device: nothing on a processor."""
+    """A function that waits for a device; it does nothing on a CPU."""
     return torch.cuda.synchronize if device == "cuda" else lambda: None

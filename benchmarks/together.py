@@ -1,6 +1,6 @@
-"""Seconds of a training step that several processes share, over their number: python benchmarks/together.py --counts 1,2,4
+"""Seconds of a training step shared by several processes, by their number: python benchmarks/together.py --counts 1,2,4
 
-FSC-Net on random pixels, the same batch whatever the number of processes, at the demo's size; on a processor they divide its cores.
+FSC-Net on random pixels, the same batch for any number of processes, at the demo's size; on a CPU the processes divide its cores.
 """
 
 import argparse
@@ -19,25 +19,25 @@ import numpy as np
 import torch
 
 from benchmarks.timing import spread, waiting
-from fsclib import steps
-from fsclib.assemble import network_of
 from fsclib.config import Config
-from fsclib.data.decoding import usable_cores
+from fsclib.data.pixels.decoding import usable_cores
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
-from fsclib.machine import device_of, precision_of
-from fsclib.meeting import joined
-from fsclib.models.shared import together
+from fsclib.runs.assemble import network_of
+from fsclib.system.device import device_of, precision_of
+from fsclib.training import steps
+from fsclib.training.distributed.rendezvous import joined
+from fsclib.training.distributed.whole_batch import together
 
-IMAGES = 16  # of each identity and modality, from which an epoch of many steps is drawn
+IMAGES = 16  # per identity and modality, enough for an epoch of many steps
 
 
 def measure(options: argparse.Namespace) -> None:
-    """In one of the processes: takes the steps, and the first prints what they took."""
+    """Runs the steps in one of the processes; process 0 prints their times."""
     config = Config(
         dataset="demo", identities=options.identities, images=options.images, device=options.device, precision=options.precision
     )
-    device, classes = device_of(config), 2 * options.identities
+    device, classes = device_of(config.device), 2 * options.identities
     labels, modalities = np.repeat(np.arange(classes), 2 * IMAGES), np.tile([VISIBLE, INFRARED], classes * IMAGES)
     sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
     pixels = np.random.default_rng(0).integers(0, 256, (len(labels), config.height, config.width, 3), np.uint8)
@@ -48,7 +48,8 @@ def measure(options: argparse.Namespace) -> None:
         optimizer = steps.build_optimizer(net, config)
         rest = (pixels, np.arange(len(labels)), sampler)
         epochs = (
-            steps.training_steps(shared, optimizer, config, *rest, epoch, precision_of(config, device), ranks) for epoch in count()
+            steps.training_steps(shared, optimizer, config, *rest, epoch, precision_of(config.precision, device), ranks)
+            for epoch in count()
         )
         taken, wait, seconds = chain.from_iterable(epochs), waiting(device.type), []
         for _ in islice(taken, options.warm_up):
@@ -71,13 +72,13 @@ def main() -> None:
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--identities", type=int, default=8, help="P, divided among the processes")
     parser.add_argument("--images", type=int, default=4, help="K")
-    parser.add_argument("--steps", type=int, default=20, help="that are measured")
-    parser.add_argument("--warm-up", type=int, default=3, help="steps before those")
+    parser.add_argument("--steps", type=int, default=20, help="measured steps")
+    parser.add_argument("--warm-up", type=int, default=3, help="steps before the measured ones")
     options = parser.parse_args()
     if "TORCHELASTIC_RUN_ID" in os.environ:
         measure(options)
         return
-    print("| processes | threads each | ms a step | images a second |\n|---|---|---|---|")
+    print("| processes | threads each | ms per step | images per second |\n|---|---|---|---|")
     for number in map(int, options.counts.split(",")):
         threads = {"OMP_NUM_THREADS": str(max(1, usable_cores() // number))}
         program = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", __file__]

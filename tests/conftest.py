@@ -4,7 +4,7 @@ import pytest
 
 from fsclib.config import Config
 from fsclib.data.datasets import FOLDERS
-from fsclib.data.synthetic import write_corpus
+from synthpeople.generate import write_corpus
 
 PEOPLE = {"sysu": 14, "regdb": 12, "llcm": 12}
 

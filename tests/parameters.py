@@ -1,14 +1,14 @@
 """What the parameters of each notebook become."""
 
-from fsclib.ablation import AblationOptions
-from fsclib.attention.subjects import AttentionOptions
 from fsclib.config import Config
-from fsclib.embedding import EmbeddingOptions
-from fsclib.explorer import ExplorerOptions
-from fsclib.frequency import SpectrumOptions
-from fsclib.paper import PaperOptions
-from fsclib.run_options import NamedRunOptions
-from fsclib.search.study import GalleryOptions
+from workbook.ablation import AblationOptions
+from workbook.attention.subjects import AttentionOptions
+from workbook.embedding import EmbeddingOptions
+from workbook.explorer import ExplorerOptions
+from workbook.gallery import GalleryOptions
+from workbook.paper import PaperOptions
+from workbook.run_options import NamedRunOptions
+from workbook.spectrum import SpectrumOptions
 
 OPTIONS = {
     "01_data": Config,

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from fsclib.embedding import Points
+from fsclib.analysis.embedding_space.points import Points
 
 CAMERAS = {"sysu": ((1, 2, 4, 5), (3, 6)), "regdb": ((1,), (2,)), "llcm": ((1, 2, 3), (1, 2))}
 
@@ -27,7 +27,7 @@ def points(people=6, each=2, scoring="llcm", size=16, person=1.0, shift=0.0, noi
 
 
 def unseen(found, i, j):
-    """Whether points i and j are a pair that no comparison should rest on, by the words of PROTOCOLS."""
+    """Whether points i and j are a pair that no comparison should rest on, by the words of the protocols."""
     same, camera = found.identity[i] == found.identity[j], found.camera[i] == found.camera[j]
     if found.modality[i] == found.modality[j]:
         return same and camera

@@ -5,11 +5,12 @@ import torch
 from torch import nn
 
 from fsclib import figures
-from fsclib.frequency import Spectra, before_after, gates
-from fsclib.frequency.gates import Gated, gated
+from fsclib.analysis.frequency import before_after, gates
+from fsclib.analysis.frequency.gates import Gated, gated
+from fsclib.analysis.frequency.measurement import Spectra
+from fsclib.analysis.frequency.spectrum import by_ring, energy
 from fsclib.models.fsc import FrequencySemanticAttention
 from fsclib.models.networks import build_model
-from fsclib.spectrum import by_ring, energy
 
 
 def network(name="fsc", **options):

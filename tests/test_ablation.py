@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from fsclib import ablation, sweep
-from fsclib.ablation import AblationOptions
-from fsclib.comparison import ComparisonError
+from fsclib.analysis.comparison import ComparisonError
+from fsclib.analysis.switches import Contrast
 from fsclib.config import Config, ConfigError
-from fsclib.switches import Contrast
+from workbook import ablation, sweep
+from workbook.ablation import AblationOptions
 
 SMALL = {"dataset": "llcm", "scale": "tiny", "stages": 4, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 1}
 

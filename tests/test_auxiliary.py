@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from fsclib.auxiliary import attribute_loss, info_nce, mean_cosine
+from fsclib.losses import attribute_loss, info_nce
+from fsclib.losses.pairwise import mean_cosine
 
 
 def plain_info_nce(neck, labels, temperature):

@@ -5,7 +5,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from fsclib import chance, metrics
+from fsclib import metrics
+from fsclib.metrics import chance
 
 
 def sides(seed, queries, gallery, people=4):

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from fsclib import checkpoint
-from fsclib.checkpoint import CheckpointError
-from fsclib.files import HOST, PART
+from fsclib.runs import checkpoint
+from fsclib.runs.checkpoint import CheckpointError
+from fsclib.system.storage import HOST, PART
 
 STATE = {"epoch": 3, "best": 12.345678901234567, "best_epoch": None, "recipe": {"lr": 0.1, "decay": [20, 80]}}
 
@@ -101,7 +101,7 @@ def test_without_an_optimiser(tmp_path, saved):
     assert checkpoint.read(tmp_path / "best", net) == STATE == checkpoint.state(tmp_path / "best")
     assert_equal(net, saved[0].state_dict())
     before = copied(net)
-    with pytest.raises(CheckpointError, match=r"holds no optimiser.*last\.safetensors"):
+    with pytest.raises(CheckpointError, match=r"contains no optimiser state.*last\.safetensors"):
         checkpoint.read(tmp_path / "best", net, sgd(net))
     assert_equal(net, before)
 
@@ -140,9 +140,9 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(saved, monkeypatch):
         return FullDisk(found) if path.suffix == PART and words == ("wb",) else found
 
     monkeypatch.setattr(Path, "open", opened)
-    with pytest.raises(CheckpointError, match=r"No space left on device.*the one written before it is intact"):
+    with pytest.raises(CheckpointError, match=r"No space left on device.*the previous one is intact"):
         checkpoint.write(file, net, optimizer, STATE)
-    with pytest.raises(CheckpointError, match="none was written before it"):
+    with pytest.raises(CheckpointError, match="there is no previous one"):
         checkpoint.write(file.with_name("best.safetensors"), net, None, STATE)
     monkeypatch.undo()
     assert [found.name for found in file.parent.iterdir()] == [file.name]
@@ -156,7 +156,7 @@ def test_a_really_limited_file_size_leaves_the_checkpoint_before_it(tmp_path):
 import resource, sys
 from pathlib import Path
 from torch import nn
-from fsclib import checkpoint
+from fsclib.runs import checkpoint
 file = Path(sys.argv[1])
 checkpoint.write(file, nn.Linear(8, 8), None, {"epoch": 0})
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
@@ -167,7 +167,7 @@ except checkpoint.CheckpointError as error:
 """
     file = tmp_path / "last.safetensors"
     done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True)
-    assert "could not be written (File too large); the one written before it is intact" in done.stdout
+    assert "could not be written (File too large); the previous one is intact" in done.stdout
     assert [found.name for found in tmp_path.iterdir()] == [file.name]
     assert checkpoint.read(file, nn.Linear(8, 8)) == {"epoch": 0}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fsclib.collapse import warning
 from fsclib.config import Config
+from fsclib.training.collapse import warning
 
 WORKS = {"identity": 3.0, "triplet": 0.4, "cpm": 1.4, "triplet_active": 0.99, "pooled_cosine": 0.97, "neck_cosine": -0.02}
 

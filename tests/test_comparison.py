@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from fsclib import runs
-from fsclib.comparison import ComparisonError, compare
+from fsclib.analysis.comparison import ComparisonError, compare
 from fsclib.config import Config
-from fsclib.statistics import FIGURES, paired_difference
+from fsclib.metrics.differences import FIGURES, paired_difference
 
 ENVIRONMENT = {
     "data_hash": "d1", "pixels_hash": "p1", "precision": "float32", "revision": "r1", "packages": {"torch": "2.10.0+cpu"},
@@ -115,8 +115,8 @@ def test_one_seed_has_no_spread_and_says_so(finished, compared):
     assert found.effects[["std", "low_seeds", "high_seeds"]].isna().all(axis=None)
     assert found.effects.set_index("variant").loc["channel", "shown"].all()
     notes = " ".join(found.notes)
-    assert "people alone, since one training a row says nothing about another training" in notes
-    assert "fewer than 3 trainings a row" in notes
+    assert "people only, since one training per row says nothing about other trainings" in notes
+    assert "fewer than 3 trainings per row" in notes
 
 
 def test_notes_say_what_was_tested_and_how_far_it_carries(finished, compared):
@@ -124,12 +124,12 @@ def test_notes_say_what_was_tested_and_how_far_it_carries(finished, compared):
     notes = " ".join(compared("modules", "none").notes)
     for sentence in (
         "Test set, paper, infrared → visible: 12 people, 1,234 queries.",
-        "Trained models a row: 3 (seed 0; seed 1; seed 2).",
+        "Trained models per row: 3 (seed 0; seed 1; seed 2).",
         "Synthetic people:",
         "chosen on identities held out of training",
-        "Recipe: the preset tiny for demo, but for epochs 4.",
+        "Recipe: the preset tiny for demo, except for epochs 4.",
         "paired bootstrap over people and trainings",
-        "12 of 18 differences have an interval that excludes 0; of differences that are none, about one in twenty would.",
+        "12 of 18 differences have an interval that excludes 0; without any effect about one in twenty would.",
         "fewer than 100 people",
     ):
         assert sentence in notes
@@ -145,7 +145,7 @@ def test_large_tests_on_real_people_carry_no_warning_but_that_of_the_test_select
     assert "Small" not in notes
     assert "Synthetic" not in notes
     assert "Test-selected" in notes
-    assert "6 of 6 runs come from code that was not committed" in notes
+    assert "6 of 6 runs come from uncommitted code" in notes
 
 
 def test_an_unequal_row_is_refused_with_every_difference_and_the_others_stand(finished, compared):
@@ -157,10 +157,10 @@ def test_an_unequal_row_is_refused_with_every_difference_and_the_others_stand(fi
     found = compared("modules", "none")
     (sentence,) = found.refused
     assert sentence.startswith("frequency: ")
-    differences = (f"epochs: 5 there, {usual.epochs} here", f"lr: 0.2 there, {usual.lr} here")
-    for line in (*differences, "precision: 'bfloat16' there, 'float32' here"):
+    differences = (f"epochs: 5 vs {usual.epochs}", f"lr: 0.2 vs {usual.lr}")
+    for line in (*differences, "precision: 'bfloat16' vs 'float32'"):
         assert f"{line} ({name})" in sentence
-    assert "torch: '2.11' there, '2.10.0+cpu' here" in sentence
+    assert "torch: '2.11' vs '2.10.0+cpu'" in sentence
     assert list(found.rows["variant"]) == ["none", "channel", "spatial", "frequency + channel"]
 
 
@@ -168,11 +168,11 @@ def test_an_unequal_row_is_refused_with_every_difference_and_the_others_stand(fi
 def test_other_data_precision_or_code_is_refused_unless_allowed(finished, compared, fact):
     finished(modules="none")
     finished(modules="channel", environment={fact: "other"})
-    with pytest.raises(ComparisonError, match=f"channel: {fact}: 'other' there, '.*' here"):
+    with pytest.raises(ComparisonError, match=f"channel: {fact}: 'other' vs '.*'"):
         compared("modules", "none")
     found = compared("modules", "none", allow=[fact])
-    difference = f"{fact}: 'other' there, '{ENVIRONMENT[fact]}' here"
-    assert f"channel (there) and none (here) differ in more than the switch: {difference}." in found.notes
+    difference = f"{fact}: 'other' vs '{ENVIRONMENT[fact]}'"
+    assert f"channel and none differ in more than the switch: {difference}." in found.notes
 
 
 def test_every_refused_row_is_listed_at_once(finished, compared):
@@ -181,7 +181,7 @@ def test_every_refused_row_is_listed_at_once(finished, compared):
     finished(modules="spatial", lr=0.2)
     with pytest.raises(ComparisonError) as caught:
         compared("modules", "none")
-    assert len([problem for problem in caught.value.problems if "there," in problem]) == 2
+    assert len([problem for problem in caught.value.problems if " vs " in problem]) == 2
     assert "no row is left to compare with none" in str(caught.value)
 
 
@@ -190,12 +190,12 @@ def test_unequal_seeds_are_refused_or_paired_on_the_common_ones(finished, compar
         finished(modules="none", seed=seed)
     for seed in (1, 2, 4):
         finished(5, modules="channel", seed=seed)
-    with pytest.raises(ComparisonError, match=r"channel: seed: \[1, 2, 4\] there, \[0, 1, 2\] here"):
+    with pytest.raises(ComparisonError, match=r"channel: seed: found \[1, 2, 4\], expected \[0, 1, 2\] as in the baseline"):
         compared("modules", "none")
     found = compared("modules", "none", allow=["seed"])
     assert found.rows["seeds"].tolist() == [2, 2]
-    assert "Trained models a row: 2 (seed 1; seed 2)." in found.notes
-    assert "Left out: 2 runs of a seed or trial that not every row has." in found.notes
+    assert "Trained models per row: 2 (seed 1; seed 2)." in found.notes
+    assert "Left out: 2 runs of a seed or trial that not all rows share." in found.notes
     finished(modules="spatial", seed=9)
     assert compared("modules", "none", allow=["seed"]).refused == ("spatial: no seed and trial in common",)
 
@@ -212,12 +212,12 @@ def test_a_baseline_whose_own_runs_differ_is_refused(finished, compared):
     finished(modules="none", seed=1, epochs=5)
     finished(modules="channel", seed=0)
     usual = Config(dataset="demo").epochs
-    with pytest.raises(ComparisonError, match=rf"baseline none: epochs: 5 there, {usual} here.*\n.*pass only those rows"):
+    with pytest.raises(ComparisonError, match=rf"baseline none: epochs: 5 vs {usual}.*\n.*pass only those rows"):
         compared("modules", "none")
     finished(modules="channel", seed=1)
     notes = " ".join(compared("modules", "none", allow=["epochs"]).notes)
-    assert f"Runs of none among themselves differ in more than the switch: epochs: 5 there, {usual} here." in notes
-    assert f"channel (there) and none (here) differ in more than the switch: epochs: {usual} there, 5 here." in notes
+    assert f"Runs of none among themselves differ in more than the switch: epochs: 5 vs {usual}." in notes
+    assert f"channel and none differ in more than the switch: epochs: {usual} vs 5." in notes
 
 
 def test_trials_of_regdb_are_replicates_with_data_of_their_own(finished, compared):
@@ -227,14 +227,14 @@ def test_trials_of_regdb_are_replicates_with_data_of_their_own(finished, compare
     found = compared("modules", "none")
     assert found.rows["runs"].tolist() == [3, 3]
     assert found.rows["seeds"].tolist() == [1, 1]
-    assert "Trained models a row: 3 (seed 0, trial 1; seed 0, trial 2; seed 0, trial 3)." in found.notes
+    assert "Trained models per row: 3 (seed 0, trial 1; seed 0, trial 2; seed 0, trial 3)." in found.notes
     assert set(found.effects["setting"]) == {"infrared → visible"}
     finished(dataset="regdb", trial=1, modules="spatial", environment={"data_hash": "split2"})
     (refused,) = compared("modules", "none").refused
-    assert "data_hash: 'split2' there, 'split1' here" in refused
-    assert "trial: [1] there, [1, 2, 3] here" in refused
+    assert "data_hash: 'split2' vs 'split1'" in refused
+    assert "trial: found [1], expected [1, 2, 3] as in the baseline" in refused
     finished(dataset="regdb", trial=4, modules="none", environment={"data_hash": "split4", "pixels_hash": "p2"})
-    with pytest.raises(ComparisonError, match="baseline none: data_hash: 'p2' there, 'p1' here"):
+    with pytest.raises(ComparisonError, match="baseline none: data_hash: 'p2' vs 'p1'"):
         compared("modules", "none")
 
 
@@ -244,12 +244,12 @@ def test_networks_may_differ_by_their_own_presets_and_in_nothing_else(finished, 
     found = compared("network", "fsc")
     assert list(found.rows["variant"]) == ["fsc", "agw"]
     (note,) = [note for note in found.notes if "differ in more than the switch" in note]
-    assert note.startswith("agw (there) and fsc (here) differ")
-    assert "height: 288 there, 384 here" in note
+    assert note.startswith("agw and fsc differ")
+    assert "height: 288 vs 384" in note
     assert "seed" not in note
     finished(dataset="llcm", network="deen", epochs=100)
     (refused,) = compared("network", "fsc").refused
-    assert refused.startswith("deen: epochs: 100 there, 150 here (")
+    assert refused.startswith("deen: epochs: 100 vs 150 (")
     assert "modules" not in refused
 
 
@@ -260,14 +260,14 @@ def test_networks_may_each_start_from_their_own_weights_and_not_from_anothers(fi
     assert compared("network", "fsc").refused == ()
     finished(dataset="llcm", scale="tiny", network="deen", pretrained="people/fsc")
     (refused,) = compared("network", "fsc").refused
-    assert "deen: pretrained: 'people/fsc' there" in refused
+    assert "deen: pretrained: 'people/fsc' vs " in refused
 
 
 def test_two_versions_of_a_networks_own_weights_do_not_compare(finished, compared):
     for modules, weights in (("none", "old"), ("channel", "new")):
         own = {"pretrained": "people/fsc", "environment": {"weights": weights}}
         finished(dataset="llcm", scale="tiny", network="fsc", modules=modules, **own)
-    with pytest.raises(ComparisonError, match="channel: weights: 'new' there, 'old' here"):
+    with pytest.raises(ComparisonError, match="channel: weights: 'new' vs 'old'"):
         compared("modules", "none")
 
 
@@ -277,7 +277,7 @@ def test_a_departure_that_both_networks_share_is_none(finished, compared):
     found = compared("network", "fsc")
     assert found.refused == ()
     assert not any("epochs: " in note for note in found.notes)
-    assert any("but for epochs 20, decay [5]." in note for note in found.notes)
+    assert any("except for epochs 20, decay [5]." in note for note in found.notes)
 
 
 def test_unfinished_runs_and_those_moved_aside_are_left_out(finished, compared, tmp_path):
@@ -287,7 +287,7 @@ def test_unfinished_runs_and_those_moved_aside_are_left_out(finished, compared, 
     (finished(modules="spatial").folder / "metrics.json").unlink()
     found = compared("modules", "none")
     assert list(found.rows["variant"]) == ["none", "channel"]
-    assert "Left out: 2 runs that are unfinished or were moved aside." in found.notes
+    assert "Left out: 2 unfinished runs or runs moved aside." in found.notes
 
 
 def test_a_run_without_its_table_of_people_is_refused(finished, compared):
@@ -295,7 +295,7 @@ def test_a_run_without_its_table_of_people_is_refused(finished, compared):
     finished(modules="spatial")
     (finished(modules="channel").folder / "tables/identities.csv").unlink()
     (refused,) = compared("modules", "none").refused
-    assert refused.startswith("channel: no table of identities, which an earlier version did not write")
+    assert refused.startswith("channel: no table of identities, which earlier versions did not write")
 
 
 def test_arguments_that_cannot_be_meant_are_refused_at_once(finished, compared, tmp_path):
@@ -309,19 +309,19 @@ def test_arguments_that_cannot_be_meant_are_refused_at_once(finished, compared, 
         with pytest.raises(ComparisonError, match=hint):
             compared(switch, 1)
     demo = runs.table(tmp_path).query("dataset == 'demo'")
-    with pytest.raises(ComparisonError, match=r"no finished run has modules spatial.*there are frequency"):
+    with pytest.raises(ComparisonError, match=r"no finished run has modules spatial.*found frequency"):
         compare(demo, "modules", "spatial", results=tmp_path)
     with pytest.raises(ComparisonError, match="found no run"):
         compare(pd.DataFrame(), "modules", "spatial", results=tmp_path)
     finished(modules="none")
-    with pytest.raises(ComparisonError, match=r"'ir2vis' was not tested; there are paper\.vis2ir, paper\.ir2vis"):
+    with pytest.raises(ComparisonError, match=r"'ir2vis' was not tested, expected one of paper\.vis2ir, paper\.ir2vis"):
         compare(runs.table(tmp_path).query("dataset == 'demo'"), "modules", "none", protocols=["ir2vis"], results=tmp_path)
 
 
 def test_networks_of_different_scales_do_not_stand_side_by_side(finished, compared):
     finished(network="twostream", modules="none")
     finished(network="agw", modules="none", scale="small", select_on="holdout")
-    with pytest.raises(ComparisonError, match=r"agw: .*scale: 'small' there, 'tiny' here"):
+    with pytest.raises(ComparisonError, match=r"agw: .*scale: 'small' vs 'tiny'"):
         compared("network", "twostream")
 
 
@@ -335,7 +335,7 @@ def test_another_device_or_package_is_noted_and_another_extension_refused(finish
     (note,) = [note for note in found.notes if "H100" in note]
     assert "'numpy': '3'" in note
     (refused,) = found.refused
-    assert "extensions: {'mine': '2'} there, None here" in refused
+    assert "extensions: {'mine': '2'} vs None" in refused
 
 
 def test_a_row_that_was_tested_under_other_protocols_is_refused(finished, compared):
@@ -344,7 +344,7 @@ def test_a_row_that_was_tested_under_other_protocols_is_refused(finished, compar
     table = run.read_table("identities")
     run.save_table(table[table["direction"] == "ir2vis"], "identities")
     (refused,) = compared("modules", "none").refused
-    assert "protocol paper.vis2ir was tested on one side only" in refused
+    assert "protocol paper.vis2ir was tested for only one of the two" in refused
 
 
 def test_seeds_of_regdb_carry_a_warning(finished, compared):

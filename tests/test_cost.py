@@ -8,11 +8,11 @@ import torch
 import torchvision
 from torch import nn
 
-from fsclib import cost
-from fsclib.assemble import network_of
+from fsclib.analysis import cost
 from fsclib.config import Config
+from fsclib.config.strict import ConfigError
 from fsclib.models.networks import NETWORKS, TwoStream
-from fsclib.strict import ConfigError
+from fsclib.runs.assemble import network_of
 
 
 @pytest.mark.parametrize(

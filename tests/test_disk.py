@@ -7,8 +7,8 @@ import tempfile
 
 import pytest
 
-from fsclib import disk
-from fsclib.disk import DiskError, can_map, check_room, make_folder, writing
+from fsclib.system import disk_space
+from fsclib.system.disk_space import DiskError, can_map, check_room, make_folder, writing
 
 
 def test_a_folder_below_one_that_cannot_be_written_names_the_mend(tmp_path, monkeypatch):
@@ -17,8 +17,8 @@ def test_a_folder_below_one_that_cannot_be_written_names_the_mend(tmp_path, monk
 
     make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
-    monkeypatch.setattr(disk.Path, "mkdir", refuse)
-    with pytest.raises(DiskError, match=r"/a/c cannot be written \(Read-only file system\): let this user write there and start"):
+    monkeypatch.setattr(disk_space.Path, "mkdir", refuse)
+    with pytest.raises(DiskError, match=r"/a/c cannot be written \(Read-only file system\): grant write access there and start"):
         make_folder(tmp_path / "a" / "c")
 
 
@@ -40,7 +40,9 @@ def test_room_is_looked_for_where_the_folder_will_be_made(tmp_path, monkeypatch)
     free = shutil.disk_usage(tmp_path).free
     check_room(tmp_path / "a" / "b", 1000, "its files")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(DiskError, match=r"/a/b cannot be written \(its files need \d+ MB, \d+ MB are free\): make room there"):
+    with pytest.raises(
+        DiskError, match=r"/a/b cannot be written \(its files need \d+ MB, \d+ MB are free\): free some space there"
+    ):
         check_room(tmp_path / "a" / "b", 10 * free, "its files")
 
     def refuse(dir):

@@ -11,12 +11,13 @@ from conftest import TINY
 
 README = Path(__file__).parent.parent / "README.md"
 SCRIPT = f"""
-from fsclib import runs, train
+from fsclib import runs
 from fsclib.config import Config
+from fsclib.training.loop import fit
 
 small = {TINY | {"dataset": "llcm", "epochs": 1, "decay": ()}}
 for values in ({{"network": "stripes"}}, {{"modules": "frequency,squeeze", "name": "squeezed"}}):
-    run = train.fit(Config(**small, **values))
+    run = fit(Config(**small, **values))
     print(run.config.name, run.config.loss, run.config.erase, run.config.modules, run.finished)
 print(sorted(runs.table()["network"]))
 """

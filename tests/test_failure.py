@@ -7,11 +7,11 @@ import torch
 from test_steps import Counter
 from torch import nn
 
-from fsclib import failure
-from fsclib.failure import LOOK, NotFinite, mean_losses, spoilt
 from fsclib.losses import Parts
-from fsclib.progress import progress
-from fsclib.ranks import ALONE
+from fsclib.system.processes import ALONE
+from fsclib.system.progress import progress
+from fsclib.training import divergence
+from fsclib.training.divergence import LOOK, NotFinite, mean_losses, spoilt
 
 
 def steps(taken, wrong=(), number=None):
@@ -54,7 +54,9 @@ def test_weights_are_looked_at_once_the_last_loss_hides_nothing_else():
     assert spoilt(net) == ""
     net[1].running_mean[1] = float("nan")
     assert spoilt(net) == "1.running_mean"
-    with pytest.raises(NotFinite, match=r"^step 3: weights are not finite after it \(1\.running_mean is the first; .*total 3,"):
+    with pytest.raises(
+        NotFinite, match=r"^step 3: weights are not finite after this step \(1\.running_mean is the first; .*total 3,"
+    ):
         average(steps([], number=3), net)
     with pytest.raises(NotFinite, match=r"^step 2: the loss"):
         average(steps([], {1}, number=3), net)
@@ -85,7 +87,7 @@ class Spoiling:
 
 def test_the_step_that_spoils_the_weights_is_the_one_that_fails():
     training = Spoiling(at=2)
-    found, net, _, state = failure.before(training, 5, NotFinite(6, {"total": float("nan")}))
+    found, net, _, state = divergence.before(training, 5, NotFinite(6, {"total": float("nan")}))
     assert (found.step, found.tensor, found.parts["total"]) == (2, "weight", 3.0)
     assert (net.weight.item(), state, training.begun) == (2.0, {"epoch": 4}, 2)
 
@@ -93,6 +95,6 @@ def test_the_step_that_spoils_the_weights_is_the_one_that_fails():
 def test_a_loss_that_fails_on_sound_weights_is_the_one_that_fails():
     training = Spoiling(at=6)
     wrong = NotFinite(6, {"total": float("nan")})
-    found, net, _, _ = failure.before(training, 5, wrong)
+    found, net, _, _ = divergence.before(training, 5, wrong)
     assert found is wrong
     assert (net.weight.item(), training.begun) == (6.0, 1)

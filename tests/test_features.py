@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from fsclib.data.augment import normalise
-from fsclib.features import WEIGHTINGS, Features, embed, read_features, similarity, write_features
 from fsclib.models.networks import Embedding
+from fsclib.retrieval.features import WEIGHTINGS, Features, embed, read_features, similarity, write_features
 
 ORIGIN = {"checkpoint": "c1", "data": "d1"}
 CPU = torch.device("cpu")
@@ -42,7 +42,7 @@ def test_no_rows(features):
 
 @pytest.mark.parametrize("rows", [[3], [2, 100], [-1]])
 def test_a_row_without_features_is_refused(features, rows):
-    with pytest.raises(ValueError, match="there are no features"):
+    with pytest.raises(ValueError, match="have no features"):
         features.of(np.array(rows), mirror=False)
 
 
@@ -141,7 +141,7 @@ def test_embed_without_mirror_images(images):
     alone = embed(Stub(), images, rows, CPU, torch.float32, mirror=False)
     assert alone.pool.shape == (1, 7, 6)
     torch.testing.assert_close(alone.of(rows, False), both.of(rows, False))
-    with pytest.raises(ValueError, match="mirror: found features of images alone"):
+    with pytest.raises(ValueError, match="mirror: found features without mirror images"):
         alone.of(rows, True)
 
 

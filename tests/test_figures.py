@@ -15,10 +15,11 @@ from matplotlib.text import Text
 from pointing import points
 from spectra import examples as frequency_examples
 
-from fsclib import embedding, figures
-from fsclib.embedding import modality_gap, separation
+from fsclib import figures
+from fsclib.analysis.embedding_space import modality_gap, separation
+from fsclib.analysis.embedding_space.points import tsne
+from fsclib.analysis.frequency.spectrum import radial_profile
 from fsclib.figures import curves, sheets, style
-from fsclib.spectrum import radial_profile
 
 
 def picture(seed=0, height=24, width=12):
@@ -72,7 +73,7 @@ def embedded(*names):
     found = {name: points(scoring="regdb" if name == "thermal" else "llcm", seed=seed) for seed, name in enumerate(names)}
     counted = {name: separation.pairs(part) for name, part in found.items()}
     return {
-        "maps": {name: embedding.tsne(part, 4, 0) for name, part in found.items()},
+        "maps": {name: tsne(part, 4, 0) for name, part in found.items()},
         "distances": (separation.histograms(counted), separation.table(counted)),
         "gap": (modality_gap.gaps(found), modality_gap.mixing(found, neighbours=3)),
     }
@@ -528,13 +529,13 @@ def test_effects_show_every_difference_with_both_intervals():
     assert axes[0].get_xlim() == axes[3].get_xlim()
     assert axes[4].get_xlabel() == "difference to “none”, percentage points"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "95 %, other people", "95 %, other people and trainings", "interval excludes 0",
+        "95 %, over people", "95 %, over people and trainings", "interval excludes 0",
     ]  # fmt: skip
 
 
 def test_effects_of_one_training_have_one_interval():
     figure = figures.effects(effects_table(["a", "b"], several=False))
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["95 %, other people", "interval excludes 0"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["95 %, over people", "interval excludes 0"]
 
 
 def test_maps_lie_over_their_images_scaled_to_their_own_maxima():
@@ -554,7 +555,7 @@ def test_maps_lie_over_their_images_scaled_to_their_own_maxima():
             assert over[0].get_clim() == (0, 1)
             assert over[0].get_extent() == image.get_extent()
     assert [axis.get_xlabel() for axis in cells[:4]] == ["cam 1"] * 3 + ["cos 0.123"]
-    assert [label.get_text() for label in bar.get_xticklabels()] == ["mean and less", "maximum"]
+    assert [label.get_text() for label in bar.get_xticklabels()] == ["mean or less", "maximum"]
 
 
 def test_shares_stand_with_their_intervals_beside_the_area():

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fsclib.disk import DiskError
-from fsclib.files import DAY, HOST, remove_abandoned, replacing, reserve
+from fsclib.system.disk_space import DiskError
+from fsclib.system.storage import DAY, HOST, remove_abandoned, replacing, reserve
 
 
 def test_replacing_takes_the_place_of_the_file_at_the_end(tmp_path):
@@ -51,7 +51,11 @@ def test_what_the_disk_refuses_is_told_with_the_name_of_the_file(tmp_path):
             temporary.write_text("half")
             raise OSError(number, os.strerror(number), filename)
 
-    for number, word in ((errno.ENOSPC, "make room there"), (errno.EROFS, "let this user write there"), (errno.EIO, "look after")):
+    for number, word in (
+        (errno.ENOSPC, "free some space there"),
+        (errno.EROFS, "grant write access there"),
+        (errno.EIO, "check that disk"),
+    ):
         for filename in (None, str(file) + ".part"):
             with pytest.raises(DiskError, match=rf"data\.txt cannot be written \({os.strerror(number)}\): {word}") as caught:
                 fail(number, filename)
@@ -65,7 +69,7 @@ def test_what_the_disk_refuses_is_told_with_the_name_of_the_file(tmp_path):
 WRITE = """
 import sys, time
 from pathlib import Path
-from fsclib.files import replacing
+from fsclib.system.storage import replacing
 file, letter = Path(sys.argv[1]), sys.argv[2]
 while True:
     with replacing(file) as part, part.open("w", buffering=1) as handle:

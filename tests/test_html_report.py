@@ -13,8 +13,8 @@ import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from fsclib import html_report
-from fsclib.html_report import ReportError, duration, page, write
+from workbook import html_report
+from workbook.html_report import ReportError, duration, page, write
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FETCHED = r"""(?:src|href)=["'](?!data:|#|html/)|@import|url\((?!["']?data:)|import\("""  # what a page would need a network for
@@ -114,12 +114,12 @@ def test_what_only_looks_like_a_picture_is_not_taken_along(save, tmp_path, monke
 
 
 def test_an_error_that_a_cell_left_is_shown(save):
-    told = "the parameters cannot be used:\n  epochs: 0"
+    told = "invalid parameters:\n  epochs: 0"
     error = new_output("error", ename="ConfigError", evalue=told, traceback=["the <last> line"])
     file = save("failed", heading(), ran("fit()", error), new_code_cell("later()"))
-    assert page(file).problem == "failed: ConfigError: the parameters cannot be used:"
+    assert page(file).problem == "failed: ConfigError: invalid parameters:"
     text = write(file.parent).read_text()
-    assert '<td class="failed">failed: ConfigError: the parameters cannot be used:</td>' in text
+    assert '<td class="failed">failed: ConfigError: invalid parameters:</td>' in text
     assert "1 notebook, 1 of them failed" in text
     assert "the &lt;last&gt; line" in (file.parent / "html/failed.html").read_text()
 

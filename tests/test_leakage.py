@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fsclib import leakage
+from fsclib.analysis import background
 from fsclib.data.images import open_images
 
-WAYS = set(leakage.CLASSIFIERS)
+WAYS = set(background.CLASSIFIERS)
 
 
 def walks(people=12, cameras=2, each=6, height=48, width=24, seed=0):
@@ -32,32 +32,32 @@ def marked(images, identities, cameras, columns, seed=1):
 def test_borders_look_at_the_frame_and_at_all_of_it(size):
     height, width = size
     images = walks(people=2, each=1, height=height, width=width)[0]
-    features = leakage.borders(images)
+    features = background.borders(images)
     assert features.shape == (len(images), 90)
     assert features.dtype == np.float32
     side, top = max(1, round(width / 12)), max(1, round(height / 24))
     inner = images.copy()
     inner[:, top:, side:-side] = 255 - inner[:, top:, side:-side]
-    np.testing.assert_array_equal(leakage.borders(inner), features)
+    np.testing.assert_array_equal(background.borders(inner), features)
     for y, x in ((height - 1, 0), (height // 2, side - 1), (height - 1, width - side), (0, width // 2), (top - 1, side)):
         other = images.copy()
         other[:, y, x] = 255 - other[:, y, x]
-        assert (leakage.borders(other) != features).any(1).all(), (y, x)
+        assert (background.borders(other) != features).any(1).all(), (y, x)
 
 
 def test_cells_are_means_of_colours():
     image = np.zeros((1, 48, 24, 3), np.uint8)
     image[:, :4, :2] = (10, 20, 30)  # the uppermost cell of the left strip
-    np.testing.assert_array_equal(leakage.borders(image)[0, :6], [10, 20, 30, 0, 0, 0])
+    np.testing.assert_array_equal(background.borders(image)[0, :6], [10, 20, 30, 0, 0, 0])
     image[:, :, :] = (10, 20, 30)
-    np.testing.assert_allclose(leakage.borders(image), np.tile([10, 20, 30], 30)[None], rtol=1e-6)
-    np.testing.assert_allclose(leakage.wholes(image), np.tile([10, 20, 30], 72)[None], rtol=1e-6)
+    np.testing.assert_allclose(background.borders(image), np.tile([10, 20, 30], 30)[None], rtol=1e-6)
+    np.testing.assert_allclose(background.wholes(image), np.tile([10, 20, 30], 72)[None], rtol=1e-6)
 
 
 def test_a_border_that_holds_the_person_is_found():
     images, identities, cameras = walks()
     leaking = marked(images, identities, cameras, slice(0, 2))
-    result = leakage.leak_test(leakage.borders(leaking), identities, cameras, seed=0)
+    result = background.leak_test(background.borders(leaking), identities, cameras, seed=0)
     assert set(result["classifier"]) == WAYS
     assert result["accuracy"].min() > 95
     assert (result["low"] > 90).all()
@@ -70,9 +70,9 @@ def test_a_border_that_does_not_is_at_chance_while_the_whole_image_is_not():
     images, identities, cameras = walks()
     inside = marked(images, identities, cameras, slice(4, 20))
     inside[:, :3] = images[:, :3]
-    border = leakage.leak_test(leakage.borders(inside), identities, cameras, seed=0).set_index("classifier")
+    border = background.leak_test(background.borders(inside), identities, cameras, seed=0).set_index("classifier")
     assert ((border["low"] <= border["chance"]) & (border["chance"] <= border["high"])).all()
-    whole = leakage.leak_test(leakage.wholes(inside), identities, cameras, seed=0)
+    whole = background.leak_test(background.wholes(inside), identities, cameras, seed=0)
     assert whole["accuracy"].min() > 90
     halves = border.loc[["nearest neighbour, halves", "logistic regression, halves"], "chance"]
     np.testing.assert_allclose(halves, 100 / 12)
@@ -83,7 +83,7 @@ def test_what_tells_cameras_apart_is_no_leak():
     images, identities, cameras = walks(people=10)
     cameras = np.where(identities % 2, cameras, cameras + 2)  # either half of the people before two cameras of its own
     images[:] = (cameras * 60)[:, None, None, None]
-    result = leakage.leak_test(leakage.borders(images), identities, cameras, seed=0)
+    result = background.leak_test(background.borders(images), identities, cameras, seed=0)
     assert result["accuracy"].max() <= 20 + 1e-6  # each camera sees five
     np.testing.assert_allclose(result["chance"], [100 * 5 / 29, 20, 20])
 
@@ -93,7 +93,7 @@ def test_neighbouring_frames_help_only_where_one_is_left_out():
     features = np.random.default_rng(3).normal(size=(len(images) // 2, 20))
     twins = np.repeat(features, 2, axis=0)  # frames in pairs; the pairs of a walk have nothing in common
     keep = np.arange(len(images)) % 10 < 8  # an even number of pairs: none is cut by the middle of a walk
-    result = leakage.leak_test(twins[keep], identities[keep], cameras[keep], seed=0).set_index("classifier")
+    result = background.leak_test(twins[keep], identities[keep], cameras[keep], seed=0).set_index("classifier")
     assert result.loc["nearest neighbour, one left out", "accuracy"] == 100
     assert result.loc["nearest neighbour, halves", "accuracy"] < 40
     assert result.loc["logistic regression, halves", "accuracy"] < 40
@@ -102,20 +102,20 @@ def test_neighbouring_frames_help_only_where_one_is_left_out():
 def test_equal_seeds_give_equal_results_and_the_input_is_bounded():
     identities = np.repeat(np.arange(300), 20)
     cameras = np.repeat(np.arange(2), len(identities) // 2)
-    rows = leakage.draw(identities, cameras, seed=1)
-    assert leakage.LIMIT - leakage.WALK < len(rows) <= leakage.LIMIT
-    assert (np.unique(identities[rows], return_counts=True)[1] == leakage.WALK).all()
-    np.testing.assert_array_equal(rows, leakage.draw(identities, cameras, seed=1))
-    assert not np.array_equal(rows, leakage.draw(identities, cameras, seed=2))
-    np.testing.assert_array_equal(leakage.draw(identities[rows], cameras[rows], seed=5), np.arange(len(rows)))
+    rows = background.draw(identities, cameras, seed=1)
+    assert background.LIMIT - background.WALK < len(rows) <= background.LIMIT
+    assert (np.unique(identities[rows], return_counts=True)[1] == background.WALK).all()
+    np.testing.assert_array_equal(rows, background.draw(identities, cameras, seed=1))
+    assert not np.array_equal(rows, background.draw(identities, cameras, seed=2))
+    np.testing.assert_array_equal(background.draw(identities[rows], cameras[rows], seed=5), np.arange(len(rows)))
 
 
 def test_who_cannot_be_compared_is_left_out():
     #                     a pair | alone | a single picture | another pair
     identities = np.array([1, 1, 2, 2, 3, 4, 4])
     cameras = np.array([1, 1, 2, 2, 1, 1, 1])
-    np.testing.assert_array_equal(leakage.draw(identities, cameras, seed=0), [0, 1, 5, 6])
-    nothing = leakage.leak_test(np.zeros((3, 5), np.float32), np.array([1, 2, 2]), np.array([1, 2, 2]))
+    np.testing.assert_array_equal(background.draw(identities, cameras, seed=0), [0, 1, 5, 6])
+    nothing = background.leak_test(np.zeros((3, 5), np.float32), np.array([1, 2, 2]), np.array([1, 2, 2]))
     assert (nothing["images"] == 0).all()
     assert nothing[["accuracy", "low", "high", "chance"]].isna().to_numpy().all()
 
@@ -123,8 +123,8 @@ def test_who_cannot_be_compared_is_left_out():
 @pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
 def test_the_table_has_a_row_a_modality_pixels_and_classifier(home, dataset):
     images = open_images(dataset, (48, 24), workers=1, show=False)
-    table = leakage.table(images, seed=0)
-    assert list(table) == ["modality", "pixels", *leakage.COLUMN_NAMES]
+    table = background.table(images, seed=0)
+    assert list(table) == ["modality", "pixels", *background.COLUMN_NAMES]
     found = set(zip(table["modality"], table["pixels"], table["classifier"], strict=True))
     assert found == {(m, p, c) for m in ("visible", "infrared") for p in ("border", "whole image") for c in WAYS}
     shown = table[table["images"] > 0]
@@ -137,5 +137,5 @@ def test_the_table_has_a_row_a_modality_pixels_and_classifier(home, dataset):
 
 def test_no_picture_at_all_has_features_too():
     nothing = np.zeros((0, 192, 72, 3), np.uint8)
-    assert leakage.borders(nothing).shape == (0, 90)
-    assert leakage.wholes(nothing).shape == (0, 216)
+    assert background.borders(nothing).shape == (0, 90)
+    assert background.wholes(nothing).shape == (0, 216)

@@ -1,6 +1,7 @@
 """One holder at a time, who says who he is, and whom nobody has to mourn."""
 
 import errno
+import fcntl
 import os
 import re
 import signal
@@ -14,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from fsclib import locks
-from fsclib.locks import held, holder, locked
+from fsclib.system import locks
+from fsclib.system.locks import held, holder, locked
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from fsclib.locks import locked
+from fsclib.system.locks import locked
 with locked(Path(sys.argv[1]), None):
     print("held", flush=True)
     time.sleep(600)
@@ -130,16 +131,16 @@ def test_what_else_the_file_may_hold_is_not_shown(tmp_path, content):
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
 def test_without_locks_the_work_goes_on_with_one_warning(tmp_path, monkeypatch, capsys, number):
-    monkeypatch.setattr(locks.fcntl, "flock", refuse(number))
+    monkeypatch.setattr(fcntl, "flock", refuse(number))
     for _ in range(2):
         with locked(tmp_path / "lock", None):
             assert not held(tmp_path / "lock")
-    warning = f"{tmp_path} is on a file system without locks ({os.strerror(number)}): nobody watches over two processes"
+    warning = f"{tmp_path}: no file locks here ({os.strerror(number)}): concurrent runs are not prevented"
     assert capsys.readouterr().out.count(warning) == 1
 
 
 def test_other_errors_of_locks_are_errors(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks.fcntl, "flock", refuse(errno.EBADF))
+    monkeypatch.setattr(fcntl, "flock", refuse(errno.EBADF))
     with pytest.raises(OSError, match="Bad file descriptor"), locked(tmp_path / "lock", None):
         pass
 

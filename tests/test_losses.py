@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from fsclib import losses
 
@@ -17,7 +18,7 @@ REFERENCE = np.load(Path(__file__).parent / "reference" / "losses.npz", allow_pi
 
 
 def normalised_triplet(features, labels):
-    return losses.weighted_regularised_triplet(features, labels, normalised=True)
+    return losses.weighted_regularised_triplet(F.normalize(features), labels)
 
 
 def plain_normalised_triplet(features, labels):
@@ -98,7 +99,7 @@ def test_agrees_with_plain_loops(name, batch):
     torch.testing.assert_close(gradient, expected_gradient, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("weights", [losses.PUBLISHED, losses.LossWeights(cpm=0.3, orthogonality=0.2)])
+@pytest.mark.parametrize("weights", [losses.LossWeights(), losses.LossWeights(cpm=0.3, orthogonality=0.2)])
 def test_total_of_fsc(weights):
     labels = torch.tensor([2, 2, 0, 0, 1, 1] * 2)
     views, logits = random_views(1, labels), random_views(2, labels)
@@ -269,7 +270,7 @@ def test_nothing_waits_for_the_gpu():
 @pytest.mark.parametrize("loss", [losses.batch_hard_triplet, losses.weighted_regularised_triplet, losses.identity])
 def test_labels_must_fit_the_rows(loss):
     features = torch.randn(2, 6, 4) if loss is losses.identity else torch.randn(6, 4)
-    with pytest.raises(ValueError, match=r"labels of shape \(3,\).*expected \(6,\).*one label a row"):
+    with pytest.raises(ValueError, match=r"labels of shape \(3,\).*expected \(6,\).*one label per row"):
         loss(features, torch.tensor([0, 1, 2]))
 
 

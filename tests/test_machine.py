@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fsclib import machine
-from fsclib.config import Config
-from fsclib.machine import autocast, device_of, environment, precision_of, revision
+from fsclib.runs import environment as machine
+from fsclib.runs.environment import environment, revision
+from fsclib.system import device as device_module
+from fsclib.system.device import autocast, device_of, precision_of
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -34,27 +35,27 @@ def gpus(monkeypatch):
 )
 def test_device(gpus, count, asked, expected):
     gpus(count)
-    assert device_of(Config(device=asked)) == torch.device(expected)
+    assert device_of(asked) == torch.device(expected)
 
 
 @pytest.mark.parametrize(("count", "asked"), [(0, "cuda"), (0, "cuda:0"), (2, "cuda:2"), (2, "cuda:99")])
 def test_a_gpu_that_is_not_there_is_refused(gpus, count, asked):
     gpus(count)
     with pytest.raises(ValueError, match=f"found '{asked}', but torch sees {count} GPUs here; pass device=cpu or auto"):
-        device_of(Config(device=asked))
+        device_of(asked)
 
 
 @pytest.mark.parametrize("device", [CPU, GPU])
 def test_precision_as_asked_for(gpus, device):
     gpus(1, (7, 5))
-    assert precision_of(Config(precision="float32"), device) == torch.float32
-    assert precision_of(Config(precision="bfloat16"), device) == torch.bfloat16
+    assert precision_of("float32", device) == torch.float32
+    assert precision_of("bfloat16", device) == torch.bfloat16
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16), ((12, 0), torch.bfloat16)])
 def test_precision_of_a_gpu(gpus, capability, expected):
     gpus(1, capability)
-    assert precision_of(Config(), GPU) == expected
+    assert precision_of("auto", GPU) == expected
 
 
 @pytest.mark.parametrize(
@@ -63,12 +64,12 @@ def test_precision_of_a_gpu(gpus, capability, expected):
 )
 def test_precision_of_a_processor(monkeypatch, capabilities, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert precision_of(Config(), CPU) == expected
+    assert precision_of("auto", CPU) == expected
 
 
 def test_precision_where_torch_cannot_say(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert precision_of(Config(), CPU) == torch.float32
+    assert precision_of("auto", CPU) == torch.float32
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -136,8 +137,8 @@ def test_revision_without_git_or_repository(tmp_path, monkeypatch):
 
 def test_a_processor_is_called_what_its_maker_calls_it(monkeypatch, tmp_path):
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Some  Processor @ 3 GHz\nmodel name\t: other\n")
-    monkeypatch.setattr(machine, "Path", lambda name: tmp_path / Path(name).name)
-    assert machine.name_of(CPU) == "Some Processor @ 3 GHz"
+    monkeypatch.setattr(device_module, "Path", lambda name: tmp_path / Path(name).name)
+    assert device_module.name_of(CPU) == "Some Processor @ 3 GHz"
     (tmp_path / "cpuinfo").unlink()
-    monkeypatch.setattr(machine.platform, "processor", lambda: "")
-    assert machine.name_of(CPU) == machine.platform.machine()
+    monkeypatch.setattr(device_module.platform, "processor", lambda: "")
+    assert device_module.name_of(CPU) == device_module.platform.machine()

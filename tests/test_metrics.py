@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fsclib import metrics
-from fsclib.metrics import bootstrap_interval, evaluate, per_query
+from fsclib.metrics import bootstrap_interval, evaluate, per_query, ranking
 
 REFERENCE = np.load(Path(__file__).parent / "reference" / "metrics.npz", allow_pickle=False)
 
@@ -61,7 +61,7 @@ def test_published_values(case, protocol):
 def test_agrees_with_plain_loops(protocol, arguments, block):
     singles, means = plain.evaluate(*(argument.tolist() for argument in arguments), protocol)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "BLOCK", block)
+        patch.setattr(ranking, "BLOCK", block)
         found = per_query(*arguments, protocol)
         assert found.valid.tolist() == [single is not None for single in singles]
         for query, single in enumerate(singles):
@@ -154,7 +154,7 @@ def test_cameras_that_hide_every_match():
         ({"query_ids": [1, 2, 3]}, r"shape \(3,\) and dtype int64 for query_ids, expected 2 integers: pass one for each row"),
         ({"gallery_ids": [1, 2]}, r"shape \(2,\) and dtype int64 for gallery_ids, expected 3 integers.* each column"),
         ({"query_ids": [1.0, 2.0]}, "dtype float64 for query_ids, expected 2 integers"),
-        ({"query_cams": None}, "nothing for query_cams, expected 2 integers.*only regdb does without cameras"),
+        ({"query_cams": None}, "nothing for query_cams, expected 2 integers.*only regdb needs no cameras"),
         ({"gallery_cams": None, "protocol": "sysu"}, "nothing for gallery_cams, expected 3 integers"),
         ({"gallery_cams": [1, 2]}, r"shape \(2,\) and dtype int64 for gallery_cams"),
     ],
@@ -205,7 +205,7 @@ def test_interval_leaves_out_queries_without_a_match():
     ("values", "people", "level", "message"),
     [
         ([0.1, 0.2], [1], 0.95, r"values of shape \(2,\) and identities of shape \(1,\), expected \(Q,\) for both"),
-        ([np.nan, np.nan], [1, 2], 0.95, "Found 2 values and no number among them"),
+        ([np.nan, np.nan], [1, 2], 0.95, "Found 2 values, all nan"),
         ([0.1, 0.2], [1, 2], 95, "Found level 95, expected a share between 0 and 1"),
     ],
 )

@@ -5,7 +5,7 @@ import papermill
 import pytest
 
 from fsclib.config import Config, ConfigError
-from fsclib.notebook import assigned, parameters
+from workbook.parameters import assigned, parameters
 
 TAGGED = 'dataset = "demo"  # which data set\nepochs = 3  # how long\nlr = "auto"  # the preset\'s'
 
@@ -75,7 +75,7 @@ def test_without_a_parameter_cell_nothing_is_ignored_silently(cells):
 
 @pytest.mark.parametrize("value", [5, "a cell", [1], None])
 def test_a_history_that_a_parameter_has_overwritten_is_not_taken_for_one(value):
-    with pytest.raises(ConfigError, match=r"^the parameters cannot be used:\n  In: found .*it is no parameter$"):
+    with pytest.raises(ConfigError, match=r"^invalid parameters:\n  In: found .*it is not a parameter, leave it out$"):
         parameters(after(TAGGED, f"# Parameters\nIn = {value!r}\n"))
 
 
@@ -114,7 +114,7 @@ def test_papermill_refuses_what_it_would_only_warn_about(tmp_path):
     tagged = cell(TAGGED, metadata={"tags": ["parameters"]})
     cells = [
         tagged,
-        cell("from fsclib import figures\nfrom fsclib.config import Config\nfrom fsclib.notebook import parameters"),
+        cell("from fsclib import figures\nfrom fsclib.config import Config\nfrom workbook.parameters import parameters"),
         cell("figures.cmc_curves({'a': range(20)})"),
         cell("print(parameters())"),
         cell("config = Config(**parameters())"),

@@ -3,8 +3,8 @@
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from fsclib import progress as module
-from fsclib.progress import Lines, progress, watched
+from fsclib.system import progress as module
+from fsclib.system.progress import Lines, progress, watched
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_in_a_notebook_it_depends_on_the_front_end():
         for offered in (True, False, True):
             printed = []
             client.execute_interactive(
-                "from fsclib.progress import watched; print(watched())",
+                "from fsclib.system.progress import watched; print(watched())",
                 allow_stdin=offered,
                 timeout=60,
                 output_hook=lambda message, printed=printed: printed.append(message["content"].get("text")),

@@ -7,9 +7,11 @@ import tomllib
 import pandas as pd
 import pytest
 
-from fsclib import published, runs
+from fsclib import runs
+from fsclib.analysis import literature as published
+from fsclib.analysis.literature import FILE, SINGLE_SHOT, PublishedError, beside, literature, tables_of
 from fsclib.config import Config
-from fsclib.published import FILE, SINGLE_SHOT, PublishedError, beside, literature, tables_of
+from fsclib.figures import tables
 
 ENVIRONMENT = {"data_hash": "d1", "precision": "float32", "revision": "r1", "synthetic": False}
 GOOD = dict.fromkeys(published.COLUMNS, "") | {
@@ -114,8 +116,8 @@ def test_figures_from_another_publication_are_marked():
 
 
 def test_the_table_comes_with_the_package():
-    project = tomllib.loads((FILE.parent.parent / "pyproject.toml").read_text())
-    assert FILE.name in project["tool"]["setuptools"]["package-data"]["fsclib"]
+    project = tomllib.loads((FILE.parents[2] / "pyproject.toml").read_text())
+    assert FILE.name in project["tool"]["setuptools"]["package-data"]["fsclib.analysis"]
 
 
 def test_runs_of_several_seeds_make_one_row(finish, own):
@@ -184,7 +186,7 @@ def test_synthetic_and_unknown_runs_are_refused_together(finish, own):
     with pytest.raises(PublishedError) as caught:
         beside(own(), "llcm", "paper", "ir2vis")
     assert "llcm/drawn: made on synthetic people, expected the real data set" in str(caught.value)
-    assert "llcm/old: config.json does not say whether its people are synthetic" in str(caught.value)
+    assert "llcm/old: config.json does not record whether its people are synthetic" in str(caught.value)
     assert "fsc-paper-seed0" not in str(caught.value)
     assert "leave their rows out of own_runs" in str(caught.value)
     table = own()
@@ -203,11 +205,11 @@ def test_the_demo_is_synthetic_even_where_a_run_does_not_say_so(finish, own):
 
 def test_every_caption_says_that_synthetic_figures_do_not_compare():
     for table in tables_of(NONE, "sysu"):
-        assert "Own figures on synthetic data do not compare with published ones" in table.caption
+        assert "Own figures on synthetic data are not comparable with published ones" in table.caption
 
 
 def test_a_table_that_nobody_published_is_refused_with_those_there_are():
-    with pytest.raises(PublishedError, match="nothing is published under") as caught:
+    with pytest.raises(PublishedError, match="no published results for") as caught:
         beside(NONE, "llcm", "all", "ir2vis")
     assert "('llcm', 'as-coded', 'vis2ir'" in str(caught.value)
     assert "sysu" not in str(caught.value)
@@ -215,7 +217,7 @@ def test_a_table_that_nobody_published_is_refused_with_those_there_are():
 
 def test_own_rows_are_bold_in_latex_and_sources_are_spelt_out(finish, own):
     finish(50.25)
-    text = beside(own(), "llcm", "paper", "ir2vis").latex()
+    text = tables.literature(beside(own(), "llcm", "paper", "ir2vis"))
     (line,) = [line for line in text.splitlines() if "FSC-Net" in line]
     assert line.startswith(r"\textbf{FSC-Net} &")
     assert r"\textbf{50.25}" in line
@@ -254,7 +256,7 @@ def test_all_bad_rows_are_listed_at_once(write):
         "line 6: map: found '101'",
         "line 6: minp: found 'nan'",
         "line 7: A, llcm, paper, ir2vis",
-        "stands in line 2 already",
+        "repeats line 2",
     ]
     assert [part for part in expected if part not in str(caught.value)] == []
     assert len(caught.value.problems) == 9

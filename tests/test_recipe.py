@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from fsclib import steps, train
-from fsclib.assemble import network_of
 from fsclib.config import Config
 from fsclib.data.attributes import Targets
 from fsclib.data.sampler import IdentitySampler
 from fsclib.losses import LossWeights
-from fsclib.steps import learning_rate_factor, ramped
-from fsclib.train import fit
+from fsclib.runs.assemble import network_of
+from fsclib.system.processes import ALONE
+from fsclib.training import loop, preparation, state, steps
+from fsclib.training import steps as steps_module
+from fsclib.training.loop import fit
+from fsclib.training.steps import learning_rate_factor, ramped
 
 LEARNING = {
     "optimizer": "adamw", "schedule": "cosine", "warmup": 0, "warmup_steps": 2, "lr": 1e-3, "body_lr": 6e-4, "clip": 5.0,
@@ -128,7 +130,7 @@ def test_the_head_for_attributes_learns_at_the_rate_of_neck_and_classifier(tiny)
 def test_an_interrupted_run_of_adamw_ends_as_an_undisturbed_one(home, tiny, monkeypatch):
     config = tiny(**LEARNING, name="whole")
     whole = fit(config)
-    taken_steps = train.training_steps
+    taken_steps = steps_module.training_steps
 
     def stops(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
         if epoch == 2:
@@ -137,11 +139,11 @@ def test_an_interrupted_run_of_adamw_ends_as_an_undisturbed_one(home, tiny, monk
 
     broken = tiny(**LEARNING, name="broken")
     with monkeypatch.context() as patch:
-        patch.setattr(train, "training_steps", stops)
+        patch.setattr(state, "training_steps", stops)
         with pytest.raises(KeyboardInterrupt):
             fit(broken)
     resumed = fit(broken)
-    states = [train.checkpoint.network(run.checkpoint("last")) for run in (whole, resumed)]
+    states = [loop.checkpoint.network(run.checkpoint("last")) for run in (whole, resumed)]
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     columns = ["infonce", "attributes", "triplet_active", "neck_cosine"]
@@ -151,7 +153,7 @@ def test_an_interrupted_run_of_adamw_ends_as_an_undisturbed_one(home, tiny, monk
 
 def test_a_trunk_sees_visible_images_alone(home, tiny):
     config = tiny(network="twostream", stages=4, streams="visible")
-    images, chosen, sampler = train.prepared(config, train.ALONE)
+    images, chosen, sampler = preparation.prepared(config, ALONE)
     assert set(images.records["modality"].to_numpy()[chosen]) == {"visible"}
     assert len(chosen) == 2 * (images.records["modality"].eq("visible") & images.records["split"].eq("train")).sum()
     visible, infrared, labels = sampler.epoch(0)
@@ -175,8 +177,8 @@ def test_attributes_are_refused_for_data_that_have_none(home, tiny, tmp_path):
 def test_a_run_starts_from_another_run(home, tiny):
     first = fit(tiny(network="twostream", stages=4, name="first"))
     config = tiny(network="fsc", stages=4, pretrained="llcm/first", epochs=1, lr=0.0, body_lr=0.0, weight_decay=0.0)
-    started = train.checkpoint.network(fit(config).checkpoint("last"))
-    ended = train.checkpoint.network(first.checkpoint("best"))
+    started = loop.checkpoint.network(fit(config).checkpoint("last"))
+    ended = loop.checkpoint.network(first.checkpoint("best"))
     weights = [name for name in ended if name.endswith("weight") and "running" not in name]
     assert [name for name in weights if not torch.equal(started[name], ended[name])] == []
 

@@ -11,10 +11,13 @@ import pytest
 from conftest import settle
 from safetensors.torch import load_file
 
-from fsclib import replay, runs, train
+from fsclib import runs
 from fsclib.config import Config
 from fsclib.data.datasets import FOLDERS
 from fsclib.runs import Run, RunError
+from fsclib.runs.folder import ASIDE
+from fsclib.training import loop, state
+from workbook import replay
 
 NAME = "one"
 
@@ -25,7 +28,7 @@ def repeated(corpora, tmp_path_factory, tiny):
     home = tmp_path_factory.mktemp("replay")
     with pytest.MonkeyPatch.context() as patch:
         settle(home, corpora, patch)
-        run = train.fit(tiny(name=NAME, epochs=2, seed=4, select_on="holdout", validate_every=1))
+        run = loop.fit(tiny(name=NAME, epochs=2, seed=4, select_on="holdout", validate_every=1))
         found = replay.replay(run)
     assert found.agrees
     return home
@@ -41,7 +44,7 @@ def results(repeated, home):
 @pytest.fixture
 def untrained(monkeypatch):
     """Fails the test if anything is trained."""
-    monkeypatch.setattr(train, "training_steps", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(state, "training_steps", lambda *_: pytest.fail("trained"))
 
 
 def tamper(file, change):
@@ -53,7 +56,7 @@ def tamper(file, change):
 def test_the_repetition_has_the_same_numbers_and_the_same_weights(results, untrained, capsys):
     assert replay.main(["llcm", NAME]) == 0
     printed = capsys.readouterr().out
-    for line in ("one ran with what is here now", "all entries of metrics.json agree", "weights are the same, bit for bit"):
+    for line in ("one ran in the present environment", "all entries of metrics.json agree", "weights are the same, bit for bit"):
         assert line in printed
     assert "all epochs of log.csv agree" in printed
     there, here = runs.load("llcm", NAME), runs.load("llcm", f"{NAME}.replay")
@@ -101,7 +104,7 @@ def test_weights_and_epochs_that_differ_are_told_beside_numbers_that_agree(resul
     assert replay.main(["llcm", NAME]) == 0
     printed = capsys.readouterr().out
     assert "weights differ" in printed
-    assert "log.csv differs from epoch 2: total: 7.5 there, " in printed
+    assert "log.csv differs from epoch 2: total: 7.5 vs " in printed
     run.checkpoint("best").unlink()
     assert replay.main(["llcm", NAME]) == 0
     assert f"weights cannot be compared: {run.folder} has none" in capsys.readouterr().out
@@ -113,13 +116,13 @@ def test_what_the_run_ran_with_is_compared_before_anything_is_trained(results, m
         content["environment"]["packages"]["torch"] = "1.0"
 
     tamper(results / NAME / "config.json", change)
-    monkeypatch.setattr(train, "fit", lambda config: pytest.fail(f"begun: {capsys.readouterr().out}"))
+    monkeypatch.setattr(loop, "fit", lambda config: pytest.fail(f"begun: {capsys.readouterr().out}"))
     with pytest.raises(pytest.fail.Exception) as caught:
         replay.main(["llcm", NAME])
     told = str(caught.value)
-    for line in ("revision: '0123abc' there, ", "threads: 77 there, ", "packages torch: '1.0' there, "):
+    for line in ("revision: '0123abc' vs ", "threads: 77 vs ", "packages torch: '1.0' vs "):
         assert line in told
-    assert told.count(" there, ") == 3
+    assert told.count(" vs ") == 3
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -133,7 +136,7 @@ def test_a_repetition_by_other_versions_is_moved_aside_and_not_taken_for_one_of_
         asked.append(config)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "fit", fit)
+    monkeypatch.setattr(loop, "fit", fit)
     with pytest.raises(KeyboardInterrupt):
         replay.replay(runs.load("llcm", NAME))
     assert [config.resume for config in asked] == [same]
@@ -141,7 +144,7 @@ def test_a_repetition_by_other_versions_is_moved_aside_and_not_taken_for_one_of_
 
 def test_other_data_are_refused_before_any_training(results, untrained):
     tamper(results / NAME / "config.json", lambda content: content["environment"].update(data_hash="other"))
-    with pytest.raises(RunError, match=r"holds other data than .*one was trained on .*other here"):
+    with pytest.raises(RunError, match=r"holds other data than .*one was trained on"):
         replay.main(["llcm", NAME])
 
 
@@ -158,7 +161,7 @@ def test_the_name_of_a_repetition_is_one_that_a_run_can_have(tmp_path, tiny, nam
     assert config.name.endswith(".replay")
     assert config.name[:80] == (name + ".replay")[:80]
     assert config.precision == "bfloat16"
-    assert runs.ASIDE.search(config.name)
+    assert ASIDE.search(config.name)
 
 
 def test_device_and_data_are_those_of_the_run_unless_others_are_given(results, monkeypatch):
@@ -181,7 +184,7 @@ def test_device_and_data_are_those_of_the_run_unless_others_are_given(results, m
 def test_first_difference_of_logs():
     log = pd.DataFrame({"epoch": [0, 1], "total": [3.0, 2.0], "val_map": [float("nan"), 5.0], "seconds": [1.0, 1.0]})
     assert replay.first_difference(log, log.assign(seconds=2.0)) == ""
-    assert replay.first_difference(log, log.assign(total=[3.0, 2.5])) == "epoch 2: total: 2.0 there, 2.5 here"
+    assert replay.first_difference(log, log.assign(total=[3.0, 2.5])) == "epoch 2: total: 2.0 vs 2.5"
     assert replay.first_difference(log, log[:1]).startswith("epoch 2: epoch: 1")
 
 
@@ -189,8 +192,8 @@ def test_from_a_shell(results, tmp_path):
     """A whole repetition in another process, from a copy of the corpus, which two processes decode and not one."""
     shutil.rmtree(results / f"{NAME}.replay")
     copy = shutil.copytree(results.parents[1] / "data" / FOLDERS["llcm"], tmp_path / "copy")
-    words = ["replay", str(results / NAME), "--workers", "2", "--data-root", str(copy)]
-    done = subprocess.run([sys.executable, "-m", "fsclib.runs", *words], capture_output=True, text=True, env=os.environ)
+    words = [str(results / NAME), "--workers", "2", "--data-root", str(copy)]
+    done = subprocess.run([sys.executable, "-m", "workbook.replay", *words], capture_output=True, text=True, env=os.environ)
     assert (done.returncode, done.stderr) == (0, "")
     assert "weights are the same, bit for bit" in done.stdout
     here = load_file(results / f"{NAME}.replay" / "checkpoints" / "last.safetensors")
@@ -200,6 +203,6 @@ def test_from_a_shell(results, tmp_path):
 
 def test_what_is_no_run_is_said_without_a_traceback(results):
     with pytest.raises(SystemExit, match="no run 'nobody' of 'llcm'"):
-        runs.main(["replay", "llcm", "nobody"])
+        replay.command(["llcm", "nobody"])
     with pytest.raises(SystemExit, match="2"):
-        runs.main(["replay", "a", "b", "c"])
+        replay.command(["a", "b", "c"])

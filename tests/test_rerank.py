@@ -7,11 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsclib import metrics, rerank, retrieval
+from fsclib import metrics
+from fsclib.config.strict import ConfigError
 from fsclib.data.protocols import Protocol, query_and_gallery
-from fsclib.features import Features
-from fsclib.rerank import Reranking
-from fsclib.strict import ConfigError
+from fsclib.retrieval import evaluation, rerank
+from fsclib.retrieval.features import Features
+from fsclib.retrieval.rerank import Reranking
 
 
 def plain(queries, gallery, k1, k2, weight):
@@ -110,7 +111,7 @@ def test_figures_of_a_protocol_stand_beside_those_of_re_ranking(queries, enough)
     protocol = Protocol("llcm", "paper", "ir2vis", "llcm", 2)
     found = rerank.evaluate(Features(np.arange(36), *parts), records, [protocol])
     assert found[["mode", "direction", "trial"]].values.tolist() == [["paper", "ir2vis", 0], ["paper", "ir2vis", 1]]
-    plain_figures = retrieval.evaluate(Features(np.arange(36), *parts), records, [protocol], mirrors=[True], weightings=["equal"])
+    plain_figures = evaluation.evaluate(Features(np.arange(36), *parts), records, [protocol], mirrors=[True], weightings=["equal"])
     np.testing.assert_allclose(found[["rank1", "map", "minp"]], plain_figures[["rank1", "map", "minp"]])
     reranked = found[["reranked_rank1", "reranked_map", "reranked_minp"]]
     if not enough:

@@ -8,15 +8,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fsclib import baselines, metrics, retrieval, samples
-from fsclib.checkpoint import CheckpointError
+from fsclib import metrics
+from fsclib.analysis import samples
 from fsclib.data import protocols
 from fsclib.data.augment import normalise
 from fsclib.data.datasets import FOLDERS
 from fsclib.data.records import DatasetError
 from fsclib.models.networks import FSCNet
+from fsclib.retrieval import baselines, evaluation
 from fsclib.runs import RunError, load
-from fsclib.train import fit
+from fsclib.runs.checkpoint import CheckpointError
+from fsclib.training.loop import fit
 
 ROWS = {"sysu": {("all", "ir2vis", 10), ("indoor", "ir2vis", 10)}, "regdb": {("", "vis2ir", 1), ("", "ir2vis", 1)}}
 ROWS["llcm"] = {("paper", "vis2ir", 10), ("paper", "ir2vis", 10), ("as-coded", "vis2ir", 10)}
@@ -28,7 +30,7 @@ def trained(home, tiny):
 
     def build(dataset, **values):
         run = fit(tiny(dataset=dataset, epochs=1, **values))
-        return run, retrieval.run_images(run)
+        return run, evaluation.run_images(run)
 
     return build
 
@@ -36,13 +38,13 @@ def trained(home, tiny):
 @pytest.mark.parametrize("dataset", list(ROWS))
 def test_every_protocol_row_is_there(trained, dataset):
     run, images = trained(dataset)
-    table = retrieval.evaluate_run(run, images=images)
+    table = evaluation.evaluate_run(run, images=images)
     for (weighting, mirror), part in table.groupby(["weighting", "mirror"]):
         found = {(mode, direction, len(group)) for (mode, direction), group in part.groupby(["mode", "direction"])}
         assert found == ROWS[dataset], (weighting, mirror)
     assert set(zip(table["weighting"], table["mirror"], strict=True)) == {(w, m) for w in ("equal", "neck") for m in (True, False)}
-    assert table[retrieval.SHOWN].to_numpy().min() >= 0
-    assert table[retrieval.SHOWN].to_numpy().max() <= 100
+    assert table[evaluation.SHOWN].to_numpy().min() >= 0
+    assert table[evaluation.SHOWN].to_numpy().max() <= 100
     cmc = table[[f"rank{rank}" for rank in range(1, 21)]].to_numpy()
     assert (np.diff(cmc, axis=1) >= -1e-9).all()
     assert (run.folder / "tables/trials.csv").exists()
@@ -61,11 +63,11 @@ def slow_features(net, images, row):
 
 def test_a_trial_is_what_its_formula_says(trained):
     run, images = trained("llcm")
-    table, records = retrieval.evaluate_run(run, images=images), images.records
+    table, records = evaluation.evaluate_run(run, images=images), images.records
     protocol = next(p for p in protocols.for_layout("llcm") if (p.mode, p.direction) == ("paper", "ir2vis"))
     query, gallery = protocols.query_and_gallery(records, protocol, 3)
     query = query[:: max(1, len(query) // 40)]
-    net = retrieval.run_network(run, torch.device("cpu"))
+    net = evaluation.run_network(run, torch.device("cpu"))
     features = {row: slow_features(net, images, row) for row in {*query.tolist(), *gallery.tolist()}}
     for mirror in (True, False):
         for weighting, (pool, neck) in (("equal", (1, 1)), ("neck", (0.1, 0.9))):
@@ -75,11 +77,11 @@ def test_a_trial_is_what_its_formula_says(trained):
                     for weight, a, b in zip((pool, neck), features[q], features[g], strict=True):
                         a, b = (a.sum(0), b.sum(0)) if mirror else (a[0], b[0])
                         similarity[i, j] += weight * (a * b).sum().item()
-            kept = retrieval.run_features(run, images)
-            fast = retrieval.similarity(kept.of(query, mirror), kept.of(gallery, mirror), weighting)
+            kept = evaluation.run_features(run, images)
+            fast = evaluation.similarity(kept.of(query, mirror), kept.of(gallery, mirror), weighting)
             np.testing.assert_allclose(fast, similarity, rtol=1e-4, atol=1e-4)
     whole, gallery = protocols.query_and_gallery(records, protocol, 3)
-    fast = retrieval.similarity(kept.of(whole, True), kept.of(gallery, True))
+    fast = evaluation.similarity(kept.of(whole, True), kept.of(gallery, True))
     ids, cams = records["identity"].to_numpy(), records["camera"].to_numpy()
     expected = metrics.evaluate(fast, ids[whole], ids[gallery], cams[whole], cams[gallery], "llcm")
     chosen = (table["mode"] == "paper") & (table["direction"] == "ir2vis") & (table["trial"] == 3)
@@ -93,17 +95,17 @@ def test_each_image_is_embedded_once_and_then_read_from_the_run(trained, monkeyp
     shutil.rmtree(run.folder / "embeddings")
     seen, embed = [], FSCNet.embed
     monkeypatch.setattr(FSCNet, "embed", lambda net, pixels, modality: seen.append(len(pixels)) or embed(net, pixels, modality))
-    first = retrieval.evaluate_run(run, images=images)
+    first = evaluation.evaluate_run(run, images=images)
     assert sum(seen) == 2 * (images.records["split"] == "test").sum()  # the image and its mirror image
-    again = retrieval.evaluate_run(run, images=images)
+    again = evaluation.evaluate_run(run, images=images)
     assert sum(seen) == 2 * (images.records["split"] == "test").sum()
     pd.testing.assert_frame_equal(first, again)
 
 
 def test_summary_is_mean_and_standard_deviation_over_trials(trained):
     run, images = trained("sysu")
-    table = retrieval.evaluate_run(run, images=images)
-    row = retrieval.summarise(table).iloc[0]
+    table = evaluation.evaluate_run(run, images=images)
+    row = evaluation.summarise(table).iloc[0]
     keys = ["mode", "direction", "weighting", "mirror"]
     part = table[(table[keys] == row[keys]).all(axis=1)]
     assert len(part) == row["trials"] == 10
@@ -114,11 +116,11 @@ def test_summary_is_mean_and_standard_deviation_over_trials(trained):
 @pytest.mark.parametrize("dataset", list(ROWS))
 def test_people_add_up_to_the_headline_without_a_second_look_at_the_images(trained, dataset, monkeypatch):
     run, images = trained(dataset)
-    compared, similarity = [], retrieval.similarity
-    monkeypatch.setattr(retrieval, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
-    table = retrieval.evaluate_run(run, images=images)
+    compared, similarity = [], evaluation.similarity
+    monkeypatch.setattr(evaluation, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
+    table = evaluation.evaluate_run(run, images=images)
     assert len(compared) == 4  # with and without mirror images, two weightings
-    alone = retrieval.evaluate(retrieval.run_features(run, images), images.records, protocols.for_layout(dataset))
+    alone = evaluation.evaluate(evaluation.run_features(run, images), images.records, protocols.for_layout(dataset))
     pd.testing.assert_frame_equal(table.drop(columns="trial"), alone.drop(columns="trial"))
     people = run.read_table("identities")
     assert list(people.columns) == ["mode", "direction", "identity", "share", "rank1", "map", "minp"]
@@ -141,13 +143,13 @@ def test_a_table_that_was_not_saved_says_how_to_make_it(trained):
 def test_trials_of_regdb_are_models_of_their_own(trained):
     (first, images), (second, _) = trained("regdb", trial=1), trained("regdb", trial=2)
     with pytest.raises(RunError, match="was trained on trial 1 and has seen test identities of trial 2"):
-        retrieval.evaluate_run(first, trial=2, images=images)
+        evaluation.evaluate_run(first, trial=2, images=images)
     with pytest.raises(RunError, match="holds other data"):
-        retrieval.evaluate_run(second, images=images)
-    together = retrieval.all_trials(first)
+        evaluation.evaluate_run(second, images=images)
+    together = evaluation.all_trials(first)
     assert set(together["trial"]) == {1, 2}
-    assert len(together) == 2 * len(retrieval.evaluate_run(second))
-    assert set(retrieval.summarise(together)["trials"]) == {2}
+    assert len(together) == 2 * len(evaluation.evaluate_run(second))
+    assert set(evaluation.summarise(together)["trials"]) == {2}
 
 
 def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(trained, tmp_path, home):
@@ -156,7 +158,7 @@ def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(trained, tmp_p
     best = run.checkpoint("best")
     best.rename(best.with_name("elsewhere"))
     with pytest.raises(CheckpointError, match="no such checkpoint; train the run first"):
-        retrieval.evaluate_run(run, images=images)
+        evaluation.evaluate_run(run, images=images)
 
     root = tmp_path / "changed"
     shutil.copytree(home / "data" / FOLDERS["llcm"], root)
@@ -164,7 +166,7 @@ def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(trained, tmp_p
     picture = next((root / "test_vis").rglob("*.jpg"))
     picture.write_bytes(next((root / "test_nir").rglob("*.jpg")).read_bytes())
     with pytest.raises(RunError, match="holds other data"):
-        retrieval.run_images(run)
+        evaluation.run_images(run)
 
 
 def test_baselines_stand_in_the_same_galleries(trained):
@@ -186,33 +188,33 @@ def test_ranked_lists_are_the_most_similar_images_that_may_be_seen(trained):
     records = images.records
     protocol = protocols.for_layout("sysu")[0]
     query, gallery = protocols.query_and_gallery(records, protocol, 0)
-    features = retrieval.run_features(run, images)
+    features = evaluation.run_features(run, images)
     for picture, pictures, truths in zip(queries, found, right, strict=True):
         row = next(r for r in query if np.array_equal(images.take(np.array([r]))[0], picture))
         seen = [g for g in gallery if not (records["camera"][row] == 3 and records["camera"][g] == 2)]
-        close = retrieval.similarity(features.of(np.array([row]), True), features.of(np.array(seen), True))[0]
+        close = evaluation.similarity(features.of(np.array([row]), True), features.of(np.array(seen), True))[0]
         best = [seen[i] for i in np.argsort(-close, kind="stable")[:10]]
         assert all(np.array_equal(images.take(np.array([b]))[0], p) for b, p in zip(best, pictures, strict=True))
         assert truths.tolist() == [records["identity"][b] == records["identity"][row] for b in best]
 
 
 def test_a_run_that_is_not_trained_to_its_end_is_not_completed_by_testing_it(home, tiny, monkeypatch):
-    from fsclib import train
+    from fsclib.training import loop
 
     def stop(row, *rest):
         if row["epoch"] == 1:
             raise KeyboardInterrupt
         return best(row, *rest)
 
-    config, best = tiny(select_on="holdout", validate_every=1), train.is_best
+    config, best = tiny(select_on="holdout", validate_every=1), loop.is_best
     with monkeypatch.context() as patch:
-        patch.setattr(train, "is_best", stop)
+        patch.setattr(loop, "is_best", stop)
         with pytest.raises(KeyboardInterrupt):
             fit(config)
     run = load("llcm", config.name)
     assert run.checkpoint("best").exists()
-    with pytest.raises(RunError, match="is not trained to its end: 1 of 3 epochs"):
-        retrieval.evaluate_run(run)
+    with pytest.raises(RunError, match="is not fully trained: 1 of 3 epochs"):
+        evaluation.evaluate_run(run)
     assert not run.finished
 
 
@@ -223,7 +225,7 @@ def test_a_protocol_without_a_match_is_refused_before_training(home, tiny, tmp_p
     for camera in (1, 2):  # all that an indoor search may find
         for who in test:
             shutil.rmtree(root / f"cam{camera}" / f"{who:04d}", ignore_errors=True)
-    with pytest.raises(DatasetError, match="no query of sysu indoor ir2vis has a match that it may see"):
+    with pytest.raises(DatasetError, match="no query of sysu indoor ir2vis has a permitted match"):
         fit(tiny(dataset="sysu", data_root=str(root)))
     assert not list((home / "results").rglob("config.json"))
 
@@ -236,4 +238,4 @@ def test_changed_labels_are_other_data(trained, home, tmp_path):
     lines = index.read_text().splitlines()
     index.write_text("\n".join([*lines[1:], lines[0]]) + "\n")
     with pytest.raises(RunError, match="holds other data"):
-        retrieval.run_images(run)
+        evaluation.run_images(run)

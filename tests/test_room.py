@@ -6,21 +6,26 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fsclib import checkpoint, disk, room, runs, train
-from fsclib.assemble import network_of
-from fsclib.disk import DiskError
+from fsclib import runs
+from fsclib.runs import checkpoint
+from fsclib.runs.assemble import network_of
+from fsclib.system import disk_space
+from fsclib.system.disk_space import DiskError
+from fsclib.training import disk_space as room
+from fsclib.training import loop, preparation
+from fsclib.training import steps as steps_module
 
 
 @pytest.fixture
 def free(monkeypatch):
     """free(n): n bytes are free on every disk."""
-    return lambda size: monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: SimpleNamespace(free=size))
+    return lambda size: monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: SimpleNamespace(free=size))
 
 
 def test_the_size_of_a_checkpoint_is_known_before_there_is_one(tiny, tmp_path):
     config = tiny()
     net = network_of(config, 5, pretrained=False)
-    optimizer = train.build_optimizer(net, config)
+    optimizer = steps_module.build_optimizer(net, config)
     for parameter in net.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
@@ -33,11 +38,11 @@ def test_the_size_of_a_checkpoint_is_known_before_there_is_one(tiny, tmp_path):
 
 
 def test_a_training_without_room_is_refused_before_anything_is_decoded(home, tiny, monkeypatch, free):
-    monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
+    monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
     free(room._needed(tiny(), 8) // 2)
     told = r"results/llcm/full cannot be written \(its checkpoints need \d+ MB, \d+ MB are free\)"
     with pytest.raises(DiskError, match=told) as caught:
-        train.fit(tiny(name="full"))
+        loop.fit(tiny(name="full"))
     assert caught.value.errno == errno.ENOSPC
     assert not (home / "results/llcm/full").exists()
 

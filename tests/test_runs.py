@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from fsclib import files, runs
+from fsclib import runs
 from fsclib.config import Config
 from fsclib.runs import RunError
+from fsclib.system import storage
 
 ENVIRONMENT = {"data_hash": "d1", "precision": "float32", "revision": "r1"}
 
@@ -58,7 +59,7 @@ def test_another_recipe_is_refused_with_every_difference(begin):
     before = (begin(epochs=9, lr=0.1).folder / "config.json").read_text()
     with pytest.raises(RunError) as caught:
         begin({"data_hash": "d2", "precision": "bfloat16"}, epochs=5, lr=0.2, name="fsc-tiny-seed0")
-    for line in ("epochs: 9 there, 5 here", "lr: 0.1 there, 0.2 here", "data_hash: 'd1' there, 'd2' here", "'bfloat16' here"):
+    for line in ("epochs: 9 vs 5", "lr: 0.1 vs 0.2", "data_hash: 'd1' vs 'd2'", "vs 'bfloat16'"):
         assert line in str(caught.value)
     assert "resume=False" in str(caught.value)
     assert (begin(epochs=9, lr=0.1).folder / "config.json").read_text() == before
@@ -67,7 +68,7 @@ def test_another_recipe_is_refused_with_every_difference(begin):
 @pytest.mark.parametrize("key", ["data_hash", "precision"])
 def test_other_data_or_another_precision_alone_is_refused(begin, key):
     begin()
-    with pytest.raises(RunError, match=f"{key}: .* there, 'other' here"):
+    with pytest.raises(RunError, match=f"{key}: .* vs 'other'"):
         begin({key: "other"})
 
 
@@ -92,18 +93,18 @@ def test_a_folder_that_is_no_run_is_left_alone(begin, tmp_path):
     other = tmp_path / "demo" / "mine"
     other.mkdir(parents=True)
     (other / "thesis.tex").write_text("years of work")
-    with pytest.raises(RunError, match="is no run"):
+    with pytest.raises(RunError, match="is not a run"):
         begin(name="mine")
     assert [file.name for file in other.iterdir()] == ["thesis.tex"]
     (tmp_path / "demo" / "file").write_text("")
-    with pytest.raises(RunError, match="is no run"):
+    with pytest.raises(RunError, match="is not a run"):
         begin(name="file")
 
 
 def test_a_run_that_was_killed_while_it_began_can_begin_again(begin, tmp_path):
     folder = tmp_path / "demo" / "mine"
     folder.mkdir(parents=True)
-    (folder / ("config.json" + files.PART)).write_text("{")
+    (folder / ("config.json" + storage.PART)).write_text("{")
     run = begin(name="mine")
     (folder / "checkpoints").rmdir()
     assert begin(name="mine") == run
@@ -112,7 +113,7 @@ def test_a_run_that_was_killed_while_it_began_can_begin_again(begin, tmp_path):
 
 def test_what_was_half_written_is_gone_when_a_run_goes_on_and_what_others_write_is_not(begin):
     run = begin()
-    end = f".0123abcd.{files.HOST}{files.PART}"
+    end = f".0123abcd.{storage.HOST}{storage.PART}"
     half = [run.folder / f"log.csv{end}", run.checkpoint("best").with_suffix(f".safetensors{end}")]
     figure = run.folder / "figures" / f"gates.pdf{end}"
     for file in (*half, figure):
@@ -144,7 +145,7 @@ def test_a_run_of_an_older_version_is_gone_on_with_if_the_presets_fill_what_it_d
         del content["config"][name]
     file.write_text(json.dumps(content))
     runs.check(run.config, results=run.folder.parents[1])
-    with pytest.raises(RunError, match=rf"grayscale: {run.config.grayscale} there, 0\.1 here"):
+    with pytest.raises(RunError, match=rf"grayscale: {run.config.grayscale} vs 0\.1"):
         runs.check(dataclasses.replace(run.config, grayscale=0.1), results=run.folder.parents[1])
 
 
@@ -155,7 +156,7 @@ def test_parameters_of_another_version_name_the_file(begin, tmp_path):
     (run.folder / "config.json").write_text(json.dumps(content))
     with pytest.raises(RunError, match=r"config\.json: written by another version\? .*\n.*colour: no such parameter"):
         runs.load("demo", run.folder.name, tmp_path)
-    with pytest.raises(RunError, match="colour: 'red' there, None here"):
+    with pytest.raises(RunError, match="colour: 'red' vs None"):
         begin()
 
 
@@ -174,7 +175,7 @@ def test_metrics_are_written_whole_or_not_at_all(begin, monkeypatch):
     with pytest.raises(TypeError):
         run.finish({"map": 1.0, "bad": object()})
     assert not run.finished
-    monkeypatch.setattr(files, "_flush", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(storage, "_flush", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space left"):
         run.finish({"map": 1.0})
     assert not run.finished
@@ -241,7 +242,7 @@ def test_load_gives_the_run_back(begin, tmp_path):
 def test_load_of_a_missing_run_lists_those_there(begin, tmp_path):
     begin(name="one")
     begin(name="two")
-    with pytest.raises(RunError, match=r"no run 'three'.*There are: one, two\. .*-p dataset demo -p name three"):
+    with pytest.raises(RunError, match=r"no run 'three'.*Existing runs: one, two\. .*-p dataset demo -p name three"):
         runs.load("demo", "three", tmp_path)
     with pytest.raises(RunError, match="There are no runs of this data set"):
         runs.load("llcm", "one", tmp_path)
@@ -257,7 +258,7 @@ def test_tables_are_saved_for_people_and_for_latex(begin):
     assert r"1.23 & a\_b \# \{c\} \\" in text
     assert r"\textasciitilde d\textasciicircum e \textbackslash" in text
     assert {r"\toprule", r"\midrule", r"\bottomrule"} <= set(text.split())
-    assert [file for file in file.parent.iterdir() if file.suffix == files.PART] == []
+    assert [file for file in file.parent.iterdir() if file.suffix == storage.PART] == []
 
 
 @pytest.mark.parametrize("make", [Figure, plt.figure])

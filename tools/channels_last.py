@@ -1,8 +1,8 @@
-"""What the memory layout of weights and activations is worth on this machine: seconds of a training step, bfloat16.
+"""Compares memory layouts of weights and activations on this machine: seconds per training step, bfloat16.
 
-    python tools/channels_last.py    # with nothing else running; a line a (network, size of the images)
+    python tools/channels_last.py    # with nothing else running; one line per (network, image size)
 
-The layouts take turns, so that a machine that changes its clock does so for both. The step is that of the preset `tiny`.
+The layouts alternate, so that changes of the machine's clock affect both. The step is that of the preset `tiny`.
 """
 
 import itertools
@@ -13,16 +13,16 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-TURNS, STEPS = 5, 4  # medians over so many turns of so many steps each; the first turn is not counted
+TURNS, STEPS = 5, 4  # medians over this many turns of this many steps each; an extra first turn is not counted
 
 
 def steps(network: str, height: int, width: int, layout: torch.memory_format) -> Iterator[object]:
-    """Training steps without end, on random pixels."""
-    from fsclib.assemble import network_of
+    """An endless sequence of training steps on random pixels."""
     from fsclib.config import Config
     from fsclib.data.records import INFRARED, VISIBLE
     from fsclib.data.sampler import IdentitySampler
-    from fsclib.steps import build_optimizer, set_learning_rates, training_steps
+    from fsclib.runs.assemble import network_of
+    from fsclib.training.steps import build_optimizer, set_learning_rates, training_steps
 
     config = Config(dataset="llcm", scale="tiny", network=network, height=height, width=width, padding=5, small_epochs=0)
     labels = np.tile(np.repeat(np.arange(config.identities), config.images), 200)

@@ -1,8 +1,8 @@
-"""Joint angles of a walk, and linear blend skinning: how the tool that bakes the bank of bodies poses a mesh.
+"""Joint angles of a walk, and linear blend skinning, to pose the meshes of the bank of bodies.
 
-Axes of the mesh: x to the person's left, y backwards, z up, metres; a turn by a positive angle about x moves what hangs down
-backwards. Angles of the lower limbs follow the normative curves of gait analysis (Winter, Biomechanics and Motor Control of
-Human Movement, 2009), read off coarsely: heel strike of a foot is at phase 0 of its side, toe-off at about 0.62.
+Axes of the mesh: x to the person's left, y backwards, z up, metres; a positive rotation about x moves hanging limbs backwards.
+Angles of the lower limbs follow the normative curves of gait analysis (Winter, Biomechanics and Motor Control of Human Movement,
+2009), read off coarsely: heel strike of a foot is at phase 0 of its side, toe-off at about 0.62.
 """
 
 import numpy as np
@@ -13,18 +13,18 @@ KNEE = {0.0: 4, 0.13: 17, 0.38: 5, 0.5: 10, 0.62: 36, 0.73: 60, 0.87: 28, 0.96: 
 ANKLE = {0.0: 0, 0.08: -6, 0.3: 6, 0.46: 9, 0.63: -17, 0.78: 0, 0.9: 1}
 # shoulder and elbow: amplitude and mean
 ARMS = {"swinging": (23.0, -2.0, 20.0, 12.0), "hanging": (3.0, 0.0, 9.0, 2.0)}
-ADDUCTION = {"swinging": 36.0, "hanging": 38.0}  # from the rest pose, whose arms stand off by about 42°
-STANCE = 5.0  # degrees that the legs come in from the rest pose
+ADDUCTION = {"swinging": 36.0, "hanging": 38.0}  # from the rest pose, whose arms are raised by about 42°
+STANCE = 5.0  # degrees of leg adduction from the rest pose
 
 
 def periodic(table: dict[float, float], phase: float) -> float:
-    """Trigonometric least-squares curve through a table of one period, three harmonics."""
+    """Trigonometric least-squares fit to a table over one period, three harmonics."""
     at = np.array(list(table))
 
     def terms(x: np.ndarray) -> np.ndarray:
         return np.stack([np.ones_like(x), *(f(2 * np.pi * k * x) for k in (1, 2, 3) for f in (np.cos, np.sin))], -1)
 
-    smooth = np.diag([0, *(0.02 * k**2 for k in (1, 1, 2, 2, 3, 3))])  # keeps the curve from swinging between the points
+    smooth = np.diag([0, *(0.02 * k**2 for k in (1, 1, 2, 2, 3, 3))])  # keeps the curve from oscillating between the points
     design = terms(at)
     weights = np.linalg.solve(design.T @ design + smooth, design.T @ np.array(list(table.values()), float))
     return float(terms(np.array(phase)) @ weights)
@@ -39,9 +39,9 @@ def rotation(axis: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def walk(phase: float | None, arms: str, heads: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Rotation of each bone that moves, in the axes of the rest pose; phase None: standing.
+    """Rotation of each moving bone, in the axes of the rest pose; phase None: standing.
 
-    `heads` are the bones' heads at rest, (3,).
+    heads: the bones' heads at rest, (3,).
     """
     x, y, z = np.eye(3)
     still, phase = phase is None, phase or 0.0
@@ -58,7 +58,7 @@ def walk(phase: float | None, arms: str, heads: dict[str, np.ndarray]) -> dict[s
         bones[f"upperleg01.{side}"] = rotation(y, sign * STANCE) @ rotation(x, -2 if still else -periodic(HIP, own))
         bones[f"lowerleg01.{side}"] = rotation(x, 4 if still else periodic(KNEE, own))
         bones[f"foot.{side}"] = rotation(x, -2 if still else -periodic(ANKLE, own) - 2)
-        against = np.cos(2 * np.pi * (own + 0.5 - 0.04))  # an arm swings with the leg of the other side, a little later
+        against = np.cos(2 * np.pi * (own + 0.5 - 0.04))  # an arm swings with the opposite leg, a little later
         flexion = forward + swing * against
         bones[f"shoulder01.{side}"] = rotation(y, sign * 6)
         bones[f"upperarm01.{side}"] = rotation(x, -flexion) @ rotation(y, sign * (ADDUCTION[arms] - 2))

@@ -1,10 +1,11 @@
-"""What each choice of the recipe is worth: one choice changed at a time, everything else and the number of steps equal.
+"""Measures the effect of each choice in the recipe: one choice changes at a time, all else and the number of steps stay equal.
 
-    python tools/isolate.py               # goes on where it was; one thread a process, as many rows at a time as --processes says
-    python tools/isolate.py --row sgd     # one row alone
+    python tools/isolate.py               # resumes where it stopped; --processes rows at a time, one thread per process
+    python tools/isolate.py --row sgd     # one row only
 
-Networks are trained on synthetic people (`standard`, 24 worlds × 50) at 128×48, from people/trunk where a row says nothing else,
-and tested on 300 others, in three galleries of 100. Results go into docs/learning.csv, a line a (row, seed), and results/llcm/iso-…
+Networks are trained on synthetic people (`standard`, 24 worlds × 50) at 128×48, from people/trunk unless a row says otherwise,
+and tested on 300 others, in three galleries of 100. Results go into docs/learning.csv, one line per (row, seed), and
+results/llcm/iso-…
 """
 
 import argparse
@@ -20,17 +21,17 @@ import pandas as pd
 
 HOME = Path(__file__).parent.parent
 TABLE = HOME / "docs" / "learning.csv"
-CORPORA = {  # folder below data/ → words for the generator
+CORPORA = {  # folder below data/ → arguments of the generator
     "people-iso": "--identities 1200 --worlds 24 --seed 20000 --train-share 0.99",
     "people-iso-300": "--identities 300 --worlds 6 --seed 20000 --train-share 0.84",
 }
-BASE = {  # 180 steps an epoch
+BASE = {  # 180 steps per epoch
     "dataset": "llcm", "scale": "tiny", "height": 128, "width": 48, "padding": 5, "epochs": 4, "workers": 1,
     "attributes_weight": 2.0, "network": "twostream", "small_epochs": 0,
 }  # fmt: skip
 RANDOM = {"pretrained": "none", "lr": 1.5e-3, "body_lr": 1.5e-3}
 FSC = {"network": "fsc"}
-ROWS = {  # name → (what differs from BASE, seeds)
+ROWS = {  # name → (changes to BASE, seeds)
     "base": ({}, (0, 1)),
     "sgd": ({"optimizer": "sgd", "lr": 0.05, "body_lr": 0.02, "weight_decay": 5e-4}, (0, 1)),
     "no-infonce": ({"infonce_weight": 0.0}, (0, 1)),
@@ -50,9 +51,9 @@ ROWS = {  # name → (what differs from BASE, seeds)
 
 def measure(row: str, seed: int) -> dict[str, object]:
     """Trains and tests one row, in this process."""
-    from fsclib import transfer
     from fsclib.config import Config
-    from fsclib.train import fit
+    from fsclib.retrieval import transfer
+    from fsclib.training.loop import fit
 
     changes = dict(ROWS[row][0])
     folder = make_weights.draw(changes.pop("corpus", "people-iso"), CORPORA)
@@ -67,7 +68,7 @@ def measure(row: str, seed: int) -> dict[str, object]:
 
 
 def one(row: str, seed: int) -> None:
-    """A row in a process of its own, unless the table has it already."""
+    """Runs a row in a separate process, unless the table already has it."""
     if TABLE.exists() and len(there := pd.read_csv(TABLE)) and ((there["row"] == row) & (there["seed"] == seed)).any():
         return
     words = [sys.executable, __file__, "--row", row, "--seed", str(seed)]
@@ -75,7 +76,7 @@ def one(row: str, seed: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What each choice of the recipe is worth.")
+    parser = argparse.ArgumentParser(description="Measures the effect of each choice in the recipe.")
     parser.add_argument("--row", choices=ROWS)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--processes", type=int, default=1)

@@ -1,13 +1,13 @@
-"""Makes the weights that fsclib ships, from nothing: draws synthetic people, trains on them, tests, writes files and cards.
+"""Makes the weights that fsclib ships, from scratch: draws synthetic people, trains on them, tests, writes files and cards.
 
-    make weights                                # one after the other; goes on where it was
-    python tools/make_weights.py --stop trunk   # not further than the trunk
-    python tools/make_weights.py --run people-start   # one of RUNS that is not shipped: train it, and print what it finds
+    make weights                                # all of them in turn; resumes where it stopped
+    python tools/make_weights.py --stop trunk   # only up to the trunk
+    python tools/make_weights.py --run people-start   # one of RUNS that is not shipped: train it, and print its results
 
-One thread a process. The trunk and the first half of the common start are trained on `people-wide`: 96 worlds of 50 people,
-near-infrared and thermal cameras, each world with light, noise, blur, compression, crops and contrast of its own; then come
-`people-mixed`, the same people, half of whose worlds are `standard`, `people-mixed-2`, as many others, and `people-mixed-3`, as
-many again, for the four networks. None of them is in any corpus for tests: a test compares the seeds of all worlds.
+Each process has one thread. The trunk and the first half of the common start are trained on `people-wide`: 96 worlds of 50 people,
+near-infrared and thermal cameras, each world with its own light, noise, blur, compression, crops and contrast. Then come
+`people-mixed`, the same people with half of the worlds `standard`; `people-mixed-2`, as many new people; and `people-mixed-3`, as
+many again, for the four networks. None of these people is in a test corpus: a test compares the seeds of all worlds.
 
 Some of RUNS are not shipped: the four networks with a second seed, and the two-stream network on `standard` worlds alone.
 """
@@ -25,7 +25,7 @@ import pandas as pd
 HOME = Path(__file__).parent.parent
 WIDE, MIXED, MORE, LAST = "people-wide", "people-mixed", "people-mixed-2", "people-mixed-3"
 STANDARD = "people-standard-only"
-TESTS: dict[str, tuple[str, int]] = {  # kind of people → further words, seed of the first of three worlds for tests
+TESTS: dict[str, tuple[str, int]] = {  # kind of people → further arguments, seed of the first of three test worlds
     "standard": ("", 9001),
     "thermal": ("--infrared thermal", 9011),
     "easy": ("--difficulty easy", 9021),
@@ -35,13 +35,13 @@ TESTS: dict[str, tuple[str, int]] = {  # kind of people → further words, seed 
 
 
 def worlds(kind: str) -> list[str]:
-    """The corpora of a kind of TESTS."""
+    """The test corpora of one kind in TESTS."""
     first = TESTS[kind][1]
     return [f"people-{kind}-{seed}" for seed in range(first, first + 3)]
 
 
 LEARNED = {WIDE: (10000, "wide"), MIXED: (10000, "mixed"), MORE: (10100, "mixed"), LAST: (10200, "mixed")}  # seed, difficulty
-CORPORA = {  # folder below data/ → words for the generator
+CORPORA = {  # folder below data/ → arguments of the generator
     **{
         corpus: f"--identities 4800 --worlds 96 --seed {seed} --train-share 0.99 --difficulty {difficulty} --infrared mixed"
         for corpus, (seed, difficulty) in LEARNED.items()
@@ -53,19 +53,19 @@ CORPORA = {  # folder below data/ → words for the generator
         for seed, corpus in enumerate(worlds(kind), start=first)
     },
 }
-GENERATE = "-m fsclib.data.synthetic --layout llcm --images 1"
-STEPS = {WIDE: 745, MIXED: 745, MORE: 743, LAST: 741, STANDARD: 741}  # of an epoch, 64 images each
+GENERATE = "-m synthpeople --layout llcm --images 1"
+STEPS = {WIDE: 745, MIXED: 745, MORE: 743, LAST: 741, STANDARD: 741}  # per epoch, 64 images each
 EVERY: dict[str, Any] = {
     "dataset": "llcm", "scale": "tiny", "workers": 1, "identities": 16, "attributes_weight": 2.0, "pseudo_infrared": 0.33,
     "grayscale": 0.2, "channel": 0.2, "erase_max": 0.3, "small_epochs": 0,
 }  # fmt: skip
-SMALL = {"height": 128, "width": 48, "padding": 5}  # a third of the pixels: most of what is learned early is learned there as well
+SMALL = {"height": 128, "width": 48, "padding": 5}  # a third of the pixels, enough for most of the early learning
 TRUNK = {"network": "twostream", "streams": "visible"}
-RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → what it departs from EVERY in; in this order
+RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → its configuration, changes to EVERY; in this order
     "people-trunk-small": EVERY | SMALL | TRUNK | {"pretrained": "none", "lr": 1.5e-3, "body_lr": 1.5e-3, "epochs": 5},
     "people-trunk-large": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-small", "epochs": 3},
-    "people-trunk": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-large", "epochs": 5},  # still rising after the three
-    # both modalities; what every finished network starts from, since all of them have its stems and layers
+    "people-trunk": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-large", "epochs": 5},  # still improving after those three
+    # both modalities; the start of all finished networks, which share its stems and layers
     "people-start-small": EVERY | {"network": "twostream", "pretrained": "llcm/people-trunk", "epochs": 6, "small_epochs": 4},
     "people-start": EVERY | {"network": "twostream", "pretrained": "llcm/people-start-small", "epochs": 4},
     "people-start-mixed": EVERY
@@ -80,43 +80,44 @@ RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → wh
         for network in ("fsc", "deen", "agw", "twostream")
     },
 }
-RUNS["people-standard-twostream"] = RUNS["people-twostream"] | {"corpus": STANDARD}  # what wide and thermal worlds cost
+RUNS["people-standard-twostream"] = RUNS["people-twostream"] | {"corpus": STANDARD}  # the cost of wide and thermal worlds
 SHIPPED = {f"people/{name}": f"people-{name}" for name in ("trunk", "fsc", "deen", "agw", "twostream")}  # weights → run
-HEAD = ("classifier.", "attributes.")  # of the people that were trained on
+HEAD = ("classifier.", "attributes.")  # specific to the training people
 
 
 def draw(corpus: str, corpora: Mapping[str, str] = CORPORA) -> Path:
-    """The folder of a corpus, drawn if it is not whole."""
+    """The folder of a corpus, drawn if it is incomplete."""
     folder = HOME / "data" / corpus
     subprocess.run([sys.executable, *GENERATE.split(), "--out", str(folder), *corpora[corpus].split()], check=True)
     return folder
 
 
 def train(name: str) -> None:
-    """Trains a run in a process of its own; it goes on where it was, and does nothing if it is finished."""
+    """Trains a run in a separate process; resumes an interrupted run and does nothing if it is finished."""
     values = RUNS[name] | {"name": name, "data_root": str(draw(corpus_of(name)))}
     values.pop("corpus", None)
     words = [word for key, value in values.items() for word in (f"--{key}", str(value))]
-    subprocess.run([sys.executable, "-m", "fsclib.train", *words], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    subprocess.run([sys.executable, "-m", "fsclib.training", *words], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
 def by_people(run: Any, kind: str) -> Iterator[tuple[Any, pd.DataFrame]]:
-    """Images of each of the three worlds of a kind of TESTS, and what a run finds there, as transfer.by_identity has it."""
+    """Images of each of the three worlds of a kind in TESTS, and a run's results on them, as from transfer.by_identity."""
     import torch
 
-    from fsclib import retrieval, transfer
     from fsclib.data.images import open_images
+    from fsclib.retrieval import evaluation, transfer
 
     device, size = torch.device("cpu"), (run.config.height, run.config.width)
-    net = retrieval.run_network(run, device)
+    net = evaluation.run_network(run, device)
     for corpus in worlds(kind):
         images = open_images("llcm", size, root=draw(corpus), workers=1, show=False)
         yield images, transfer.by_identity(transfer.features_of(net, images, device, torch.bfloat16), images)
 
 
 def tested(name: str) -> dict[str, dict[str, float]]:
-    """Figures of a run, and of chance and raw pixels, on every kind of TESTS: 300 people, each in a gallery of 100 of one world."""
-    from fsclib import baselines, runs, transfer
+    """Results of a run, chance and raw pixels on every kind in TESTS: 300 people, each in a gallery of 100 from one world."""
+    from fsclib import runs
+    from fsclib.retrieval import baselines, transfer
 
     run, found = runs.load("llcm", name), {}
     for kind in TESTS:
@@ -130,8 +131,9 @@ def tested(name: str) -> dict[str, dict[str, float]]:
 
 def ship(weights: str, name: str) -> None:
     """Writes weights and card of a finished run."""
-    from fsclib import checkpoint, runs
+    from fsclib import runs
     from fsclib.models import weights as ours
+    from fsclib.runs import checkpoint
 
     run = runs.load("llcm", name)
     left_out = HEAD + (("neck.",) if weights == ours.TRUNK else ())
@@ -158,25 +160,25 @@ def ship(weights: str, name: str) -> None:
 
 
 def path(name: str) -> list[str]:
-    """The runs that a run goes back to, itself last."""
+    """The runs that a run builds on, itself last."""
     before = RUNS[name]["pretrained"].removeprefix("llcm/")
     return [*(path(before) if before in RUNS else []), name]
 
 
 def learned_from(name: str) -> list[str]:
-    """The corpora that a run and those that it goes back to were trained on."""
+    """The training corpora of a run and of the runs it builds on."""
     return list(dict.fromkeys(map(corpus_of, path(name))))
 
 
 def corpus_of(name: str) -> str:
-    """The corpus that a run is trained on."""
+    """The training corpus of a run."""
     return RUNS[name].get("corpus", WIDE)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Makes the weights that fsclib ships, from nothing.")
+    parser = argparse.ArgumentParser(description="Makes the weights that fsclib ships, from scratch.")
     parser.add_argument("--stop", choices=[name.partition("/")[2] for name in SHIPPED], help="the last weights to make")
-    parser.add_argument("--run", choices=RUNS, help="train and test this run instead, after those that it goes back to")
+    parser.add_argument("--run", choices=RUNS, help="train and test this run instead, after the runs it builds on")
     given = parser.parse_args()
     if given.run:
         for name in path(given.run):

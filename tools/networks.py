@@ -1,10 +1,10 @@
-"""Whether FSC-Net, DEEN and AGW find more than the two-stream network: differences paired by person and by training.
+"""Compares FSC-Net, DEEN and AGW with the two-stream network: differences paired by person and by training.
 
     python tools/networks.py             # the shipped runs of make_weights.py; one line per kind of people, network and figure
     python tools/networks.py --seeds 2   # with those of the second seed, which make_weights.py --run people-fsc-seed1 … trains
 
 All are tested on the same people, 300 per kind (TESTS of make_weights.py), infrared → visible. The first interval is over people,
-the second over people and trainings (statistics.paired_difference).
+the second over people and trainings (metrics.differences.paired_difference).
 """
 
 import argparse
@@ -13,13 +13,13 @@ from collections.abc import Sequence
 import make_weights
 import pandas as pd
 
-SUFFIXES = ("", "-seed1")  # of the runs below results/llcm, a seed each
+SUFFIXES = ("", "-seed1")  # of the runs below results/llcm, one per seed
 
 
 def found_by(names: Sequence[str], kind: str) -> pd.DataFrame:
-    """What runs below results/llcm find, infrared → visible, as replicates of one method.
+    """Results of runs below results/llcm, infrared → visible, as replicates of one method.
 
-    Columns replicate, identity, share and figures in per cent, as statistics.paired_difference takes them.
+    Columns replicate, identity, share and figures in per cent, as metrics.differences.paired_difference takes them.
     """
     from fsclib import runs
 
@@ -34,7 +34,7 @@ def found_by(names: Sequence[str], kind: str) -> pd.DataFrame:
 
 
 def main() -> None:
-    from fsclib import statistics
+    from fsclib.metrics import differences
 
     parser = argparse.ArgumentParser(description="Paired differences of the networks to the two-stream network.")
     parser.add_argument("--seeds", type=int, choices=range(1, len(SUFFIXES) + 1), default=1)
@@ -43,9 +43,9 @@ def main() -> None:
         baseline = found_by([f"people-twostream{suffix}" for suffix in suffixes], kind)
         for network in ("fsc", "deen", "agw"):
             found = found_by([f"people-{network}{suffix}" for suffix in suffixes], kind)
-            for figure in statistics.FIGURES:
+            for figure in differences.FIGURES:
                 both = (table.rename(columns={figure: "figure"}) for table in (found, baseline))
-                d = statistics.paired_difference(*both)
+                d = differences.paired_difference(*both)
                 seeds = f", over trainings as well {d.low_seeds:+.1f} to {d.high_seeds:+.1f}" if len(suffixes) > 1 else ""
                 print(f"{kind}, {network}, {figure}: {d.mean:+.2f}, {d.low:+.1f} to {d.high:+.1f}{seeds}", flush=True)
 

@@ -1,8 +1,8 @@
-"""How well each difficulty tells networks apart that are known to differ: the steps of one training, the later the better.
+"""Measures how well each difficulty separates networks that are known to differ: stages of one training, later ones better.
 
-    python tools/separation.py    # after make weights; a line a (difficulty, step): difference in rank-1, and in standard errors
+    python tools/separation.py    # after make weights; one line per (difficulty, stage): difference in rank-1 and standard errors
 
-All are tested on the same people, 300 a difficulty (TESTS of make_weights.py), infrared → visible, so differences are paired.
+All are tested on the same people, 300 per difficulty (TESTS of make_weights.py), infrared → visible, so differences are paired.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""The lines of the benchmarks by name."""
+"""The benchmark cases by name."""
 
 from benchmarks.case import Case
 from benchmarks.cases import images, networks, retrieval

@@ -1,5 +1,7 @@
-"""Opening a prepared data set, and batches from it: what fsclib decodes once and augments on the device, the published programs
-decode at each start and augment one by one."""
+"""Opening a prepared data set, and batches from it.
+
+fsclib decodes images once and augments them on the device; the published programs decode at each start and augment one by one.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,26 +17,26 @@ from benchmarks.cases.networks import STEPS, labels_of, of_a_step
 from benchmarks.plain import data
 from fsclib.data.augment import Augmentation
 from fsclib.data.batches import batches
-from fsclib.data.cache import open_cache
 from fsclib.data.images import open_images
-from fsclib.data.synthetic import MARK, write_corpus
+from fsclib.data.pixels.cache import open_cache
+from synthpeople.generate import MARK, write_corpus
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A synthetic corpus in LLCM's layout: its folder, where its cache is kept, and the paths of its images below the folder."""
+    """A synthetic corpus in LLCM's layout: its folder, the folder of its cache, and the relative paths of its images."""
 
     root: Path
     cache: Path
     names: tuple[str, ...]
 
     def files(self, number: int) -> list[Path]:
-        """The first images."""
+        """The first `number` image files."""
         return [self.root / name for name in self.names[:number]]
 
 
 def corpus(setting: Setting) -> Corpus:
-    """Drawn on first use; later calls, and other processes, find it."""
+    """Draws the corpus on first use; later calls and other processes reuse it."""
     root, sizes = setting.scratch / "LLCM", setting.sizes
     if not (root / MARK).exists():
         height, width = sizes.drawn
@@ -48,13 +50,13 @@ def plain_opening(setting: Setting, given: Corpus) -> Work:
 
 
 def opening(setting: Setting, given: Corpus) -> Work:
-    """The first call decodes everything, which is no part of what is measured."""
+    """Opens the data set; the first call decodes everything and is not part of the measurement."""
     size = setting.sizes.height, setting.sizes.width
     return partial(open_images, "llcm", size, given.root, cache_dir=given.cache, show=False)
 
 
 def decoding(setting: Setting, given: Corpus, workers: int) -> Work:
-    """The same images as `plain_opening`, into a new cache, by a number of processes."""
+    """Decodes the images of `plain_opening` into a new cache with `workers` processes."""
     size, names = (setting.sizes.height, setting.sizes.width), given.names[: setting.sizes.decoded]
 
     def work() -> None:
@@ -65,7 +67,7 @@ def decoding(setting: Setting, given: Corpus, workers: int) -> Work:
 
 
 def plain_loading(setting: Setting, pixels: np.ndarray) -> Work:
-    """In one process; the published programs take several."""
+    """Loads in one process; the published programs use several."""
     augment, rows = data.augmentation(setting.sizes.height, setting.sizes.width), np.arange(len(pixels))
     return lambda: data.batch(pixels, rows, augment).to(setting.device)
 

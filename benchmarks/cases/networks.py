@@ -1,6 +1,6 @@
-"""A training step of FSC-Net and the embedding of images by it.
+"""A training step of FSC-Net, and embedding images with it.
 
-The step of fsclib is that of its training, from pixels in memory to new weights. The plain side is given augmented images on the
+The step of fsclib is that of its training, from pixels in memory to new weights. The plain side gets augmented images on the
 device, since the published programs augment in other processes; and it stays in float32 throughout, as they do.
 """
 
@@ -16,17 +16,18 @@ import torch.nn.functional as F
 from benchmarks.case import Case, Setting, Work
 from benchmarks.plain import data, training
 from benchmarks.plain.network import PlainFSCNet
-from fsclib import losses, train
-from fsclib.assemble import network_of
+from fsclib import losses
 from fsclib.config import Config
 from fsclib.data.images import Images
 from fsclib.data.records import INFRARED, VISIBLE, Dataset, table
 from fsclib.data.sampler import IdentitySampler
-from fsclib.features import embed
 from fsclib.models.folding import folded
 from fsclib.models.networks import Network
+from fsclib.retrieval.features import embed
+from fsclib.runs.assemble import network_of
+from fsclib.training import steps as steps_module
 
-STEPS = 100  # of an epoch; at its beginning nothing has been read ahead, and LLCM's has 707
+STEPS = 100  # per epoch, since nothing is prefetched at its start; LLCM has 707
 
 
 def random_pixels(number: int, setting: Setting) -> np.ndarray:
@@ -36,17 +37,17 @@ def random_pixels(number: int, setting: Setting) -> np.ndarray:
 
 
 def of_a_step(setting: Setting) -> np.ndarray:
-    """Pixels of P·K visible images, then of as many infrared ones, identity after identity."""
+    """Pixels of P·K visible images, then of as many infrared ones, grouped by identity."""
     return random_pixels(2 * setting.sizes.identities * setting.sizes.images, setting)
 
 
 def labels_of(setting: Setting) -> np.ndarray:
-    """Identities of these images, (2·P·K,)."""
+    """Identities of the images of `of_a_step`, (2·P·K,)."""
     return np.tile(np.repeat(np.arange(setting.sizes.identities), setting.sizes.images), 2)
 
 
 def prepared(pixels: np.ndarray, setting: Setting) -> torch.Tensor:
-    """Augmented and on the device, float32 (N, 3, H, W)."""
+    """Augmented images on the device, float32 (N, 3, H, W)."""
     augment = data.augmentation(setting.sizes.height, setting.sizes.width)
     return data.batch(pixels, np.arange(len(pixels)), augment).to(setting.device)
 
@@ -59,7 +60,7 @@ def configuration(setting: Setting, precision: str = "float32") -> Config:
 
 
 def network(setting: Setting, config: Config) -> Network:
-    """FSC-Net as train.fit and retrieval.run_network lay it out."""
+    """FSC-Net in the memory layout of train.fit and retrieval.run_network."""
     torch.manual_seed(0)
     net = network_of(config, setting.sizes.classes, pretrained=False)
     return net.to(setting.device, memory_format=torch.channels_last)
@@ -76,8 +77,8 @@ def plain_step(setting: Setting, pixels: np.ndarray) -> Work:
 def step(setting: Setting, pixels: np.ndarray, precision: str) -> Work:
     config = configuration(setting, precision)
     net = network(setting, config)
-    optimizer = train.build_optimizer(net, config)
-    train.set_learning_rates(optimizer, config, 0)
+    optimizer = steps_module.build_optimizer(net, config)
+    steps_module.set_learning_rates(optimizer, config, 0)
     rows = np.tile(np.arange(len(pixels)), STEPS)
     modalities = np.tile(np.repeat([VISIBLE, INFRARED], len(pixels) // 2), STEPS)
     sampler = IdentitySampler(np.tile(labels_of(setting), STEPS), modalities, config.identities, config.images, config.seed)
@@ -86,7 +87,7 @@ def step(setting: Setting, pixels: np.ndarray, precision: str) -> Work:
 
     def steps() -> Iterator[losses.Parts]:
         for epoch in count():
-            yield from train.training_steps(net, optimizer, config, pixels, rows, sampler, epoch, arithmetic)
+            yield from steps_module.training_steps(net, optimizer, config, pixels, rows, sampler, epoch, arithmetic)
 
     return partial(next, steps())
 

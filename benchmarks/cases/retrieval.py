@@ -1,4 +1,4 @@
-"""The losses, the metrics of the three protocols, and the similarities they are computed from."""
+"""The losses, the metrics of the three protocols, and the similarities behind them."""
 
 from functools import partial
 from typing import NamedTuple
@@ -19,7 +19,7 @@ CAMERAS = {"sysu": ((3, 6), (1, 2, 4, 5)), "regdb": ((2,), (1,)), "llcm": ((1, 2
 
 
 class Outputs(NamedTuple):
-    """What a network puts out: features (V, 2N, D) and logits (V, 2N, C), which gradients are asked of, and labels (2N,)."""
+    """A network's output: features (V, 2N, D) and logits (V, 2N, C), which require gradients, and labels (2N,)."""
 
     features: Tensor
     logits: Tensor
@@ -62,7 +62,7 @@ def losses_of(setting: Setting, given: Outputs) -> Work:
 
 
 def scored(protocol: str, search: Search) -> Scored:
-    """Similarities drawn at random; every identity has about as many gallery entries as every other."""
+    """Random similarities; all identities have about the same number of gallery entries."""
     rng = np.random.default_rng(0)
     queries, gallery = rng.permutation(np.arange(search.queries) % search.people), np.arange(search.gallery) % search.people
     cameras = (rng.choice(seen, len(ids)) for seen, ids in zip(CAMERAS[protocol], (queries, gallery), strict=True))

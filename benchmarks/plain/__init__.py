@@ -1,5 +1,5 @@
-"""METHOD, transcribed without its three identities and in the ways of the published programs: what fsclib is measured against.
+"""The baseline for fsclib: the method without its three identities, transcribed in the style of the published programs.
 
-Vectorised where those programs are, with loops where they have them; it holds what they hold. Nothing here is copied from them,
-nothing here imports fsclib, and tests hold it equal to fsclib: values, and gradients of the losses.
+It is vectorised where those programs are, has loops where they do, and keeps in memory what they keep. Nothing is copied from
+them and nothing imports fsclib; tests check that values and gradients of the losses equal those of fsclib.
 """

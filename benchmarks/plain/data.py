@@ -1,4 +1,4 @@
-"""Images as the published programs handle them: all of them decoded at each start, and augmented one by one."""
+"""Image handling as in the published programs: all images are decoded at each start and augmented one by one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def open_all(files: Sequence[Path], height: int, width: int) -> np.ndarray:
-    """uint8 (N, height, width, 3), in memory."""
+    """Decodes all files, uint8 (N, height, width, 3)."""
     pixels = []
     for file in files:
         image = Image.open(file).convert("RGB")
@@ -22,7 +22,7 @@ def open_all(files: Sequence[Path], height: int, width: int) -> np.ndarray:
 
 
 def augmentation(height: int, width: int, padding: int = 10, gray: float = 0.5, flip: float = 0.5, erase: float = 0.5):
-    """PIL image → normalised float32 (3, height, width). METHOD, Training."""
+    """PIL image → normalised float32 (3, height, width)."""
     return transforms.Compose(
         [
             transforms.Pad(padding),
@@ -37,5 +37,5 @@ def augmentation(height: int, width: int, padding: int = 10, gray: float = 0.5, 
 
 
 def batch(pixels: np.ndarray, rows: np.ndarray, augment) -> Tensor:
-    """float32 (B, 3, H, W) of some rows of pixels."""
+    """Augmented images of some rows of pixels, float32 (B, 3, H, W)."""
     return torch.stack([augment(Image.fromarray(pixels[row])) for row in rows])

@@ -1,4 +1,4 @@
-"""The losses of FSC-Net as METHOD writes them, with a loop over anchors or identities that selects rows by their labels."""
+"""The losses of FSC-Net as published, with loops over anchors or identities that select rows by label."""
 
 import torch
 import torch.nn.functional as F

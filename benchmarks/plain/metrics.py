@@ -1,4 +1,4 @@
-"""CMC, mAP and mINP by sorting every list and going through the queries one by one. PROTOCOLS, Retrieval protocols."""
+"""CMC, mAP and mINP by sorting every list and looping over queries. PROTOCOLS, Retrieval protocols."""
 
 import numpy as np
 
@@ -32,5 +32,5 @@ def evaluate(similarity, query_ids, gallery_ids, query_cams=None, gallery_cams=N
 
 
 def similarity(queries, gallery):
-    """Six times features (Q, D) and (G, D), pooled and neck ones of three views → (Q, G), a product after the other."""
+    """Six pairs of features (Q, D) and (G, D), pooled and neck features of three views → (Q, G), one product at a time."""
     return sum(np.matmul(query, entry.T) for query, entry in zip(queries, gallery, strict=True))

@@ -1,8 +1,8 @@
 """FSC-Net with four stages, in the published order of multiplication and with the published dead weight.
 
-Each modality's stem is a whole ResNet-50 of which conv1 and bn1 are used, the trunk another one without these two. Both attentions
-of MFA without re-association, FSA with a transform there and one back, six dilated convolutions. Entries have the published names,
-so fsclib.models.official reads this network's state. METHOD, sections 1 and 4.
+Each modality's stem is a whole ResNet-50 of which only conv1 and bn1 are used; the trunk is another one without these two. Both
+attentions of MFA are not re-associated, FSA has a forward and an inverse transform, and there are six dilated convolutions. Entries
+have the published names, so fsclib.models.official reads this network's state.
 """
 
 import torch
@@ -33,7 +33,7 @@ class CNL(nn.Module):
 
 
 class PNL(nn.Module):
-    """A = θ(high)ᵀ φ(low) / m over half-maps, an n_high/2 × m matrix an image; out = W(A gᵀ) + high."""
+    """A = θ(high)ᵀ φ(low) / m over half-maps, an n_high/2 × m matrix per image; out = W(A gᵀ) + high."""
 
     def __init__(self, high: int, low: int):
         super().__init__()
@@ -64,7 +64,7 @@ class MFA(nn.Module):
 
 
 class FSA(nn.Module):
-    """irfft2(w_R·R + i·w_I·I): a transform there, one back."""
+    """irfft2(w_R·R + i·w_I·I): a forward and an inverse transform."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -114,7 +114,7 @@ class ST(nn.Module):
 
 
 class DEE(nn.Module):
-    """Names as published: FCkd is branch k's convolution of dilation d, FCk leads back to C channels."""
+    """Names as published: FCkd is branch k's convolution of dilation d, FCk maps back to C channels."""
 
     def __init__(self, channels: int):
         super().__init__()

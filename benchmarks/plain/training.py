@@ -1,4 +1,4 @@
-"""The optimiser of the published programs and one step with it. METHOD, Training."""
+"""The optimiser of the published programs, and one training step."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from benchmarks.plain.losses import fsc_loss
 
 
 def optimizer(net: nn.Module, rate: float = 0.01) -> torch.optim.SGD:
-    """SGD over the rest, dead weight included, and over neck and classifier, which learn at `rate`, ten times as fast."""
+    """SGD with learning rate `rate` for neck and classifier, and a tenth of it for the rest, including unused weights."""
     head = [*net.bottleneck.parameters(), *net.classifier.parameters()]
     own = {id(parameter) for parameter in head}
     rest = [parameter for parameter in net.parameters() if id(parameter) not in own]
@@ -16,7 +16,7 @@ def optimizer(net: nn.Module, rate: float = 0.01) -> torch.optim.SGD:
 
 
 def step(net: nn.Module, sgd: torch.optim.Optimizer, visible: Tensor, infrared: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-    """Images (N, 3, H, W) of either modality, labels (2N,) → the losses of fsc_loss, of which the first is gone backward from."""
+    """Images (N, 3, H, W) of either modality, labels (2N,) → the losses of fsc_loss; the first is backpropagated."""
     features, logits = net(visible, infrared)
     losses = fsc_loss(features, logits, labels)
     sgd.zero_grad()

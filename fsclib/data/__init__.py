@@ -1,1 +1,1 @@
-"""Images on disk → records → cached pixels → batches. Knows nothing of networks."""
+"""Images on disk → records → cached pixels → batches. Independent of networks."""

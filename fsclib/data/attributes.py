@@ -1,7 +1,7 @@
-"""What is known of synthetic people: attributes.csv, which the generator writes beside the index files of a corpus.
+"""Attributes of synthetic people, from attributes.csv, which the generator writes beside the index files of a corpus.
 
-A record's person is the number in the name of its folder (vis/0351/x.jpg, cam1/0003/0001.jpg, Visible/12/x.bmp): the identity of a
-training record in LLCM is a label, not that number.
+The person of a record is the number of its folder (vis/0351/x.jpg, cam1/0003/0001.jpg, Visible/12/x.bmp), because the identity of a
+training record in LLCM is a label and not that number.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 
 from fsclib.data.records import Dataset, hold_out
-from fsclib.reading import read_csv
+from fsclib.system.reading import read_csv
 
 FILE = "attributes.csv"
-RELATIONS = ("identity", "twin_of", "differs_in")  # columns that describe nobody
-MOST_VALUES = 24  # of an attribute that may be a target
+RELATIONS = ("identity", "twin_of", "differs_in")  # columns that are not attributes
+MOST_VALUES = 24  # of an attribute used as a target
 
 
 class Targets(NamedTuple):
-    """Attributes as classes: codes (N, A) int64 of N people, and name and number of values of each of the A attributes."""
+    """Attributes as classes: codes (N, A) int64 of N people, and the name and number of values of each of the A attributes."""
 
     codes: np.ndarray
     names: tuple[str, ...]
@@ -28,9 +28,9 @@ class Targets(NamedTuple):
 
 
 def read_attributes(root: str | Path) -> pd.DataFrame | None:
-    """One row a person, all columns text but `identity`; None for a data set without attributes.csv, as real ones are.
+    """One row per person, with text in all columns but `identity`; None without attributes.csv, as for real data sets.
 
-    Errors: ValueError for a file that the generator has not written.
+    Errors: ValueError for a file that was not written by the generator.
     """
     file = Path(root) / FILE
     if not file.exists():
@@ -44,14 +44,14 @@ def read_attributes(root: str | Path) -> pd.DataFrame | None:
         if table["identity"].duplicated().any():
             raise ValueError("an identity is listed twice")
         if table.empty or (table == "").to_numpy().any():
-            raise ValueError("an entry is missing")  # as in a file that was copied in part
+            raise ValueError("an entry is missing")  # as in a partially copied file
     except (OSError, ValueError, OverflowError) as error:
-        raise ValueError(f"{file}: cannot be read ({error}); write the corpus anew, or remove the file") from error
+        raise ValueError(f"{file}: cannot be read ({error}); generate the corpus again, or remove the file") from error
     return table
 
 
 def person_of(paths: Iterable[str]) -> np.ndarray:
-    """The persons that images show, (N,) int64, by the names of their folders. ValueError for a folder that is no number."""
+    """The persons shown in images, (N,) int64, from the names of their folders. ValueError for a folder that is not a number."""
     folders = [PurePosixPath(path).parent.name for path in paths]
     if wrong := [folder for folder in folders if not (folder.isascii() and folder.isdigit() and len(folder) < 10)]:
         raise ValueError(f"folder {wrong[0]!r}: expected the number of a person, as in vis/0351")
@@ -59,16 +59,16 @@ def person_of(paths: Iterable[str]) -> np.ndarray:
 
 
 def families(table: pd.DataFrame) -> Mapping[int, int]:
-    """Person → who stands for its family: near twins have the same."""
+    """Person → the person that represents its family: near twins have the same representative."""
     twin = table["twin_of"] != "none"
     first = np.where(twin, table["twin_of"].where(twin, 0), table["identity"]).astype(np.int64)
     return dict(zip(table["identity"].tolist(), first.tolist(), strict=True))
 
 
 def held_out(dataset: Dataset, seed: int) -> pd.DataFrame:
-    """Records with split "val" for held-out people, as `records.hold_out` marks them; attributes.csv says who is a near twin.
+    """Records with split "val" for held-out people, as marked by `records.hold_out`; attributes.csv identifies near twins.
 
-    Errors: as in `hold_out` and `read_attributes`; ValueError for people who are not in the table, and may be anybody's twin.
+    Errors: as in `hold_out` and `read_attributes`; ValueError for people missing from the table, whose twins are unknown.
     """
     records, table = dataset.records, read_attributes(dataset.root)
     if table is None:
@@ -83,13 +83,13 @@ def held_out(dataset: Dataset, seed: int) -> pd.DataFrame:
 def _check_listed(table: pd.DataFrame, persons: np.ndarray) -> None:
     if missing := sorted(set(persons.tolist()) - set(table["identity"])):
         others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
-        raise ValueError(f"{FILE}: no row for person {missing[0]}{others}; write the corpus anew, or remove the file")
+        raise ValueError(f"{FILE}: no row for person {missing[0]}{others}; generate the corpus again, or remove the file")
 
 
 def targets(table: pd.DataFrame, persons: np.ndarray) -> Targets:
-    """The attributes of `persons`, (N,): every column of 2 to MOST_VALUES different texts that are no fractions.
+    """The attributes of `persons`, (N,): every column with 2 to MOST_VALUES distinct values, none of which is a decimal number.
 
-    Values are coded by their order; "none" is one like any other. ValueError for persons who are not in the table.
+    Values are coded in sorted order; "none" is a value like any other. ValueError for persons missing from the table.
     """
     _check_listed(table, persons)
     rows = table.set_index("identity")

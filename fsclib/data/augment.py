@@ -1,9 +1,9 @@
-"""Augmentation of a whole batch at once, on the device that trains.
+"""Augmentation of a whole batch at once, on the training device.
 
     pad with black → grayscale → crop back to H×W → mirror → colours (colour.py) → normalise → erase a rectangle
 
-Random numbers come from a generator on the CPU, and are all drawn before the first image is touched: CPU and GPU see
-the same augmentation, and a step on the GPU waits for nothing. Source: METHOD, Training; random erasing: Zhong et al.,
+Random numbers come from a generator on the CPU and are all drawn before the first image is processed, so the augmentation is the
+same on CPU and GPU, and GPU steps need no synchronisation. Source: the published program of DEEN; random erasing: Zhong et al.,
 AAAI 2020.
 """
 
@@ -23,18 +23,18 @@ ATTEMPTS = 100  # rectangles drawn per image until one fits
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to a training image, and how often.
+    """Augmentations of a training image and their probabilities.
 
-    padding      pixels of black on every side, out of which a crop of the old size is taken
+    padding      black pixels added on every side before a crop of the original size
     grayscale    probability
     flip         probability
     erase        probability
     erase_area   least and largest share of the image's area to erase (SYSU-MM01: 0.2 to 0.8)
     erase_ratio  least ratio of height to width of the rectangle; its inverse is the largest
-    channel      probability that a visible image keeps one channel alone
-    pseudo_infrared  probability that a visible image becomes a pseudo-infrared picture
-    jitter       most that contrast and brightness of an image may change, as a factor of 1 ± jitter
-    only_visible  whether the images of the infrared stream are visible ones as well, all of which become pseudo-infrared
+    channel      probability that a visible image is reduced to a single channel
+    pseudo_infrared  probability that a visible image becomes a pseudo-infrared image
+    jitter       range of the contrast and brightness factors, 1 ± jitter
+    only_visible  whether the images of the infrared stream are visible images too, which all become pseudo-infrared
 
     Raises ValueError for impossible values.
     """
@@ -55,16 +55,16 @@ class Augmentation:
         if self.padding < 0 or not all(0 <= share <= 1 for share in shares):
             raise ValueError(f"{self}: expected padding of at least 0 and probabilities between 0 and 1")
         if not (0 <= self.erase_area[0] <= self.erase_area[1] <= 1 and 0 < self.erase_ratio <= 1):
-            raise ValueError(f"{self}: expected erase_area 0 ≤ least ≤ largest ≤ 1 and erase_ratio above 0, at most 1")
+            raise ValueError(f"{self}: expected erase_area 0 ≤ least ≤ largest ≤ 1 and erase_ratio above 0 and at most 1")
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What happens to each image of a batch: eight tensors (B,), int64.
+    """Random draws for each image of a batch: eight tensors (B,), int64.
 
     grayscale, flip   0 or 1
     top, left         of the crop in the padded image
-    erase_top, …      the erased rectangle in the cropped image; height and width 0 where nothing is erased
+    erase_top, …      the erased rectangle in the cropped image; height and width are 0 if nothing is erased
     """
 
     grayscale: Tensor
@@ -77,17 +77,17 @@ class Draws:
     erase_width: Tensor
 
     def to(self, device: torch.device | str) -> "Draws":
-        """The same on another device, in one transfer that nobody waits for."""
+        """The same draws on another device, in one asynchronous transfer."""
         packed = torch.stack(tuple(vars(self).values()))
         return Draws(*packed.to(device, non_blocking=True).unbind())
 
     def of(self, places: Tensor) -> "Draws":
-        """What happens to some images of the batch."""
+        """The draws for some images of the batch."""
         return Draws(*(value[places] for value in vars(self).values()))
 
 
 def draw(count: int, height: int, width: int, generator: torch.Generator, settings: Augmentation) -> Draws:
-    """Random numbers for `count` images of height × width, from a generator on the CPU."""
+    """Random draws for `count` images of height × width, from a generator on the CPU."""
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator, dtype=torch.float64)
@@ -118,18 +118,18 @@ def apply(images: Tensor, draws: Draws, padding: int, coloured: ColourDraws | No
     count, height, width, _ = images.shape
     y, x = (torch.arange(side, device=images.device) for side in (height, width))
 
-    # one 32-bit number per pixel moves several times faster than three bytes, and whole rows faster than single pixels
+    # indexing one 32-bit number per pixel is several times faster than three bytes, and whole rows are faster than single pixels
     padded = functional.pad(images, (0, 1, padding, padding, padding, padding)).view(torch.int32).squeeze(-1)
     rows = padded[torch.arange(count, device=images.device)[:, None], draws.top[:, None] + y]  # (B, H, W + 2·padding)
     columns = draws.left[:, None] + torch.where(draws.flip[:, None] == 1, width - 1 - x, x)  # (B, W)
     cropped = rows.gather(2, columns[:, None].expand(-1, height, -1)).unsqueeze(-1).view(torch.uint8)  # (B, H, W, 4)
 
-    # weights of 0 and 1 make lerp a choice, in place and without a mask per channel
+    # with weights of 0 and 1, lerp selects in place, without a mask per channel
     planes = _planes(cropped[..., :3])
     planes = planes.lerp_(_luma(planes).expand_as(planes), draws.grayscale.float()[:, None, None, None])
     planes = _normalise(planes if coloured is None else apply_colours(planes, coloured))
 
-    # as published, the fill is the mean as it stands, among normalised values: not the mean colour, which would be 0
+    # as published, the fill is the unnormalised MEAN in the normalised image, not the mean colour, which would be 0
     inside_y = (y >= draws.erase_top[:, None]) & (y < (draws.erase_top + draws.erase_height)[:, None])
     inside_x = (x >= draws.erase_left[:, None]) & (x < (draws.erase_left + draws.erase_width)[:, None])
     inside = (inside_y[:, None, :, None] & inside_x[:, None, None, :]).float()  # (B, 1, H, W)
@@ -137,7 +137,7 @@ def apply(images: Tensor, draws: Draws, padding: int, coloured: ColourDraws | No
 
 
 def colours(shape: tuple[int, int, int], generator: torch.Generator, settings: Augmentation) -> ColourDraws | None:
-    """Random numbers for the colours of a batch of `shape`, (B, H, W), visible images first; None where they stay as they are."""
+    """Random draws for the colours of a batch of `shape`, (B, H, W), visible images first; None if colours are not augmented."""
     if not (settings.channel or settings.pseudo_infrared or settings.jitter or settings.only_visible):
         return None  # and no random number is drawn
     return draw_colours(shape, generator, settings.channel, settings.pseudo_infrared, settings.jitter, settings.only_visible)
@@ -146,10 +146,10 @@ def colours(shape: tuple[int, int, int], generator: torch.Generator, settings: A
 def augment(
     images: Tensor, generator: torch.Generator, settings: Augmentation, places: Tensor | None = None, batch: int = 0
 ) -> Tensor:
-    """Augment a batch: uint8 (B, H, W, 3) on any device → normalised float32 (B, 3, H, W) there.
+    """Augment a batch: uint8 (B, H, W, 3) on any device → normalised float32 (B, 3, H, W) on the same device.
 
-    The generator lives on the CPU and is advanced by the same amount whatever it gives. `places`, (B,), and `batch`: where in a
-    batch of how many these images stand, if they are not all of it; to each happens what would happen to it among all.
+    The generator is on the CPU and always advances by the same amount. If the images are part of a larger batch, `places`, (B,),
+    are their positions in it and `batch` is its size; each image is augmented as it would be in the whole batch.
     """
     count, height, width, _ = images.shape
     shape = (batch or count, height, width)
@@ -179,11 +179,11 @@ def _normalise(planes: Tensor) -> Tensor:
 
 
 def _luma(planes: Tensor) -> Tensor:
-    """Gray value (B, 1, H, W) of 0 … 255, rounded as Pillow does; float32 holds every number on the way exactly."""
+    """Gray values (B, 1, H, W) in 0 … 255, rounded as in Pillow; all intermediate values are exact in float32."""
     red, green, blue = planes.split(1, dim=1)
     return (red * LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2]).add_(0.5).floor_()
 
 
-@functools.cache  # made once: a copy to the GPU in each step would have to be waited for
+@functools.cache  # created once: a copy to the GPU in each step would block
 def _column(values: tuple[float, ...], device: torch.device) -> Tensor:
     return torch.tensor(values, device=device)[:, None, None]  # (3, 1, 1)

@@ -1,6 +1,7 @@
-"""Batches of an epoch: one thread reads pixels ahead; they are augmented on the device, in the thread that trains.
+"""Training batches, and batches of a single modality for inference.
 
-And batches of rows that do not mix modalities, for everything that looks at images without training."""
+One thread prefetches pixels; the training thread augments them on the device.
+"""
 
 from collections import deque
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from torch import Tensor
 from fsclib.data.augment import Augmentation, augment
 from fsclib.data.records import MODALITIES
 
-AHEAD = 2  # batches in memory beside the one in use: enough to hide a slow read, few enough not to count
+AHEAD = 2  # prefetched batches: enough to hide a slow read, at a negligible cost in memory
 
 
 def batches(
@@ -27,16 +28,16 @@ def batches(
     settings: Augmentation,
     part: slice | None = None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Augmented batches, step after step.
+    """Augmented batches of an epoch, one per step.
 
     pixels                       uint8 (M, H, W, 3), usually memory-mapped
     visible_rows, infrared_rows  (S, N) rows of `pixels`
-    labels                       (S, N), of both modalities
-    generator                    on the CPU; advanced here, in the caller's thread, once a step
-    part                         which of the N this process sees, if several share a batch
+    labels                       (S, N), the same for both modalities
+    generator                    on the CPU; advanced once per step, in the caller's thread
+    part                         this process's share of the N images, if several processes share a batch
 
-    Yields visible and infrared images, float32 (N, 3, H, W), or those of `part`, and all labels, int64 (N,), on the device. An
-    error of the reading thread is raised here; closing the iterator ends the thread.
+    Yields visible and infrared images, float32 (N, 3, H, W), or those of `part`, and all labels, int64 (N,), on the device.
+    Errors of the reading thread are raised here; closing the iterator ends the thread.
     """
     device = torch.device(device)
     rows, places = np.concatenate([visible_rows, infrared_rows], axis=1), None
@@ -64,7 +65,7 @@ def batches(
 
 
 def by_modality(records: pd.DataFrame, rows: np.ndarray, size: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Modality and rows of batches that do not mix modalities: visible ones first, otherwise in the order of `rows`."""
+    """Modality and rows of single-modality batches: visible ones first, otherwise in the order of `rows`."""
     modality = records["modality"].to_numpy()[rows]
     for name in MODALITIES:
         own = rows[modality == name]

@@ -1,11 +1,11 @@
-"""Colour augmentation of a batch: jitter, single channels, and infrared pictures made of visible ones.
+"""Colour augmentation of a batch: jitter, single channels, and pseudo-infrared images made from visible ones.
 
-    visible images         with their probabilities: one channel alone; a pseudo-infrared picture
+    visible images         each with its own probability: a single channel; a pseudo-infrared image
     all images             x ← (x − ⟨x⟩)·contrast + ⟨x⟩·brightness, both factors uniform in 1 ± jitter
 
-A pseudo-infrared picture is a signed mix of the channels, y = Σ w x with w ~ N(⅓, 0.6²), or a single channel, or gray, brought to a
-random mean and deviation, with a random gamma and noise: as in near infrared, a cloth's brightness says little of its colour.
-Sources: random channels: Ye et al., ICCV 2021 (channel exchangeable augmentation); the mix is our own.
+A pseudo-infrared image is a signed mix of the channels, y = Σ w x with w ~ N(⅓, 0.6²), or a single channel, or gray, scaled to a
+random mean and deviation, with a random gamma and noise: as in near infrared, the brightness of a cloth reveals little of its
+colour. Sources: random channels: Ye et al., ICCV 2021 (channel exchangeable augmentation); the mix is our own.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ import torch
 from torch import Tensor
 
 MIX = (1 / 3, 0.6)  # mean and deviation of the weights of a pseudo-infrared mix
-KINDS = (0.7, 0.9)  # of pseudo-infrared pictures: mixes below the first, single channels below the second, gray beyond
-LEVEL, SPREAD = (60.0, 170.0), (25.0, 70.0)  # of the pseudo-infrared picture: mean and deviation, on a scale to 255
-GAMMA, NOISE = (0.7, 1.5), 8.0  # its gamma, and the most noise
+KINDS = (0.7, 0.9)  # cumulative shares of pseudo-infrared images: mixes, single channels, and gray for the rest
+LEVEL, SPREAD = (60.0, 170.0), (25.0, 70.0)  # ranges of the pseudo-infrared mean and deviation, on a scale of 0 to 255
+GAMMA, NOISE = (0.7, 1.5), 8.0  # range of its gamma, and the largest noise
 LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
 class ColourDraws:
-    """What happens to the colours of each image of a batch: float32 tensors.
+    """Random draws for the colours of each image of a batch: float32 tensors.
 
-    mix (B, 3, 3)            of the channels
+    mix (B, 3, 3)            mixing matrix of the channels
     contrast, brightness (B,)  factors
-    pseudo (P,)              int64, which images become pseudo-infrared pictures
-    level, spread, gamma, noise (B,)  how each image looks if it is one of these
+    pseudo (P,)              int64, positions of the images that become pseudo-infrared
+    level, spread, gamma, noise (B,)  look of each image if it becomes pseudo-infrared
     grain (1, H, W)          normal noise, the same for all images of the batch
     """
 
@@ -42,12 +42,12 @@ class ColourDraws:
     grain: Tensor
 
     def of(self, places: Tensor) -> "ColourDraws":
-        """What happens to some images of the batch."""
+        """The draws for some images of the batch."""
         values = {name: value if name == "grain" else value[places] for name, value in vars(self).items() if name != "pseudo"}
         return ColourDraws(**values, pseudo=torch.isin(places, self.pseudo).nonzero().flatten())
 
     def to(self, device: torch.device | str) -> "ColourDraws":
-        """The same on another device."""
+        """The same draws on another device."""
         return ColourDraws(*(value.to(device, non_blocking=True) for value in vars(self).values()))
 
 
@@ -59,9 +59,9 @@ def draw_colours(
     jitter: float,
     only_visible: bool,
 ) -> ColourDraws:
-    """Random numbers for images of `shape`, (B, H, W), an even number of them, visible ones first.
+    """Random draws for images of `shape`, (B, H, W), where B is even and visible images come first.
 
-    only_visible: the second half are visible images too, and all of them become pseudo-infrared.
+    only_visible: the second half are visible images too and all become pseudo-infrared.
     """
 
     count = shape[0]
@@ -82,7 +82,7 @@ def draw_colours(
         mix=mix.contiguous(),
         contrast=uniform(1 - jitter, 1 + jitter),
         brightness=uniform(1 - jitter, 1 + jitter),
-        pseudo=pseudo.nonzero().flatten(),  # here, on the CPU: a GPU would have to be waited for
+        pseudo=pseudo.nonzero().flatten(),  # here, on the CPU: on a GPU it would block
         level=uniform(*LEVEL),
         spread=uniform(*SPREAD),
         gamma=uniform(*GAMMA),
@@ -92,7 +92,7 @@ def draw_colours(
 
 
 def apply_colours(planes: Tensor, draws: ColourDraws) -> Tensor:
-    """Colours as drawn: float32 (B, 3, H, W) of 0 … 255 to the same, on the device of both."""
+    """Augment colours as drawn: float32 (B, 3, H, W) in 0 … 255 → the same shape and range, on the device of both."""
     count, _, height, width = planes.shape
     mixed, chosen = torch.bmm(draws.mix, planes.flatten(2)), draws.pseudo  # (B, 3, H·W)
     mean = mixed.mean((1, 2), keepdim=True)
@@ -104,7 +104,7 @@ def apply_colours(planes: Tensor, draws: ColourDraws) -> Tensor:
 
 
 def _pseudo_infrared(mixed: Tensor, draws: ColourDraws) -> Tensor:
-    """Mixed channels of the pseudo-infrared images among all, (P, 3, H·W), with the look drawn for them."""
+    """Applies the drawn look to the mixed channels of the pseudo-infrared images, (P, 3, H·W)."""
     level, spread, gamma, noise = (
         value[draws.pseudo, None, None] for value in (draws.level, draws.spread, draws.gamma, draws.noise)
     )

@@ -1,4 +1,4 @@
-"""Opens a data set by name: finds its folder, reads its layout, and refuses or leaves out what is broken."""
+"""Opens a data set by name: finds its folder, reads its layout, and rejects or skips broken entries."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,29 +7,16 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from fsclib import paths
-from fsclib.data import llcm, regdb, sysu
+from fsclib.config.strict import nearest
+from fsclib.data.layouts import llcm, regdb, sysu
 from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
-from fsclib.disk import make_folder
-from fsclib.locks import lock_beside, locked
-from fsclib.strict import nearest
+from fsclib.system import paths
 
 LAYOUTS = MappingProxyType({"sysu": sysu, "regdb": regdb, "llcm": llcm})
 FOLDERS = MappingProxyType({"demo": "demo", "sysu": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM"})
 NAMES = tuple(FOLDERS)
-
-# Enough people to learn from and 120 to be tested on, few enough images that two cores draw and learn them in minutes.
-DEMO = MappingProxyType(
-    {
-        "layout": "llcm",
-        "identities": 1320,
-        "seed": 1,
-        "images": 1,
-        "test_images": 2,
-        "train_share": 0.9091,
-        "difficulty": "moderate",
-    }
-)
+DRAW_DEMO = "python -m workbook.demo creates it; delete the folder first if it exists"
+MARK = "corpus.json"  # in the folder of each synthetic corpus; records how it was generated
 
 
 def open_dataset(
@@ -39,47 +26,44 @@ def open_dataset(
     strict: bool = True,
     data_dir: str | Path | None = None,
 ) -> Dataset:
-    """The data set `name` ("demo", "sysu", "regdb" or "llcm") that lies in `root`, by default in its folder below data/.
+    """The data set `name` ("demo", "sysu", "regdb" or "llcm") in `root`, by default in its folder in data/.
 
-    strict: raise DatasetError, listing everything, if anything at all is broken; otherwise leave broken entries and
-    training identities of one modality out and keep their problems, and raise only where nothing usable remains.
-    `trial` chooses RegDB's split, 1 … 10; the others have one. "demo" is written on first use.
-    Raises ValueError for an unknown name or an impossible trial.
+    strict: raise DatasetError, which lists all problems, if anything is broken; otherwise skip broken entries and training
+    identities with one modality only, keep their problems, and raise only if nothing usable remains.
+    `trial` selects RegDB's split, 1 … 10; the others have one.
+    Raises ValueError for an unknown name or an invalid trial.
     """
     return settle(read_dataset(name, root, trial, data_dir), strict=strict)
 
 
 def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data_dir: str | Path | None = None) -> Dataset:
-    """As `open_dataset`, but with everything that is wrong, and nothing refused yet: its images may be broken as well."""
+    """As `open_dataset`, but collects all problems without raising, because images may turn out broken later."""
     if name not in NAMES:
         raise ValueError(f"unknown data set {name!r}, expected one of {', '.join(NAMES)}{nearest(str(name), NAMES)}")
-    layout = DEMO["layout"] if name == "demo" else name
+    layout = "llcm" if name == "demo" else name
     if layout != "regdb" and trial != 1:
         raise ValueError(f"{name} has a single split, so trial is 1, not {trial!r}; only RegDB has trials 1 to 10")
     folder = Path(root if root is not None else Path(data_dir or paths.data_dir()) / FOLDERS[name]).expanduser()
-    if name == "demo" and root is None:
-        _write_demo(folder)
-
     records, problems = LAYOUTS[layout].read(folder, trial)
     return Dataset(name, layout, folder, records, tuple(problems), trial)
 
 
 def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True) -> Dataset:
-    """The data set without images that turned out `broken` (problems whose path is a record's) and what that leaves useless.
+    """The data set without `broken` images (problems whose path is a record's) and the identities that become unusable.
 
-    Raises DatasetError that lists all problems, old and new, if nothing usable remains, or if strict and there is any.
+    Raises DatasetError that lists all problems, old and new, if nothing usable remains, or if strict and there are any.
     """
     problems = [*dataset.problems, *broken]
     records = dataset.records[~dataset.records["path"].isin([problem.path for problem in broken])]
-    if not _fatal(problems):  # else the checks would only repeat what follows from a missing file
+    if not _fatal(problems):  # else the checks would only report consequences of a missing file
         layout = LAYOUTS[dataset.layout]
         indexes = layout.training_index(dataset.trial), layout.retrieval_index(dataset.trial)
         problems += check_records(records, *indexes)
         records = _without_lonely(records)
         if not _fatal(problems):
-            problems += check_records(records, *indexes)  # those dropped may have been the last
+            problems += check_records(records, *indexes)  # the dropped identities may have been the last ones
     if _fatal(problems) or (strict and problems):
-        remedy = " (delete the folder to have it written anew)" if dataset.name == "demo" else ""
+        remedy = f" ({DRAW_DEMO})" if dataset.name == "demo" else ""
         raise DatasetError(problems, f"{dataset.name} in {dataset.root}{remedy}")
     return replace(dataset, records=records.reset_index(drop=True), problems=tuple(problems))
 
@@ -92,12 +76,3 @@ def _without_lonely(records: pd.DataFrame) -> pd.DataFrame:
     training = records["split"].isin(["train", "val"])
     dropped = training & records["identity"].isin(lonely_identities(records))
     return records[~dropped]
-
-
-def _write_demo(folder: Path) -> None:
-    """Written on first use, and completed if that was interrupted; of two processes one writes and the other waits."""
-    from fsclib.data import synthetic  # not needed to read, and it starts worker processes
-
-    make_folder(folder.parent)
-    with locked(lock_beside(folder), "the demo corpus is being drawn"):
-        synthetic.write_corpus(folder, **DEMO)

@@ -1,4 +1,4 @@
-"""A data set ready for use: its records, and the pixels of each, with everything broken found at once."""
+"""A data set ready for use: its records and their pixels, with all problems reported at once."""
 
 import hashlib
 from collections import Counter
@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fsclib import paths
-from fsclib.data.cache import open_cache
-from fsclib.data.datasets import read_dataset, settle
+from fsclib.data.datasets import MARK, read_dataset, settle
+from fsclib.data.pixels.cache import open_cache
 from fsclib.data.records import Dataset, Problem
+from fsclib.system import paths
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
     """Records of a data set and their pixels.
 
-    records  one row an image, broken ones left out
-    pixels   uint8 (M, height, width, 3), as PixelCache has them; record i is pixels[place[i]]
-    pixels_hash  of all image contents, broken ones too, whatever their order
-    data_hash    of these and of the records as they were read: labels, splits and order
+    records  one row per image, without broken ones
+    pixels   uint8 (M, height, width, 3), as in PixelCache; the pixels of record i are pixels[place[i]]
+    pixels_hash  of the contents of all images, including broken ones, independent of their order
+    data_hash    of the contents and of the records as read: labels, splits and order
     """
 
     dataset: Dataset
@@ -40,18 +40,16 @@ class Images:
 
     @property
     def skipped(self) -> dict[str, int]:
-        """How many things of each kind were left out."""
+        """Number of skipped entries of each kind."""
         return dict(Counter(problem.kind for problem in self.problems))
 
     @property
     def synthetic(self) -> bool:
-        """Whether these people were drawn: the program that draws them leaves its mark in the folder of a corpus."""
-        from fsclib.data.synthetic import MARK  # which brings all that draws, and most programs do not ask
-
+        """Whether the people are synthetic, which the generator marks by a file in the folder of a corpus."""
         return (self.dataset.root / MARK).exists()
 
     def with_records(self, records: pd.DataFrame) -> "Images":
-        """The same images with other columns, such as held-out splits; rows stay what they are."""
+        """The same images with other columns, such as held-out splits; the rows must be the same."""
         return replace(self, dataset=replace(self.dataset, records=records))
 
     def take(self, rows: np.ndarray) -> np.ndarray:
@@ -69,13 +67,13 @@ def open_images(
     cache_dir: Path | None = None,
     show: bool = True,
 ) -> Images:
-    """Opens a data set and decodes what has not been decoded yet, at `size` (height, width).
+    """Opens a data set and decodes images that are not in the cache, at `size` (height, width).
 
-    Errors: DatasetError that lists everything broken, in index files and in images, at once; with strict=False broken entries
-    are left out and counted, and only a data set with nothing usable left is refused.
+    Errors: DatasetError that lists all problems of index files and images at once; with strict=False broken entries are skipped
+    and counted, and it is raised only if nothing usable remains.
     """
     found = read_dataset(name, root, trial)
-    # sorted: the trials of RegDB list the same images in different orders, and share one cache
+    # sorted, so that RegDB's trials, which list the same images in different orders, share one cache
     names = sorted(set(found.records["path"].tolist()))
     if not names:
         settle(found)  # raises

@@ -1,6 +1,6 @@
-"""How many images and identities the literature reports, to stand beside what is on disk: a note, never a failure.
+"""Numbers of images and identities reported in the literature, to compare with those on disk: a note, never an error.
 
-Papers and repositories do not agree with each other. Training means train ∪ val. "gallery" is SYSU-MM01's single-shot
+Papers and repositories disagree with each other. Training means train ∪ val. "gallery" is SYSU-MM01's single-shot
 gallery of one trial in all-search.
 """
 
@@ -28,10 +28,10 @@ REPORTED = pd.DataFrame(
 
 
 def beside_reported(records: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Images and identities of each split and modality with the figures reported for the data set `name`, <NA> where none.
+    """Images and identities per split and modality, with the figures reported for the data set `name`, <NA> if none are.
 
-    Columns split, modality, images, identities, reported_images, reported_identities (Int64); train includes val. The gallery,
-    where one is reported, has an image for each identity and camera of the visible test images.
+    Columns: split, modality, images, identities, reported_images, reported_identities (Int64); train includes val. The gallery,
+    if one is reported, has one image per identity and camera of the visible test images.
     """
     keys = ["split", "modality"]
     found = records.assign(split=records["split"].replace("val", "train"))

@@ -1,8 +1,8 @@
-"""Who is searched for among whom: the retrieval protocols of each layout, as rows of its records.
+"""The retrieval protocols of each layout: queries and galleries, as rows of its records.
 
-Trial t draws its gallery as the published programs do: random.seed(t), then for each identity ascending and each camera
-ascending random.choice(sorted(files)), where there are files. The original MATLAB evaluation of SYSU-MM01 uses a fixed
-permutation file instead, and its galleries differ.
+Trial t draws its gallery as the published programs do: random.seed(t), then random.choice(sorted(files)) for each identity and
+each camera in ascending order, if there are files. The original MATLAB evaluation of SYSU-MM01 uses a fixed permutation file
+instead, so its galleries differ.
 """
 
 import random
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fsclib.data import llcm, sysu
+from fsclib.data.layouts import llcm, sysu
 from fsclib.data.records import INFRARED, VISIBLE, select
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way to be tested. `scoring` is the protocol that metrics.evaluate gets: which entries a query may not see.
+    """A retrieval protocol. `scoring` is the protocol passed to metrics.evaluate, which determines the entries hidden from a query.
 
-    direction: "vis2ir" (visible queries) or "ir2vis". trials: galleries drawn for one model, trial = 0 … trials - 1; one
-    with RegDB, whose own ten trials are splits with a model each.
+    direction: "vis2ir" (visible queries) or "ir2vis". trials: number of galleries drawn for one model, trial = 0 … trials - 1; one
+    for RegDB, whose own ten trials are splits with one model each.
     """
 
     layout: str
@@ -45,7 +45,7 @@ SYSU_GALLERY = {"all": sysu.VISIBLE_CAMERAS, "indoor": (1, 2)}
 
 
 def for_layout(layout: str) -> list[Protocol]:
-    """Protocols of "sysu", "regdb" or "llcm", the default one of the data set first. ValueError for another layout."""
+    """Protocols of "sysu", "regdb" or "llcm", the data set's default first. ValueError for another layout."""
     found = [protocol for protocol in PROTOCOLS if protocol.layout == layout]
     if not found:
         layouts = ", ".join(dict.fromkeys(protocol.layout for protocol in PROTOCOLS))
@@ -56,12 +56,12 @@ def for_layout(layout: str) -> list[Protocol]:
 def gallery_draw(
     records: pd.DataFrame, trial: int, cameras: Iterable[int], modality: str = VISIBLE, split: str = "test"
 ) -> np.ndarray:
-    """One random image of a split for each (identity, camera) that has any: rows, (G,) int64, by identity, then camera.
+    """One random image per (identity, camera) of a split, if there is one: rows, (G,) int64, by identity, then camera.
 
-    trial seeds the draw, 0 or more; the same trial draws the same gallery, and the state of `random` is left alone.
+    trial: seed of the draw, at least 0; the same trial draws the same gallery. The global state of `random` is not changed.
     """
     if trial < 0:
-        raise ValueError(f"gallery trial is {trial}, expected 0 or more")  # random.seed(-t) would repeat trial t
+        raise ValueError(f"gallery trial is {trial}, expected 0 or more")  # random.seed(-t) equals random.seed(t)
     draw = random.Random(int(trial))
     rows = select(records, split, modality)
     images = records.iloc[rows][["identity", "camera", "path"]].assign(row=rows)
@@ -73,10 +73,10 @@ def gallery_draw(
 def query_and_gallery(
     records: pd.DataFrame, protocol: Protocol, trial: int = 0, split: str = "test"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Query rows (Q,) and gallery rows (G,), int64, of gallery `trial` under a protocol; both of one split, "test" or "val".
+    """Query rows (Q,) and gallery rows (G,), int64, of gallery `trial` under a protocol; both from one split, "test" or "val".
 
-    In llcm / as-coded the rows called queries are infrared: the published program draws one infrared image for each
-    (identity, camera), takes every visible image, and swaps the two before it scores.
+    In llcm / as-coded the queries are infrared: the published program draws one infrared image per (identity, camera), takes
+    every visible image, and swaps the two before scoring.
     """
     if trial not in range(protocol.trials):
         raise ValueError(f"gallery trial is {trial!r}, expected 0 to {protocol.trials - 1} for {protocol}")
@@ -91,10 +91,10 @@ def query_and_gallery(
 
 
 def validation(layout: str) -> Protocol:
-    """The protocol that validations are scored by: the first of the layout from infrared to visible."""
+    """The protocol for validation: the layout's first one from infrared to visible."""
     return next(protocol for protocol in for_layout(layout) if protocol.direction == "ir2vis")
 
 
 def training_rows(records: pd.DataFrame, include_val: bool) -> np.ndarray:
-    """Rows to train on, (N,) int64: split "train", and "val" too unless those identities are held out."""
+    """Training rows, (N,) int64: split "train", and also "val" unless those identities are held out."""
     return select(records, ("train", "val") if include_val else "train")

@@ -1,7 +1,7 @@
-"""One table of images for every data set, and what can be wrong with one.
+"""The table of images of a data set, and the problems that it can have.
 
 A row is an image; "rows" elsewhere in the library are integer positions in this table. Training labels are
-y = rank of the identity among the sorted training identities (PROTOCOLS: published code enumerates a Python set).
+y = position of the identity among the sorted training identities (published code enumerates a Python set).
 """
 
 from collections import Counter
@@ -12,12 +12,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from fsclib.errors import FsclibError
+
 COLUMNS = ("path", "identity", "camera", "modality", "split")
 VISIBLE, INFRARED = "visible", "infrared"
 MODALITIES = (VISIBLE, INFRARED)
 SPLITS = ("train", "val", "test")
 
-# Kinds of problem after which there is nothing left to work with, however lenient the reader.
+# Kinds of problems after which no usable data remain, even with strict=False.
 MISSING_ROOT = "missing data set"
 MISSING_INDEX = "missing index file"
 NO_TRAINING = "nothing to train on"
@@ -30,7 +32,7 @@ SHOWN = 50  # problems written out in full; more would scroll the summary off th
 
 @dataclass(frozen=True)
 class Problem:
-    """A broken thing: where it is, what was found there and how to mend it. `kind` is the heading it is counted under."""
+    """A problem: its place, what was found and how to fix it (`mend`). `kind` is the heading under which it is counted."""
 
     path: str
     line: int | None
@@ -43,8 +45,8 @@ class Problem:
         return f"{place}: {self.found} — {self.mend}"
 
 
-class DatasetError(Exception):
-    """Everything that is wrong with a data set, at once: counts by kind, then the problems one a line."""
+class DatasetError(FsclibError):
+    """All problems of a data set: counts by kind, then one line per problem."""
 
     def __init__(self, problems: Iterable[Problem], heading: str = "data set"):
         self.problems, self.heading = tuple(problems), heading
@@ -58,12 +60,12 @@ class DatasetError(Exception):
         lines += [str(problem) for problem in self.problems[:SHOWN]]
         if number > SHOWN:
             lines.append(f"… and {number - SHOWN} more; notebook 01_data lists all of them")
-        return "\n".join(lines).encode("utf-8", "backslashreplace").decode()  # a folder may have a name that is no text
+        return "\n".join(lines).encode("utf-8", "backslashreplace").decode()  # names of folders may not be valid text
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set as it lies on disk. `problems` are the broken things that were left out of `records`."""
+    """A data set on disk. `problems` are the broken entries that are missing from `records`."""
 
     name: str
     layout: str
@@ -88,21 +90,21 @@ def select(records: pd.DataFrame, splits: str | Sequence[str], modality: str | N
 
 
 def training_labels(identities: Sequence[int] | np.ndarray | pd.Series) -> np.ndarray:
-    """Rank of each identity among the distinct identities in ascending order: (N,) int64 in 0 … C - 1."""
+    """Position of each identity among the sorted distinct identities: (N,) int64 in 0 … C - 1."""
     return np.unique(np.asarray(identities, dtype=np.int64), return_inverse=True)[1].astype(np.int64)
 
 
 def held_out_number(identities: int) -> int:
-    """How many of so many training identities are held out: a tenth, but fifty where that is at most a fifth; at least two."""
+    """How many training identities to hold out: a tenth, but at least 50; at most a fifth; and never fewer than two."""
     return max(2, min(max(50, round(identities / 10)), identities // 5))
 
 
 def hold_out(records: pd.DataFrame, seed: int, families: Mapping[int, int] | None = None) -> pd.DataFrame:
-    """Copy in which split "val" marks the training identities held out of training.
+    """A copy of the records in which split "val" marks the held-out training identities.
 
-    A data set's own validation identities are kept as they are; elsewhere `held_out_number` of them are drawn by PCG64(seed).
-    families: training identity → family; whoever looks nearly the same stays on one side, which may hold out one person more.
-    Raises ValueError where fewer than two identities would be left to train on.
+    If the data set has validation identities of its own, they are used; otherwise `held_out_number` are drawn with PCG64(seed).
+    families: training identity → family; people of one family are held out together, so one more person may be held out.
+    Raises ValueError if fewer than two identities would remain for training.
     """
     records = records.copy()
     if (records["split"] == "val").any():
@@ -112,8 +114,8 @@ def hold_out(records: pd.DataFrame, seed: int, families: Mapping[int, int] | Non
     number = held_out_number(len(identities))
     if len(identities) - number < 2:
         raise ValueError(
-            f"holding {number} of {len(identities)} training identities out leaves fewer than two to train on; "
-            "use a larger data set, or select_on=last, which holds nobody out"
+            f"holding out {number} of {len(identities)} training identities leaves fewer than two for training; "
+            "use a larger data set, or select_on=last, which holds out none"
         )
     family = np.array([families.get(identity, -1 - identity) for identity in identities.tolist()]) if families else identities
     names, sizes = np.unique(family, return_counts=True)
@@ -125,41 +127,41 @@ def hold_out(records: pd.DataFrame, seed: int, families: Mapping[int, int] | Non
 
 
 def seen_by_both(records: pd.DataFrame) -> pd.Index:
-    """Identities, ascending, of which these records hold images in both modalities."""
+    """Identities, in ascending order, with images in both modalities."""
     modalities = records.groupby("identity")["modality"].nunique()
     return modalities.index[modalities == len(MODALITIES)]
 
 
 def lonely_identities(records: pd.DataFrame) -> np.ndarray:
-    """Training identities, ascending int64, that have images in one modality only."""
+    """Training identities with images in one modality only, ascending int64."""
     training = records.iloc[select(records, ("train", "val"))]
     modalities = training.groupby("identity")["modality"].nunique()
     return modalities.index[modalities < 2].to_numpy(dtype=np.int64)
 
 
 def check_records(records: pd.DataFrame, index: str = "the training index", test_index: str = "the test index") -> list[Problem]:
-    """What makes a table useless for learning or testing across modalities; the indexes name the files that list people."""
+    """Problems that prevent cross-modal training or testing. `index` and `test_index` name the files that list the identities."""
     problems = []
     training = records.iloc[select(records, ("train", "val"))]
     test = records.iloc[select(records, "test")]
 
     absent = [modality for modality in MODALITIES if modality not in training["modality"].unique()]
     for modality in absent:
-        mend = "training needs images of both modalities of the same identities"
-        problems.append(Problem(index, None, f"no {modality} training image", mend, NO_TRAINING))
+        fix = "training needs images of both modalities for the same identities; restore them"
+        problems.append(Problem(index, None, f"no {modality} training image", fix, NO_TRAINING))
     if not absent:
         problems += [_lonely(training[training["identity"] == who], index) for who in lonely_identities(records)]
 
     absent = [modality for modality in MODALITIES if modality not in test["modality"].unique()]
     for modality in absent:
-        mend = "retrieval needs images of both modalities; restore the test images"
-        problems.append(Problem(test_index, None, f"no {modality} test image", mend, NO_TEST))
+        fix = "retrieval needs images of both modalities; restore the test images"
+        problems.append(Problem(test_index, None, f"no {modality} test image", fix, NO_TEST))
     if not absent:
         visible, infrared = (set(test.loc[test["modality"] == modality, "identity"]) for modality in MODALITIES)
         if not visible & infrared:
             found = f"none of {len(infrared)} infrared test identities is among the {len(visible)} visible ones"
-            mend = "no query would have a match; check the identities of the test set"
-            problems.append(Problem(test_index, None, found, mend, NO_MATCH))
+            fix = "no query would have a match; check the identities of the test set"
+            problems.append(Problem(test_index, None, found, fix, NO_MATCH))
     return problems
 
 
@@ -168,11 +170,11 @@ def _lonely(images: pd.DataFrame, index: str) -> Problem:
     absent = INFRARED if present == VISIBLE else VISIBLE
     folder = str(PurePosixPath(images["path"].iloc[0]).parent)
     found = f"training identity {identity} has {len(images)} {present} image(s) and no {absent} one"
-    return Problem(folder, None, found, f"restore its {absent} images or take it out of {index}", "one modality only")
+    return Problem(folder, None, found, f"restore its {absent} images or remove it from {index}", "one modality only")
 
 
 def counts(records: pd.DataFrame) -> pd.DataFrame:
-    """Images and identities by split, modality and camera, in that order: what is really on disk."""
+    """Numbers of images and identities on disk by split, modality and camera, in that order."""
     keys = ["split", "modality", "camera"]
     found = records.groupby(keys)["identity"].agg(images="size", identities="nunique").reset_index()
     order = [found["split"].map(SPLITS.index), found["modality"].map(MODALITIES.index), found["camera"]]

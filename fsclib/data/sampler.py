@@ -1,8 +1,8 @@
-"""P identities × K images × 2 modalities a step, a function of (seed, epoch, rank) and nothing else.
+"""Batches of P identities × K images × 2 modalities, determined by (seed, epoch, rank) alone.
 
-An epoch has max(N_visible, N_infrared) // (P·K) + 1 steps, fewer by the number of ranks where each rank draws batches of its own.
-A step draws its P identities without replacement, and K images of each identity in each modality with replacement. Source:
-METHOD, Training.
+An epoch has max(N_visible, N_infrared) // (P·K·ranks) + 1 steps, where `ranks` processes draw their own batches. A step draws its P
+identities without replacement, and K images of each identity in each modality with replacement. Source: the published programs
+of AGW and DEEN.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from fsclib.data.records import INFRARED, VISIBLE
 
 
 class _ByIdentity(NamedTuple):
-    """Positions of one modality's images, identity after identity: counts[i] of the i-th, from starts[i] on."""
+    """Positions of one modality's images, grouped by identity: those of the i-th are counts[i] entries from starts[i]."""
 
     positions: np.ndarray
     starts: np.ndarray
@@ -27,9 +27,9 @@ class IdentitySampler:
     modalities  (M,) "visible" | "infrared"
     identities  P, per step
     images      K, per identity and modality
-    seed        not negative
-    ranks       how many processes draw batches of their own at the same time; an epoch has that many times fewer steps, for which
-                identities are drawn before images are
+    seed        at least 0
+    ranks       number of processes that each draw their own batches; an epoch has that many times fewer steps, for which
+                identities are drawn before images
 
     Raises ValueError if an identity has no image in one of the modalities, or if there are fewer than P identities.
     """
@@ -54,19 +54,19 @@ class IdentitySampler:
         if len(self.labels) < identities:
             raise ValueError(
                 f"{len(self.labels)} identities, expected at least {identities}, as many as a step draws; "
-                "lower the number of identities a step, or use a larger training set"
+                "lower the number of identities per step, or use a larger training set"
             )
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch."""
+        """Number of steps in an epoch."""
         most = max(len(images.positions) for images in self._modalities.values())
         return most // (self.identities * self.images * self.ranks) + 1
 
     def epoch(self, epoch: int, rank: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(visible, infrared, labels) of every step, each (steps, P·K) int64, one identity's K images side by side.
+        """(visible, infrared, labels) of all steps, each (steps, P·K) int64, with the K images of an identity side by side.
 
-        The first two are positions in the arrays the sampler was made from; images in the same place share their label.
+        The first two are positions in the sampler's input arrays; images at the same position have the same label.
         """
         generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.seed, epoch, rank))))
         order = np.tile(np.arange(len(self.labels)), (self.steps, 1))

@@ -1,7 +1,7 @@
-"""Draws what an analysis returned; computes nothing. The only package that imports matplotlib.
+"""Draws the results of analyses without computing anything. The only package that imports matplotlib.
 
-Every function returns a Figure, which a notebook shows where a cell ends with it, and which a report's `save_figure` writes as PDF
-and PNG.
+Every function returns a Figure, which a notebook shows as the last value of a cell, and which a report's `save_figure` writes as
+PDF and PNG.
 """
 
 from fsclib.figures.attention import attention_shares, map_sheet

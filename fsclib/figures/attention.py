@@ -1,4 +1,4 @@
-"""Attention: maps over the images that they belong to, and how much of it lies on what parts of images show."""
+"""Attention: maps overlaid on their images, and the shares of attention on body, bag and background."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from fsclib.figures.sheets import BELOW, empty_sheet, put
 from fsclib.figures.style import CYCLE, SMALL, WIDTH, Picture, labelled, plain
 
-MAP = {"cmap": "inferno", "vmin": 0, "vmax": 1}  # rises in lightness evenly, for colour-blind readers too
+MAP = {"cmap": "inferno", "vmin": 0, "vmax": 1}  # even increase in lightness, also for colour-blind readers
 COVER = 0.6  # opacity of a map over its image
-FOOT = 0.5  # inches: the colour bar
+FOOT = 0.5  # inches for the colour bar
 
 
 def map_sheet(
@@ -23,9 +23,9 @@ def map_sheet(
     columns: Sequence[str],
     groups: Sequence[str],
 ) -> Figure:
-    """Images (H, W, 3) uint8 in rows and columns; a map (h, w), not negative, lies over its image, which is then grey.
+    """Images (H, W, 3) uint8 in rows and columns, in grey under a non-negative map (h, w), or in colour without one.
 
-    Maps are scaled to their own maxima and enlarged linearly. captions: a text under each image.
+    Each map is scaled to its own maximum and interpolated linearly. captions: a text under each image.
     """
     figure, grid = empty_sheet(pictures[0][0].shape, rows, columns, groups, BELOW, FOOT)
     for line in zip(pictures, maps, captions, grid, strict=True):
@@ -41,14 +41,14 @@ def map_sheet(
     width, height = figure.get_size_inches()
     bar = figure.add_axes((0.5 - 0.7 / width, (FOOT - 0.27) / height, 1.4 / width, 0.08 / height))
     figure.colorbar(ScalarMappable(norm=None, cmap=MAP["cmap"]), cax=bar, orientation="horizontal", ticks=(0, 1))
-    bar.set_xticklabels(["mean and less", "maximum"])
+    bar.set_xticklabels(["mean or less", "maximum"])
     bar.tick_params(labelsize=SMALL, length=2, pad=1)
-    bar.set_title("attention, each map by itself", fontsize=SMALL, pad=2)
+    bar.set_title("attention, each map scaled separately", fontsize=SMALL, pad=2)
     return figure
 
 
 def attention_shares(table: pd.DataFrame) -> Figure:
-    """Shares of attention, intervals and areas, as shares.summary has them: a panel a kind and modality, a row a target."""
+    """Shares of attention, intervals and areas, from shares.summary: one panel per kind and modality, one row per target."""
     kinds, modalities, targets, networks = (table[name].unique() for name in ("kind", "modality", "target", "network"))
     figure = Picture((WIDTH, 0.75 + len(modalities) * (0.35 + 0.22 * len(targets))), layout="constrained")
     grid = figure.subplots(len(modalities), len(kinds), sharex="col", sharey=True, squeeze=False)

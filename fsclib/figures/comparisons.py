@@ -1,4 +1,4 @@
-"""Differences to a baseline with their intervals."""
+"""Differences to a baseline, with intervals."""
 
 import numpy as np
 import pandas as pd
@@ -7,13 +7,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from fsclib.figures.style import CYCLE, SMALL, TEXT, WIDTH, Picture, labelled, plain
-from fsclib.statistics import FIGURES
+from fsclib.metrics.differences import FIGURES
 
 
 def effects(table: pd.DataFrame) -> Figure:
-    """Differences to the baseline with their intervals, as in Comparison.effects: a panel a setting and figure, a row a variant.
+    """Differences to the baseline with intervals, from Comparison.effects: one panel per setting and figure, one row per variant.
 
-    Thick: 95 % over people; thin: over people and trainings, where there are several. A filled mark: the interval excludes zero.
+    Thick: 95 % over people; thin: over people and trainings, if there are several. A filled mark: the interval excludes zero.
     """
     others = table[table["difference"].notna()]
     (baseline,) = table.loc[table["difference"].isna(), "variant"].unique()
@@ -35,7 +35,7 @@ def effects(table: pd.DataFrame) -> Figure:
             axis.tick_params(axis="y", length=0)
             axis.grid(axis="x", alpha=0.3)
             labelled(axis, title=FIGURES[name])
-    for column, name in zip(panels.T, names, strict=True):  # one scale a figure, so that settings compare
+    for column, name in zip(panels.T, names, strict=True):  # one scale per figure, so that settings are comparable
         ends = others.loc[others["figure"] == name, ["low", "high", "low_seeds", "high_seeds"]].to_numpy()
         low, high = min(0, np.nanmin(ends)), max(0, np.nanmax(ends))
         margin = 0.05 * (high - low) or 1
@@ -44,8 +44,8 @@ def effects(table: pd.DataFrame) -> Figure:
             axis.xaxis.set_major_locator(MaxNLocator(5))
     labelled(panels[-1, len(names) // 2], xlabel=f"difference to “{baseline}”, percentage points")
     marks = [
-        Line2D([], [], color=CYCLE[5], linewidth=4, label="95 %, other people"),
-        Line2D([], [], color=CYCLE[0], linewidth=1, label="95 %, other people and trainings"),
+        Line2D([], [], color=CYCLE[5], linewidth=4, label="95 %, over people"),
+        Line2D([], [], color=CYCLE[0], linewidth=1, label="95 %, over people and trainings"),
         Line2D([], [], color=CYCLE[0], marker="o", linestyle="", markersize=4.5, label="interval excludes 0"),
     ]
     marks = [mark for mark in marks if mark is not marks[1] or others["low_seeds"].notna().any()]

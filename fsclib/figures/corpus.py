@@ -1,4 +1,4 @@
-"""What a data set shows before any network: spectra of its images, and how far their borders give people away."""
+"""Properties of a data set without any network: spectra of its images, and identity leaks through their borders."""
 
 from collections.abc import Mapping
 
@@ -11,9 +11,9 @@ from fsclib.figures.style import COLOURS, CYCLE, SMALL, STYLES, WIDTH, Picture, 
 
 
 def spectra(amplitudes: Mapping[str, np.ndarray], profiles: Mapping[str, pd.DataFrame], difference: pd.DataFrame) -> Figure:
-    """Mean log-amplitude spectra (H, W) by modality, one scale for all, their radial profiles, and how far these differ.
+    """Mean log-amplitude spectra (H, W) by modality, on one scale, their radial profiles, and the difference of these.
 
-    difference: columns frequency, decibel, low and high, of the second modality above the first.
+    difference: columns frequency, decibel, low and high, of the second modality relative to the first.
     """
     figure = Picture((WIDTH, 3.8), layout="constrained")
     grid = figure.add_gridspec(2, len(amplitudes) + 1, width_ratios=[1] * len(amplitudes) + [2.4], height_ratios=(1.4, 1))
@@ -25,7 +25,7 @@ def spectra(amplitudes: Mapping[str, np.ndarray], profiles: Mapping[str, pd.Data
     low = min(np.percentile(log, 1) for log in logs.values())
     high = max(log.max() for log in logs.values())
     for axis, (name, log) in zip(pictures, logs.items(), strict=True):
-        # a frequency is the middle of its pixel
+        # a frequency is at the centre of its pixel
         (bottom, top), (left, right) = ((-(n // 2) - 0.5, (n - 1) // 2 + 0.5) for n in log.shape)
         shown = axis.imshow(log, cmap="viridis", vmin=low, vmax=high, extent=(left, right, bottom, top), origin="lower")
         labelled(axis, title=name, xlabel="cycles per width", ylabel="cycles per height" if axis is pictures[0] else "")
@@ -51,7 +51,7 @@ def spectra(amplitudes: Mapping[str, np.ndarray], profiles: Mapping[str, pd.Data
 
 
 def leak(table: pd.DataFrame) -> Figure:
-    """Accuracies of leakage.table with their intervals and their chance: a panel a modality, a row a classifier."""
+    """Accuracies of background.table with intervals and chance: one panel per modality, one row per classifier."""
     modalities, classifiers, kinds = (table[name].unique() for name in ("modality", "classifier", "pixels"))
     figure = Picture((WIDTH, 0.9 + 0.5 * len(classifiers)), layout="constrained")
     panels = figure.subplots(1, len(modalities), sharey=True, squeeze=False)[0]
@@ -65,7 +65,7 @@ def leak(table: pd.DataFrame) -> Figure:
         axis.set(xlim=(0, 100), ylim=(len(classifiers) - 0.5, -0.5), yticks=range(len(classifiers)))
         axis.set_yticklabels([name.replace(", ", ",\n") for name in classifiers])
         axis.grid(axis="x", alpha=0.3)
-        labelled(axis, title=modality, xlabel="right person named, %")
+        labelled(axis, title=modality, xlabel="correct person named, %")
     marks, names = panels[0].get_legend_handles_labels()
     figure.legend(marks, names, loc="outside lower center", ncols=len(names), markerscale=0.7, frameon=False, fontsize=SMALL)
     return figure

@@ -1,4 +1,4 @@
-"""Curves of a run: training, and cumulative matching."""
+"""Curves of a run: training and cumulative matching."""
 
 import math
 from collections.abc import Mapping
@@ -12,20 +12,20 @@ from matplotlib.ticker import MaxNLocator
 from fsclib.figures.style import CYCLE, SMALL, STYLES, WIDTH, Picture, decades, labelled, plain
 
 LOSSES = ("identity", "triplet", "cpm", "orthogonality", "infonce", "attributes")
-WEIGHTED = LOSSES[2:]  # parts whose weight is a parameter, of their name
+WEIGHTED = LOSSES[2:]  # parts whose weight is the parameter <part>_weight
 RAMPED = ("cpm", "orthogonality")  # see steps.ramped
 REFERENCE = {"color": "dimgrey", "linestyle": ":", "linewidth": 0.8}
-LINE = 0.14  # inches that a line of a legend takes
-# legends stand above their panel: curves fill the rest
+LINE = 0.14  # inches per line of a legend
+# legends go above their panel, which the curves fill
 ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "borderaxespad": 0.2, "frameon": False, "fontsize": SMALL}
 
 
 def training_curves(log: pd.DataFrame, recipe: Mapping[str, Any] | None = None, num_classes: int = 0) -> Figure:
-    """Losses by part, learning rate and, where there was a validation, rank-1 and mAP, over the epochs of a log.
+    """Losses by part, learning rate and, with validation, rank-1 and mAP, over the epochs of a log.
 
-    recipe: the weights by which parts are multiplied, the ramp and the triplet's margin, by the names of Config; parts that are
-    ramped in are shown as they count in the total. num_classes: training identities, near whose logarithm the identity loss starts.
-    Without them nothing is weighted or marked.
+    recipe: the weights of the parts, the ramp and the triplet's margin, by the names of Config; parts that are ramped in are shown
+    as they count in the total. num_classes: training identities; the identity loss starts near its logarithm. Without them nothing
+    is weighted or marked.
     """
     if log.empty:
         raise ValueError("log: found no epoch, expected at least one; train the run first")
@@ -42,7 +42,7 @@ def training_curves(log: pd.DataFrame, recipe: Mapping[str, Any] | None = None, 
     marks |= {"margin": recipe["triplet_margin"]} if recipe and recipe["loss"] == "fsc" else {}
     for label, value in marks.items():
         axes[0].axhline(value, **REFERENCE)
-        # beside the panel, where no curve is
+        # beside the panel, clear of the curves
         place = {"ha": "left", "va": "center", "transform": axes[0].get_yaxis_transform()}
         axes[0].text(1.02, value, label, fontsize=SMALL, color=REFERENCE["color"], **place)
     axes[0].set_yscale("symlog", linthresh=0.01)  # a part may be zero or negative
@@ -76,9 +76,9 @@ def training_curves(log: pd.DataFrame, recipe: Mapping[str, Any] | None = None, 
 
 
 def _weighted(log: pd.DataFrame, recipe: Mapping[str, Any]) -> dict[str, pd.Series]:
-    """Label → what a part adds to the total in each epoch.
+    """Label → contribution of a part to the total in each epoch.
 
-    The log does not say how far the ramp was, but the total does: what the other parts leave of it is what the ramped ones added.
+    The log does not record the ramp, but the total implies it: the total minus the other parts is the ramped parts' contribution.
     """
     weights = {part: recipe[f"{part}_weight"] if part in WEIGHTED else 1 for part in LOSSES if part in log}
     parts = {part: weight * log[part] for part, weight in weights.items()}
@@ -91,9 +91,9 @@ def _weighted(log: pd.DataFrame, recipe: Mapping[str, Any]) -> dict[str, pd.Seri
 
 
 def cmc_curves(curves: Mapping[str, np.ndarray], references: Mapping[str, Mapping[str, np.ndarray]] | None = None) -> Figure:
-    """Matching rates (20,) in per cent by rank, a curve a name; with more than one trial pass (trials, 20): mean and range.
+    """Matching rates (20,) in per cent by rank, one curve per name; for several trials pass (trials, 20): mean and range.
 
-    references: name of a curve → what it is to be compared with, such as chance → (20,), drawn thin in its colour.
+    references: name of a curve → reference such as chance → (20,), drawn thin in the colour of the curve.
     """
     figure = Picture((WIDTH * 0.65, 3.0), layout="constrained")
     axis = figure.subplots()
@@ -115,7 +115,7 @@ def cmc_curves(curves: Mapping[str, np.ndarray], references: Mapping[str, Mappin
     axis.set(xticks=(1, 5, 10, 15, 20), ylim=(None, 100.5))
     labelled(axis, xlabel="rank", ylabel="queries with a match up to this rank, %")
     labels = axis.get_legend_handles_labels()[1]
-    columns = 2 if max(map(len, labels), default=0) <= 30 else 1  # what fits beside each other
+    columns = 2 if max(map(len, labels), default=0) <= 30 else 1  # two columns if they fit
     axis.legend(ncols=columns, **ABOVE)
     figure.set_figheight(3.0 + LINE * math.ceil(len(labels) / columns))
     axis.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""Embeddings of test images: a map, distances within and between people, the gap between modalities, and the views."""
+"""Embeddings of test images: a map, distances within and between people, the modality gap, and the views."""
 
 from collections.abc import Mapping
 
@@ -16,12 +16,12 @@ LINES = {
     SAME: {"color": RIGHT, "linewidth": 1.2},
     "other people": {"color": WRONG, "linewidth": 1.2, "linestyle": (0, (3, 1))},
 }
-APART = {"color": "black", "linewidth": 0.8, "linestyle": ":"}  # pairs that no comparison rests on
+APART = {"color": "black", "linewidth": 0.8, "linestyle": ":"}  # pairs that are not compared
 LEGEND = {"frameon": False, "fontsize": SMALL, "markerscale": 0.8}
 
 
 def embedding_map(maps: Mapping[str, pd.DataFrame]) -> Figure:
-    """Pictures of embedding.tsne, a panel a run: a colour a person, a marker a modality, a line between the two centroids."""
+    """Maps from points.tsne, one panel per run: colour is person, marker is modality, a line joins a person's two centroids."""
     figure = Picture((WIDTH if len(maps) > 1 else 0.65 * WIDTH, 0.6 + 3.4 * -(-len(maps) // 2)), layout="constrained")
     panels = figure.subplots(-(-len(maps) // 2), min(2, len(maps)), squeeze=False).ravel()
     for axis in panels[len(maps) :]:
@@ -51,7 +51,7 @@ def embedding_map(maps: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def distances(histograms: pd.DataFrame, table: pd.DataFrame) -> Figure:
-    """separation.histograms, a row of panels a run, a panel a kind of pair, and in each the overlap and AUC of separation.table."""
+    """separation.histograms, one row of panels per run, one panel per kind of pair, with its overlap and AUC."""
     names, kinds = histograms["run"].unique(), histograms["kind"].unique()
     figure = Picture((WIDTH, 0.6 + 1.9 * len(names)), layout="constrained")
     panels = figure.subplots(len(names), len(kinds), squeeze=False, sharex=True, sharey=True)
@@ -70,19 +70,23 @@ def distances(histograms: pd.DataFrame, table: pd.DataFrame) -> Figure:
             axis.set_xlim(0, histograms["distance"].max())
             axis.set_ylim(0, 1.35 * np.nanmax(histograms["share"]))  # room for the numbers
             labelled(axis, title=kind if name == names[0] else "", xlabel="cosine distance" if name == names[-1] else "")
-        labelled(line[0], ylabel=(f"{name}\n" if len(names) > 1 else "") + "pairs a bin, %")
+        labelled(line[0], ylabel=(f"{name}\n" if len(names) > 1 else "") + "pairs per bin, %")
     marks = [Line2D([], [], label=pairs, **style) for pairs, style in LINES.items()]
-    marks.append(Line2D([], [], label="same person at the same camera, shown apart", **APART))
+    marks.append(Line2D([], [], label="same person, same camera (not compared)", **APART))
     figure.legend(handles=marks, loc="outside lower center", ncols=3, **LEGEND)
     return figure
 
 
 def modality_gap(gaps: pd.DataFrame, mixing: pd.DataFrame) -> Figure:
-    """Lengths of modality_gap.gaps, and observed shares of modality_gap.mixing beside their chance; a row a run, 95 % intervals."""
+    """Lengths of modality_gap.gaps, and shares of modality_gap.mixing, observed and by chance; one row per run, 95 % intervals."""
     names = list(gaps["run"].unique())
     figure = Picture((WIDTH, 1.3 + 0.45 * len(names)), layout="constrained")
     lengths, shares = figure.subplots(1, 2, sharey=True)
-    told = {"gap": "between modalities", "own": "a person's own, between modalities", "people": "between people, in one modality"}
+    told = {
+        "gap": "between modalities",
+        "own": "within a person, between modalities",
+        "people": "between people, within a modality",
+    }
     for number, (key, label) in enumerate(told.items()):
         part = gaps[gaps["figure"] == key].set_index("run").loc[names]
         _intervals(lengths, part, np.arange(len(names)) + 0.2 * (number - 1), "os^"[number], CYCLE[(0, 5, 3)[number]], label)
@@ -93,7 +97,7 @@ def modality_gap(gaps: pd.DataFrame, mixing: pd.DataFrame) -> Figure:
         percent, colour = 100 * observed[["value", "low", "high"]], COLOURS[modality]
         _intervals(shares, percent, rows, MARKERS[modality], colour, f"of {modality} images")
         shares.plot(100 * chance["value"], rows, "|", color=colour, markersize=9, markeredgewidth=1.5)
-    shares.errorbar([], [], fmt="k|", markersize=9, markeredgewidth=1.5, label="chance")  # no line: those stand first in a legend
+    shares.errorbar([], [], fmt="k|", markersize=9, markeredgewidth=1.5, label="chance")  # an error bar: legends list lines first
     lengths.set(xlim=(0, None), ylim=(len(names) - 0.5, -0.5), yticks=range(len(names)), yticklabels=list(map(plain, names)))
     shares.set_xlim(-2, 100)
     labelled(lengths, xlabel="Euclidean distance of unit vectors")
@@ -106,7 +110,7 @@ def modality_gap(gaps: pd.DataFrame, mixing: pd.DataFrame) -> Figure:
 
 
 def view_cosines(table: pd.DataFrame) -> Figure:
-    """views.cosines: a panel a kind of features, a row a run and pair of views, 95 % intervals."""
+    """views.cosines: one panel per kind of features, one row per run and pair of views, 95 % intervals."""
     kinds, names = table["features"].unique(), list(dict.fromkeys(zip(table["run"], table["views"], strict=True)))
     several = table["run"].nunique() > 1
     figure = Picture((WIDTH, 1.1 + 0.24 * len(names)), layout="constrained")
@@ -130,7 +134,7 @@ def view_cosines(table: pd.DataFrame) -> Figure:
 
 
 def _intervals(axis: Axes, part: pd.DataFrame, rows: np.ndarray, marker: str, colour: str, label: str) -> None:
-    """Values with their intervals, or without where there are none."""
+    """Values with their intervals, if they have any."""
     sides = np.abs(part[["low", "high"]].to_numpy().T - part["value"].to_numpy())
     style = {"fmt": marker, "color": colour, "markersize": 4.5, "elinewidth": 1.5, "label": label}
     axis.errorbar(part["value"], rows, xerr=np.nan_to_num(sides), clip_on=False, **style)

@@ -18,7 +18,7 @@ RADIUS = "cycles per image height"
 def module_spectra(
     pictures: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]], boxes: Mapping[str, tuple[slice, slice]]
 ) -> Figure:
-    """Centred log₁₀ |F| (H, W) by chain, modality and point: a row a chain, one scale a row, with the low-frequency box drawn in.
+    """Centred log₁₀ |F| (H, W) by chain, modality and point: one row and one scale per chain, with the low-frequency box.
 
     An empty box is not drawn.
     """
@@ -37,7 +37,7 @@ def module_spectra(
             labelled(axis, title=title, xlabel="cycles\nper width", ylabel="cycles per height" if first else "")
             axis.title.set_color(COLOURS.get(modality, "black"))
             if not first:
-                axis.set_yticks([])  # the first one's; ticks are most of the time that a figure takes
+                axis.set_yticks([])  # as in the first; ticks take most of the drawing time
         for axis in axes[len(flat) :]:
             axis.set_axis_off()
         bar = part.colorbar(shown, ax=axes, aspect=25)
@@ -47,7 +47,7 @@ def module_spectra(
 
 
 def _spectrum(axis: Axes, log: np.ndarray, box: tuple[slice, slice], low: float, high: float):
-    (bottom, top), (left, right) = ((-(n // 2) - 0.5, (n - 1) // 2 + 0.5) for n in log.shape)  # a frequency is a pixel's middle
+    (bottom, top), (left, right) = ((-(n // 2) - 0.5, (n - 1) // 2 + 0.5) for n in log.shape)  # centres of pixels
     extent = (left, right, bottom, top)
     shown = axis.imshow(log, cmap="viridis", vmin=low, vmax=high, extent=extent, origin="lower", aspect="auto")
     rows, columns = box
@@ -61,9 +61,9 @@ def _spectrum(axis: Axes, log: np.ndarray, box: tuple[slice, slice], low: float,
 
 
 def radial(profiles: Mapping[str, Curves], transfers: Mapping[str, Curves]) -> Figure:
-    """By chain: energy of a frequency by radius before and after each module, and |Y|/|X| of each module, with bands.
+    """Energy per frequency by radius before and after each module, and |Y|/|X| of each module, with bands.
 
-    A row a chain; a column a kind and modality; a point has one colour in all panels of its chain.
+    One row per chain, one column per kind and modality; a point has one colour in all panels of its chain.
     """
     modalities = list(next(iter(profiles.values())))
     kinds = [("energy |F|²", profiles)] + [("transfer |Y|/|X|", transfers)] * any(t for c in transfers.values() for t in c.values())
@@ -88,13 +88,13 @@ def radial(profiles: Mapping[str, Curves], transfers: Mapping[str, Curves]) -> F
                 axis.axhline(1, color="black", linewidth=0.6)
                 axis.set_ylim(0, 1.1 * max(1, axes[1, 0].dataLim.y1, axes[1, -1].dataLim.y1))
             else:
-                axis.set_visible(False)  # its title, too
+                axis.set_visible(False)  # hides the title too
         _legend(part, axes[0, 0], chain)
     return figure
 
 
 def gap_by_radius(gaps: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
-    """Distance of mean visible and infrared spectra by radius, with intervals: a panel a chain, as spectral_gap.by_radius."""
+    """Distance of mean visible and infrared spectra by radius, with intervals, from spectral_gap.by_radius: one panel per chain."""
     figure = Picture((WIDTH, 2.6 * -(-len(gaps) // 3)), layout="constrained")
     axes = figure.subplots(-(-len(gaps) // 3), min(3, len(gaps)), squeeze=False, sharey=True)
     for axis, (chain, points) in zip(axes.flat, gaps.items(), strict=False):
@@ -113,7 +113,7 @@ def gap_by_radius(gaps: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
 
 def _banded(axis: Axes, table: pd.DataFrame, column: str, label: str, look: Mapping[str, str]) -> None:
     frequency = table["frequency"]
-    marker = "." if len(frequency) < 16 else ""  # few radii are points, and the line between them only leads the eye
+    marker = "." if len(frequency) < 16 else ""  # few radii: show the points; the line only guides the eye
     axis.fill_between(frequency, table["low"], table["high"], color=look["color"], alpha=0.2, linewidth=0)
     axis.plot(frequency, table[column], label=label, marker=marker, markersize=4, linewidth=1.2, **look)
     axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))

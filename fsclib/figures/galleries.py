@@ -1,4 +1,4 @@
-"""Search in large galleries: what is found against what it takes."""
+"""Search in large galleries: recall against cost."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,8 +13,8 @@ LEGEND = {"frameon": False, "fontsize": SMALL}
 
 
 def search_costs(measured: pd.DataFrame, curves: pd.DataFrame) -> Figure:
-    """measure.curve, a curve a size, with a cross where the index stands by itself; then latency and build time of
-    measure.measure, by size."""
+    """Recall against latency from measurement.curve, one curve per size, with a cross for the index as built; then latency and
+    build time of measurement.measure, by size."""
     figure = Picture((WIDTH, 2.7), layout="constrained")
     found, latency, time = figure.subplots(1, 3)
     for (images, part), colour in zip(curves.groupby("images"), CYCLE, strict=False):
@@ -25,7 +25,7 @@ def search_costs(measured: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     found.set_xscale("log")
     decades(found.xaxis)
     found.set_ylim(None, 101)
-    labelled(found, xlabel="ms a query, median", ylabel="recall@10, %")
+    labelled(found, xlabel="ms per query, median", ylabel="recall@10, %")
     for kind, style in KINDS.items():
         part = measured[measured["kind"] == kind]
         if len(part):
@@ -34,7 +34,7 @@ def search_costs(measured: pd.DataFrame, curves: pd.DataFrame) -> Figure:
                 linewidth=1.2, markersize=4, capsize=2, **style,
             )  # fmt: skip
             time.plot(part["images"], part["build_s"], linewidth=1.2, markersize=4, **style)
-    for axis, label in ((latency, "ms a query, median to 95 %"), (time, "seconds to build")):
+    for axis, label in ((latency, "ms per query, median to 95 %"), (time, "seconds to build")):
         axis.set(xscale="log", yscale="log")
         decades(axis.xaxis)
         decades(axis.yaxis)

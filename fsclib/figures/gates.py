@@ -1,4 +1,4 @@
-"""The gates of frequency semantic attention, and the gains that they leave possible."""
+"""The gates of frequency semantic attention, and the gains that they allow."""
 
 from collections.abc import Mapping
 
@@ -9,18 +9,18 @@ from matplotlib.ticker import MaxNLocator
 
 from fsclib.figures.style import COLOURS, CYCLE, SMALL, STYLES, WIDTH, Picture, labelled
 
-BINS = 41  # odd, so that one of them has 0 in its middle
+BINS = 41  # odd, so that one bin is centred at 0
 
 
 def gate_histograms(values: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> Figure:
-    """Histograms over channels and images of w_R, w_I and w_R − w_I by module, modality and gate: a row a module."""
+    """Histograms over channels and images of w_R, w_I and w_R − w_I by module, modality and gate: one row per module."""
     names = list(next(iter(next(iter(values.values())).values())))
     figure = Picture((WIDTH, 0.3 + 1.7 * len(values)), layout="constrained")
     axes = figure.subplots(len(values), len(names), squeeze=False)
     for line, (module, modalities) in zip(axes, values.items(), strict=True):
         for axis, name in zip(line, names, strict=True):
             ends = np.concatenate([gate[name].ravel() for gate in modalities.values()])
-            far = max(np.abs(ends).max(), 1e-3)  # a difference of nothing is one bar and not a scale of rounding errors
+            far = max(np.abs(ends).max(), 1e-3)  # zero differences give one bar instead of a scale of rounding errors
             edges = np.linspace(-far, far, BINS + 1) if (ends < 0).any() or np.ptp(ends) < 1e-3 else np.linspace(0, 1, BINS + 1)
             for (modality, gate), style in zip(modalities.items(), STYLES, strict=False):
                 weights = np.full(gate[name].size, 100 / gate[name].size)
@@ -36,7 +36,7 @@ def gate_histograms(values: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
 
 
 def gains(examples: Mapping[str, pd.DataFrame], places: Mapping[str, np.ndarray]) -> Figure:
-    """|Y|/|X| of one channel of one image at every frequency between its two gates, and where all gains lie between theirs.
+    """|Y|/|X| of one channel of one image at every frequency between its two gates, and the place of all gains between theirs.
 
     examples: by title, columns radius, gain, real and imaginary (the gates, the same in each row); places: by modality, 0 … 1.
     """
@@ -49,7 +49,7 @@ def gains(examples: Mapping[str, pd.DataFrame], places: Mapping[str, np.ndarray]
         labelled(axis, title=title, xlabel="cycles per image height", ylabel="|Y|/|X|" if axis is axes[0] else "")
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         low, high = axis.dataLim.y0, axis.dataLim.y1
-        margin = max(0.15 * (high - low), 0.01 * high)  # gates that are equal: a line, and not rounding errors at full height
+        margin = max(0.15 * (high - low), 0.01 * high)  # equal gates give a line instead of magnified rounding errors
         axis.set_ylim(low - margin, high + margin)
         axis.yaxis.set_major_locator(MaxNLocator(5))
         axis.ticklabel_format(axis="y", useOffset=False)

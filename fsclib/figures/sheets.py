@@ -1,4 +1,4 @@
-"""Sheets of images with names: samples, and ranked lists."""
+"""Sheets of labelled images: samples and ranked lists."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from matplotlib.patches import Rectangle
 
 from fsclib.figures.style import COLOURS, RIGHT, SMALL, WIDTH, WRONG, Picture, plain
 
-BELOW = 0.14  # inches: a line of text under images
-CELL, TALL = 1.0, 1.5  # inches: the widest and the tallest that an image of a person is drawn
+BELOW = 0.14  # inches for a line of text under images
+CELL, TALL = 1.0, 1.5  # inches: largest width and height of a drawn image
 EMPTY = "#f0f0f0"  # where a sheet has no image
 
 
 def sample_sheet(
     pictures: Sequence[Sequence[np.ndarray | None]], rows: Sequence[str], columns: Sequence[str], groups: Sequence[str] = ()
 ) -> Figure:
-    """Images (H, W, 3) uint8 in rows and columns with their names; None leaves a place empty, and pale.
+    """Images (H, W, 3) uint8 in labelled rows and columns; None leaves a place empty and pale.
 
-    `groups` names what each column belongs to, above its own name; a name that repeats in neighbouring columns is written once.
+    `groups` names the group of each column, above the column's name; a name repeated in neighbouring columns is written once.
     """
     figure, grid = empty_sheet(next(p for line in pictures for p in line if p is not None).shape, rows, columns, groups)
     for line, axes in zip(pictures, grid, strict=True):
@@ -38,9 +38,9 @@ def ranked_lists(
     matches: Sequence[np.ndarray] = (),
     captions: Sequence[Sequence[str]] = (),
 ) -> Figure:
-    """A row a query: the query, then its first gallery images; right ones framed green, wrong ones red and dashed.
+    """One row per query: the query, then its first gallery images; correct ones framed green, wrong ones red and dashed.
 
-    matches: for each query the image that should have been found, in a last column. captions: a text under each gallery image.
+    matches: the image that each query should have found, in a last column. captions: a text under each gallery image.
     """
     ranks = range(1, 1 + max(len(line) for line in found))
     columns = ["query", *map(str, ranks), *["match"] * bool(matches)]
@@ -67,9 +67,9 @@ def empty_sheet(
     below: float = 0.0,
     foot: float = 0.0,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure of empty places for images of this shape, and its axes (rows, columns), with names at the top and on the left.
+    """A figure with empty places for images of this shape, labelled at the top and left, and its axes (rows, columns).
 
-    below, foot: inches for texts under each row of images, and under all of them.
+    below, foot: inches for text under each row of images, and under all of them.
     """
     groups = groups or [""] * len(columns)
     names = list(zip(groups, columns, strict=True))
@@ -114,7 +114,7 @@ def _runs(starts: Sequence[bool]) -> list[tuple[int, int]]:
 
 
 def _fitting(texts: Sequence[str], inches: float) -> float:
-    """Size in points at which no line of the texts is longer than this; a letter is about 0.65 as wide as it is high."""
+    """Font size in points at which each line fits into `inches`; a letter is about 0.65 times as wide as high."""
     longest = max(len(line) for text in texts for line in text.split("\n"))
     return min(SMALL, inches * 72 / (0.65 * max(1, longest)))
 

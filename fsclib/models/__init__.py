@@ -1,1 +1,1 @@
-"""Networks and their parts. Only `weights` reads files: those that come with the package."""
+"""Networks and their parts."""

@@ -1,8 +1,8 @@
-"""Multistage feature aggregation (MFA): a stage's features enriched by those of the stage before.
+"""Multistage feature aggregation (MFA): enriches the features of a stage with those of the previous stage.
 
-MFA(high, low) = PNL(CNL(high, low), low), from DEEN (Zhang & Wang, CVPR 2023, arXiv 2303.14481), exactly as METHOD, section 1,
-has it but for one point (see PositionNonLocal): attention without a softmax, so the products may be taken in the cheaper order
-(identity 2). An untrained MFA is the identity on `high`, because the BatchNorm that ends each half starts with weight and bias 0.
+MFA(high, low) = PNL(CNL(high, low), low), from DEEN (Zhang & Wang, CVPR 2023, arXiv 2303.14481), as computed by its published
+program (see PositionNonLocal): attention without a softmax, so the products can be computed in the cheaper order. An untrained
+MFA is the identity on `high`, because the BatchNorm at the end of each half starts with weight and bias 0.
 """
 
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ def halves(features: Tensor) -> Tensor:
 
 
 def project(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
-    """The closing 1×1 convolution and BatchNorm, silent at the start."""
+    """The final 1×1 convolution and BatchNorm, whose output is 0 at initialisation."""
     norm = nn.BatchNorm2d(out_channels)
     nn.init.zeros_(norm.weight)
     nn.init.zeros_(norm.bias)
@@ -50,10 +50,10 @@ class PositionNonLocal(nn.Module):
     """PNL: A = θ(high)ᵀ φ(low) / m over half-maps, y = A gᵀ, out = W(y) + high.
 
     The published program gives g, φ and θ low/2 channels but reshapes them to `low` channels: each channel's row-major map is
-    cut into an upper and a lower half that stand as channels of their own, and m = n_low / 2 positions remain. METHOD writes A
-    over whole maps (n_high × n_low); the reference numbers agree with the halves alone, so the halves are what is computed.
-    Without a softmax the product re-associates, y = ((g φᵀ) / m) θ, through a low×low matrix instead of an n×n one;
-    `published_order` takes the long way, which rounds as the published program does (official.use_published_order).
+    split into an upper and a lower half, which become separate channels, so m = n_low / 2 positions remain. Descriptions of the
+    method use whole maps (n_high × n_low), but only half-maps reproduce the reference numbers, so they are used here.
+    Without a softmax the product is associative, y = ((g φᵀ) / m) θ, with a low×low matrix instead of an n×n one;
+    `published_order` computes the n×n matrix, to round as the published program does (official.use_published_order).
     """
 
     published_order = False

@@ -1,7 +1,7 @@
-"""Two stems, one trunk: the ResNet that visible and infrared images share.
+"""The ResNet backbone: a stem for each modality and a trunk shared by visible and infrared images.
 
 A stem is conv1 7×7/2, BatchNorm, ReLU, max-pool 3×3/2, one per modality. The trunk is layer1 … layer4 of a ResNet (v1.5: the
-stride of a bottleneck sits on its 3×3 convolution), with the stride of layer4 set to 1. METHOD, section 1.
+stride of a bottleneck is in its 3×3 convolution), with the stride of layer4 set to 1. As in AGW and DEEN (Ye et al., TPAMI 2021).
 """
 
 from collections import OrderedDict
@@ -20,8 +20,8 @@ from fsclib.models import torchfile
 
 
 def half_resnet18(weights: None = None) -> ResNet:
-    """A ResNet-18 of half the width: a stem of 32 channels, layers of 32, 64, 128 and 256; an eighth of ResNet-50's parameters."""
-    net = ResNet(BasicBlock, [0, 0, 0, 0])  # the layers are built here, at the width that they have
+    """A ResNet-18 of half the width: 32 channels in the stem, 32, 64, 128 and 256 in the layers; 1/8 of ResNet-50's parameters."""
+    net = ResNet(BasicBlock, [0, 0, 0, 0])  # empty layers, replaced below by layers of half the width
     net.inplanes = 32
     net.conv1, net.bn1 = nn.Conv2d(3, 32, 7, 2, 3, bias=False), nn.BatchNorm2d(32)
     for number, width in enumerate((32, 64, 128, 256)):
@@ -34,12 +34,12 @@ def half_resnet18(weights: None = None) -> ResNet:
 
 
 class Backbone(NamedTuple):
-    """A ResNet: its constructor, its ImageNet weights (v1, as the published programs use) if there are any, and its channels."""
+    """A ResNet: its constructor, its ImageNet weights if they exist (v1, as in the published programs), and its channels."""
 
     build: Callable[..., ResNet]
     imagenet: WeightsEnum | None
-    stem: int  # channels that the stems put out
-    layer1: int  # channels that layer1 puts out; each further layer doubles them
+    stem: int  # output channels of the stems
+    layer1: int  # output channels of layer1; each further layer doubles them
 
 
 BACKBONES = {
@@ -63,11 +63,11 @@ class Stem(nn.Module):
 
 
 def build_backbone(name: str, stages: int, imagenet: bool) -> tuple[Stem, Stem, nn.ModuleList, list[int]]:
-    """The visible stem, the infrared stem, the trunk's layers and the channels that the stems and each layer put out.
+    """The visible stem, the infrared stem, the trunk's layers, and the output channels of the stems and each layer.
 
-    Args: `name` a key of BACKBONES; `stages` 3 or 4 layers of trunk; `imagenet` ImageNet weights in stems and trunk.
-    Errors: ValueError for an unknown name, or one without ImageNet weights; FileNotFoundError when these are neither on disk nor
-    to be had.
+    Args: `name` a key of BACKBONES; `stages` 3 or 4 layers of the trunk; `imagenet` load ImageNet weights into stems and trunk.
+    Errors: ValueError for an unknown name, or one without ImageNet weights; FileNotFoundError if these are not on disk and cannot
+    be downloaded.
     """
     if name not in BACKBONES:
         raise ValueError(f"backbone: found {name!r}, expected one of {', '.join(BACKBONES)}")
@@ -82,17 +82,17 @@ def build_backbone(name: str, stages: int, imagenet: bool) -> tuple[Stem, Stem, 
     trunk, donor = resnets
     for part in trunk.layer4[0].modules():
         if isinstance(part, nn.Conv2d) and part.stride == (2, 2):
-            part.stride = (1, 1)  # keeps a 24×9 map for 384×144 images, as AGW and its descendants do
+            part.stride = (1, 1)  # gives a 24×9 map for 384×144 images, as in AGW and methods based on it
     layers = nn.ModuleList([trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4][:stages])
     channels = [backbone.stem, *(backbone.layer1 * 2**i for i in range(stages))]
     return Stem(trunk.conv1, trunk.bn1), Stem(donor.conv1, donor.bn1), layers, channels
 
 
 def imagenet_weights(name: str) -> OrderedDict[str, Tensor]:
-    """torchvision's ImageNet weights of a ResNet: from torch's hub folder, or fetched into it.
+    """torchvision's ImageNet weights of a ResNet, downloaded into torch's hub folder if they are not there.
 
-    Errors: FileNotFoundError that names the file, its folder and its address when it cannot be fetched; ValueError for a file that
-    is there and holds something else, or for a backbone that has no such weights.
+    Errors: FileNotFoundError that names the file, its folder and its URL if it cannot be downloaded; ValueError for a file with
+    other content, or for a backbone without ImageNet weights.
     """
     entry = BACKBONES[name].imagenet
     if entry is None:
@@ -104,23 +104,23 @@ def imagenet_weights(name: str) -> OrderedDict[str, Tensor]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(entry.url, str(file), hash_prefix=file.stem.rsplit("-", 1)[1], progress=False)
-        except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the hash of what came does not match
+        except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the hash of the download does not match
             raise FileNotFoundError(
-                f"ImageNet weights of {name}: {file} is not there and {entry.url} cannot be fetched ({error}). "
+                f"ImageNet weights of {name}: {file} does not exist and {entry.url} cannot be downloaded ({error}). "
                 f"Put {file.name} into {folder}, or pass pretrained=none to start from random weights."
             ) from error
-    with torch.device("meta"):  # shapes alone, and no random number is drawn
+    with torch.device("meta"):  # shapes only, without drawing random numbers
         expected = _shapes(BACKBONES[name].build(weights=None).state_dict())
     try:
         found = torchfile.load(file)
         if not isinstance(found, dict) or _shapes(found) != expected:
             raise ValueError("other entries or shapes")
     except (OSError, ValueError) as error:
-        told = f"{file} holds something else ({error}); delete it, and it is fetched anew"
-        raise ValueError(f"ImageNet weights of {name}: {told}") from error
+        problem = f"{file} has other content ({error}); delete it to download it again"
+        raise ValueError(f"ImageNet weights of {name}: {problem}") from error
     return found
 
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    """Of all entries but the counters of BatchNorm, which older files lack."""
+    """Shapes of all entries but BatchNorm's counters, which older files lack."""
     return {name: getattr(value, "shape", None) for name, value in state.items() if not str(name).endswith("num_batches_tracked")}

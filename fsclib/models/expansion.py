@@ -1,7 +1,7 @@
-"""Diverse embedding expansion (DEE): two further feature maps beside the given one, each from a branch of its own.
+"""Diverse embedding expansion (DEE): adds two feature maps to the given one, each from its own branch.
 
 u_k = ⅓ Σ_d conv3×3 with dilation d (x), C → C/4, d = 1, 2, 3;  x_k = conv1×1(ReLU(modules_k(u_k))), C/4 → C. From DEEN (Zhang &
-Wang, CVPR 2023, arXiv 2303.14481); with the modules of fsc.py inside it is FSC-Net's. METHOD, section 1.
+Wang, CVPR 2023, arXiv 2303.14481); FSC-Net's expansion adds the modules of fsc.py.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ DILATIONS = (1, 2, 3)
 
 
 class Branch(nn.Module):
-    """The modules of one branch in their order, then ReLU and the 1×1 convolution back to C channels."""
+    """The modules of one branch in order, then ReLU and the 1×1 convolution back to C channels."""
 
     def __init__(self, channels: int, modules: Sequence[str]):
         super().__init__()
@@ -38,7 +38,7 @@ class DiverseEmbeddingExpansion(nn.Module):
         unknown = [name for name in modules if name not in MODULES]
         if unknown or len(set(modules)) != len(modules):
             raise ValueError(f"modules: found {tuple(modules)}, expected each at most once of {', '.join(MODULES)}")
-        # All branches read the same input: the convolutions of a dilation are one convolution (METHOD, identity 3).
+        # All branches have the same input, so the convolutions of a dilation are merged into one.
         self.dilated = nn.ModuleList(
             nn.Conv2d(channels, branches * (channels // 4), 3, padding=d, dilation=d, bias=False) for d in DILATIONS
         )

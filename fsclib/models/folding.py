@@ -1,6 +1,6 @@
-"""Convolutions that have taken up the BatchNorm behind them: the same function in evaluation, in fewer passes over memory.
+"""Folds each BatchNorm into the preceding convolution: the same function in evaluation, with fewer passes over memory.
 
-    BN(Wx) = γ (Wx − μ) / σ + β = (γ/σ · W) x + (β − γμ/σ)        σ² = running variance + ε
+BN(Wx) = γ (Wx − μ) / σ + β = (γ/σ · W) x + (β − γμ/σ)        σ² = running variance + ε
 """
 
 import copy
@@ -15,7 +15,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 from fsclib.models.backbone import Stem
 from fsclib.models.networks import Network
 
-PAIRS = {  # class → names of its convolutions and of the norm that each goes into; what it does otherwise is known, too
+PAIRS = {  # class → names of its convolutions and of the norm after each; all other uses of their outputs are known
     Stem: (("conv", "norm"),),
     BasicBlock: (("conv1", "bn1"), ("conv2", "bn2")),
     Bottleneck: (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
@@ -23,9 +23,9 @@ PAIRS = {  # class → names of its convolutions and of the norm that each goes 
 
 
 def folded(net: Network) -> Network:
-    """A copy of the network for evaluation alone, whose `embed` agrees with that of `net` in evaluation mode up to rounding.
+    """A copy of the network for evaluation only, whose `embed` agrees with that of `net` in evaluation mode up to rounding.
 
-    Stems, trunk and all sequences of a convolution and its BatchNorm are folded; modules of other kinds stay as they are.
+    Stems, trunk and all sequences of a convolution and its BatchNorm are folded; other modules are unchanged.
     """
     copied = copy.deepcopy(net).eval().requires_grad_(False)
     for part in list(copied.modules()):
@@ -37,7 +37,7 @@ def folded(net: Network) -> Network:
 
 
 def _pairs(part: nn.Module) -> Iterator[tuple[str, str]]:
-    """Names of the convolutions of a module and of the BatchNorm that takes the output of each, and of nothing else."""
+    """Names of a module's convolutions and of the BatchNorm whose only input is the output of each."""
     yield from PAIRS.get(type(part), ())
     if type(part) is nn.Sequential:
         children = list(part.named_children())

@@ -1,6 +1,6 @@
-"""The three modules of FSC-Net that stand inside the embedding expansion: frequency, channel and spatial.
+"""The three modules of FSC-Net inside the embedding expansion: frequency, channel and spatial.
 
-Formulas: METHOD, section 1 (repository Huangsong-code/FSC-Net, first revision). Each maps (B, c, H, W) to the same shape.
+Source: the published program (repository Huangsong-code/FSC-Net, first revision). Each maps (B, c, H, W) to the same shape.
 """
 
 import torch
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 
 def mirrored(features: Tensor) -> Tensor:
-    """x̃[h, w] = x[−h mod H, −w mod W]: the map whose spectrum is the conjugate of x's."""
+    """x̃[h, w] = x[−h mod H, −w mod W]: the map whose spectrum is the complex conjugate of x's."""
     return features.flip((2, 3)).roll((1, 1), (2, 3))
 
 
 class FrequencySemanticAttention(nn.Module):
     """FSA: one gate per channel for the real part of the spectrum and one for the imaginary part.
 
-    The gates look at the mean and the maximum of each part over the half plane of rfft2. The gated spectrum needs no inverse
-    transform: the real part belongs to the even part of the map, the imaginary part to the odd one (METHOD, identity 1), so
-    out = ½(w_R + w_I)·x + ½(w_R − w_I)·x̃. `published_order` transforms back instead (official.use_published_order).
+    The gates depend on the mean and the maximum of each part over the half plane of rfft2. The gated spectrum needs no inverse
+    transform: the real part corresponds to the even part of the map and the imaginary part to the odd one, so
+    out = ½(w_R + w_I)·x + ½(w_R − w_I)·x̃. `published_order` computes the inverse instead (official.use_published_order).
     """
 
     published_order = False
@@ -37,7 +37,7 @@ class FrequencySemanticAttention(nn.Module):
             return torch.view_as_real(torch.fft.rfft2(full, norm="ortho"))
 
     def gates(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        """`spectrum` of a map → w_R, w_I, each (B, c) in (0, 1)."""
+        """The `spectrum` of a map → w_R, w_I, each (B, c) in (0, 1)."""
         summary = torch.cat([spectrum.mean((2, 3)), spectrum.amax((2, 3))], 1)  # (B, 2c, 2)
         semantic = F.conv1d(summary, self.reduce.weight.flatten(2), self.reduce.bias)  # (B, c, 2)
         real, imaginary = self.gate(semantic.transpose(1, 2)).unbind(1)
@@ -54,7 +54,7 @@ class FrequencySemanticAttention(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Sets the whole map of a sample to zero with probability `rate` in training; survivors are divided by 1 − rate."""
+    """Sets the whole map of a sample to zero with probability `rate` in training; other maps are divided by 1 − rate."""
 
     def __init__(self, rate: float):
         super().__init__()
@@ -68,10 +68,10 @@ class DropPath(nn.Module):
 
 
 class GatedConvAttention(nn.Module):
-    """GCA: half of the channels pass a depth-wise 7×7 convolution, and a GELU gate weighs what comes out.
+    """GCA: c/2 channels pass a depth-wise 7×7 convolution, and a GELU gate weights the result.
 
     [g, i, v] = Linear(LayerNorm(x)) with h, h − c/2 and c/2 channels, h = ⌊8c/3⌋; out = DropPath(Linear(GELU(g)·[i, conv(v)]) + x).
-    The drop-path stands on the sum, so a dropped sample loses its whole map.
+    The drop-path is applied to the sum, so a dropped sample loses its whole map.
     """
 
     def __init__(self, channels: int, drop_path: float = 0.01):
@@ -105,7 +105,7 @@ class SpatialTransform(nn.Module):
 
 
 PUBLISHED = ("frequency", "channel", "spatial")  # FSC-Net: all three, in this order
-SHORT = {"frequency": "FSA", "channel": "GCA", "spatial": "ST"}  # as METHOD and the paper call them; others go by their own names
+SHORT = {"frequency": "FSA", "channel": "GCA", "spatial": "ST"}  # abbreviations of the paper; other modules have none
 MODULES: dict[str, type[nn.Module]] = {  # name → class that takes the number of channels
     "frequency": FrequencySemanticAttention,
     "channel": GatedConvAttention,

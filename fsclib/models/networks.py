@@ -1,14 +1,13 @@
-"""The networks, from their parts: FSC-Net and DEEN, the two-stream baseline and AGW.
+"""The networks: FSC-Net and DEEN, the two-stream baseline and AGW.
 
 two-stream  visible → stem ┐
                            ┼ layer1 → layer2 → layer3 → layer4 → average pool → BN neck → classifier
             infrared → stem┘
-AGW         the same with non-local blocks behind the last blocks of layer2 and layer3, and generalised-mean pooling
+AGW         the same with non-local blocks after the last blocks of layer2 and layer3, and generalised-mean pooling
 FSC-Net     layer1 → MFA → layer2 → MFA → layer3 → MFA → expansion into views x, x₁, x₂ → layer4 → average pool → …
 DEEN        FSC-Net without its three modules
 
-With three stages FSC-Net's expansion stands before the third layer, and the last MFA and layer4 are absent. METHOD, sections 1
-and 2.
+With three stages, FSC-Net's expansion is before the third layer, and the last MFA and layer4 are absent.
 """
 
 from collections.abc import Sequence
@@ -25,19 +24,22 @@ from fsclib.models.fsc import PUBLISHED
 from fsclib.models.nonlocal_block import NonLocal
 
 MODALITIES = ("visible", "infrared")
-NON_LOCALS = (0, 2, 3, 0)  # AGW's blocks in each layer, behind its last residual blocks
+NON_LOCALS = (0, 2, 3, 0)  # number of AGW's non-local blocks in each layer, after its last residual blocks
 
 
 class Embedding(NamedTuple):
-    """What an image is compared by: pooled features and features after the BN neck, each (B, V, D) float32, not normalised."""
+    """The embeddings of images: pooled features and features after the BN neck, each (B, V, D) float32, not normalised."""
 
     pool: Tensor
     neck: Tensor
 
 
 class Output(NamedTuple):
-    """What the losses see, float32, visible images first, then infrared: features (V, 2N, D), logits (V, 2N, C), features behind
-    the neck (V, 2N, D), and (V, 2N, Σ sizes) of the attributes' values side by side where the network has a head for them."""
+    """The input of the losses, float32, visible images first, then infrared.
+
+    features (V, 2N, D); logits (V, 2N, C); neck (V, 2N, D), features after the neck; attributes (V, 2N, Σ sizes), the logits of
+    all attributes side by side, None if the network has no attribute head.
+    """
 
     features: Tensor
     logits: Tensor
@@ -46,34 +48,34 @@ class Output(NamedTuple):
 
 
 class Network(nn.Module):
-    """Two stems, one trunk, a BN neck and a classifier; and, in training alone, a linear head for attributes of people.
+    """Two stems, one trunk, a BN neck and a classifier; and, in training only, a linear head for person attributes.
 
-    A subclass calls `add_trunk`, builds parts of its own, calls `add_head`, and says in `pooled` how the stems' output becomes
-    features of V views.
+    A subclass calls `add_trunk`, builds its own parts, calls `add_head`, and implements `pooled`, which maps the stems' output to
+    the features of V views.
     """
 
     views = 1
 
     def add_trunk(self, backbone: str, stages: int, pretrained: bool) -> list[int]:
-        """Both stems and the layers; returns the channels that the stems and each layer put out. pretrained: from ImageNet."""
+        """Adds both stems and the layers; returns the output channels of the stems and each layer. pretrained: on ImageNet."""
         self.visible_stem, self.infrared_stem, self.layers, channels = build_backbone(backbone, stages, pretrained)
         return channels
 
     def add_head(self, size: int, num_classes: int) -> None:
-        """BN neck and classifier for features of this size."""
+        """Adds the BN neck and the classifier for features of this size."""
         self.register_module("attributes", None)
         self.neck = nn.BatchNorm1d(size)
-        self.neck.bias.requires_grad_(False)  # the neck is centred on the origin (Luo et al., CVPRW 2019)
+        self.neck.bias.requires_grad_(False)  # keeps the neck features centred on the origin (Luo et al., CVPRW 2019)
         self.classifier = nn.Linear(size, num_classes, bias=False)
         nn.init.normal_(self.neck.weight, 1.0, 0.01)
         nn.init.normal_(self.classifier.weight, 0.0, 0.001)
 
     def add_attributes(self, values: int) -> None:
-        """A head for attributes that have so many values between them."""
+        """Adds an attribute head. values: total number of values of all attributes."""
         self.attributes = nn.Linear(self.neck.num_features, values)
 
     def pooled(self, low: Tensor) -> Tensor:
-        """Output of the stems (B, C, h, w) → pooled features (V·B, D), at least float32, view-major."""
+        """The stems' output (B, C, h, w) → pooled features (V·B, D), at least float32, view-major."""
         raise NotImplementedError
 
     def _necked(self, features: Tensor) -> Tensor:
@@ -89,7 +91,7 @@ class Network(nn.Module):
         return self.pooled(torch.cat([self.visible_stem(visible), self.infrared_stem(infrared)]))
 
     def classified(self, features: Tensor) -> Output:
-        """Pooled features (V·2N, D), as `features` gives them → Output."""
+        """Pooled features (V·2N, D), as returned by `features` → Output."""
         with torch.autocast(features.device.type, enabled=False):
             neck = self._necked(features)
             found = [features, self.classifier(neck), neck]
@@ -107,7 +109,7 @@ class Network(nn.Module):
 
 
 class TwoStream(Network):
-    """The backbone alone; V = 1 view of D = 2048 with ResNet-50 and four stages."""
+    """The backbone alone; V = 1 view with D = 2048 for ResNet-50 and four stages."""
 
     def __init__(self, num_classes: int, *, stages: int = 4, backbone: str = "resnet50", pretrained: bool = False):
         super().__init__()
@@ -121,17 +123,17 @@ class TwoStream(Network):
 
 
 class AGW(Network):
-    """Two-stream with non-local attention and generalised-mean pooling (Ye et al., TPAMI 2021); V = 1, D as there.
+    """Two-stream with non-local attention and generalised-mean pooling (Ye et al., TPAMI 2021); V = 1, D as in TwoStream.
 
-    ResNet-50 has non-local blocks behind the last two blocks of layer2 and the last three of layer3; in a ResNet-18, whose layers
-    have two blocks, behind both of either. Four stages: what a non-local block puts out may be negative, and its cubes' mean has no
-    third root; layer4 ends with a ReLU.
+    ResNet-50 has non-local blocks after the last two blocks of layer2 and the last three of layer3; a ResNet-18, whose layers have
+    two blocks, after both blocks of each. It needs four stages: a non-local block may output negative values, for which the
+    generalised mean is undefined, while layer4 ends with a ReLU.
     """
 
     def __init__(self, num_classes: int, *, stages: int = 4, backbone: str = "resnet50", pretrained: bool = False):
         super().__init__()
         if stages != 4:
-            raise ValueError(f"stages: found {stages!r}, expected 4: AGW has them on every data set")
+            raise ValueError(f"stages: found {stages!r}, expected 4: AGW has four stages on every data set")
         channels = self.add_trunk(backbone, stages, pretrained)
         self.non_locals = nn.ModuleList(
             nn.ModuleList(NonLocal(width) for _ in range(min(number, len(layer))))
@@ -150,9 +152,9 @@ class AGW(Network):
 
 
 class FSCNet(Network):
-    """Frequency–spatial–channel collaborative network; V = 3 views of D = 2048 (four stages) or 1024 (three) with ResNet-50.
+    """Frequency–spatial–channel collaborative network; V = 3 views with D = 2048 (four stages) or 1024 (three) for ResNet-50.
 
-    `modules`: those of MODULES that are on, in their order; `branches`: views that the expansion adds, published: 2.
+    `modules`: active modules, names from MODULES in order; `branches`: number of views added by the expansion, published: 2.
     """
 
     def __init__(
@@ -183,19 +185,19 @@ class FSCNet(Network):
 
 
 class DEEN(FSCNet):
-    """Diverse embedding expansion network (Zhang & Wang, CVPR 2023): FSC-Net without its modules, whatever `modules` says."""
+    """Diverse embedding expansion network (Zhang & Wang, CVPR 2023): FSC-Net without its modules; `modules` is ignored."""
 
     def __init__(self, num_classes: int, **options):
         super().__init__(num_classes, **options | {"modules": ()})
 
 
 def average(maps: Tensor) -> Tensor:
-    """(B, D, h, w) → (B, D), at least float32."""
+    """Mean over positions, (B, D, h, w) → (B, D), at least float32."""
     return maps.mean((2, 3), dtype=torch.promote_types(maps.dtype, torch.float32))
 
 
 def generalised_mean(maps: Tensor) -> Tensor:
-    """(⟨x³⟩ + 1e-12)^⅓ over positions, (B, D, h, w) not negative → (B, D), at least float32."""
+    """(⟨x³⟩ + 1e-12)^⅓ over positions, non-negative (B, D, h, w) → (B, D), at least float32."""
     full = maps.to(torch.promote_types(maps.dtype, torch.float32))
     return (full.pow(3).mean((2, 3)) + 1e-12).pow(1 / 3)
 
@@ -213,13 +215,13 @@ def build_model(
     backbone: str = "resnet50",
     pretrained: bool | str = False,
 ) -> Network:
-    """A network by name, one of NETWORKS.
+    """Builds a network by name, one of NETWORKS.
 
     Args: `num_classes` training identities; `stages` 4 for SYSU-MM01 and LLCM, 3 for RegDB (AGW and two-stream: 4 everywhere);
-    `modules` those of FSC-Net that are on, in their order, and `branches` of its expansion: of no account to networks without
-    them; `backbone` "resnet50", "resnet18" or "resnet18-half"; `pretrained` "imagenet" or True, weights of our own by name
-    ("people", …; see weights.NAMES), or "none" or False.
-    Errors: ValueError for an unknown name, FileNotFoundError where weights are wanted and not to be had.
+    `modules` active FSC-Net modules in order, and `branches` of its expansion, both ignored by networks without them;
+    `backbone` "resnet50", "resnet18" or "resnet18-half"; `pretrained` "imagenet" or True, shipped weights by name ("people", …;
+    see weights.names), or "none" or False.
+    Errors: ValueError for an unknown name, FileNotFoundError if ImageNet weights cannot be downloaded.
     """
     if name not in NETWORKS:
         raise ValueError(f"network: found {name!r}, expected one of {', '.join(NETWORKS)}")
@@ -227,7 +229,7 @@ def build_model(
     own = {"modules": modules, "branches": branches} if issubclass(network, FSCNet) else {}
     own_weights = pretrained not in (False, True, "none", "imagenet")
     imagenet = pretrained in (True, "imagenet")
-    state = weights.read(pretrained, backbone) if own_weights else None  # before anything is built: it may be refused
+    state = weights.read(pretrained, backbone) if own_weights else None  # before the network is built, because it may raise
     net = network(num_classes, stages=stages, backbone=backbone, pretrained=imagenet, **own)
     if state is not None:
         weights.start_from(net, state)

@@ -1,7 +1,7 @@
 """AGW's non-local block: attention of rank one over positions, without a softmax.
 
 θ, φ, g map C channels to one; A = θᵀφ / n over n positions, y = A g, out = W(y) + x. Ye et al., TPAMI 2021 (arXiv 2001.04193),
-with one channel inside, as the published program computes it (METHOD, section 2). An untrained block is the identity.
+with one inner channel, as in the published program. An untrained block is the identity.
 """
 
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from fsclib.models.aggregation import project, tokens
 class NonLocal(nn.Module):
     """(B, C, H, W) → the same shape.
 
-    A has rank one, so y is θ times the mean of φ·g, without the n×n matrix; `published_order` builds it
+    A has rank one, so y is θ times the mean of φ·g, without the n×n matrix; `published_order` computes the matrix
     (official.use_published_order).
     """
 

@@ -1,8 +1,8 @@
-"""Reads checkpoints of the published programs (FSC-Net, DEEN, AGW and its two-stream baseline) into the networks of this library.
+"""Loads checkpoints of the published programs (FSC-Net, DEEN, AGW and its two-stream baseline) into the networks of this library.
 
-A published checkpoint holds more than the network that was trained: each stem carries a whole unused ResNet, the trunk an unused
-stem and fc, and a three-stage network an unused layer4 (METHOD, sections 1 and 4). Those entries are ignored by name; anything
-else unknown or missing is an error that lists it.
+A published checkpoint contains more than the trained network: each stem has a whole unused ResNet, the trunk an unused stem and
+fc, and a three-stage network an unused layer4. These entries are ignored by name; all other unknown or missing entries are
+errors.
 """
 
 import re
@@ -17,11 +17,9 @@ from fsclib.models import torchfile
 from fsclib.models.expansion import DILATIONS
 from fsclib.models.networks import FSCNet, Network
 
-DEAD = re.compile(
-    r"(visible|thermal)_module\.(visible|thermal)\.(layer\d|fc)\.|base_resnet\.base\.(conv1|bn1|fc)\."
-)
+DEAD = re.compile(r"(visible|thermal)_module\.(visible|thermal)\.(layer\d|fc)\.|base_resnet\.base\.(conv1|bn1|fc)\.")
 DEAD_WITH_THREE_STAGES = re.compile(r"base_resnet\.base\.layer4\.|MFA3\.")
-PREFIXES = [  # published prefix → prefix here; k is 1 or 2 of a branch
+PREFIXES = [  # published prefix → prefix in this library
     (r"visible_module\.visible\.conv1\.", "visible_stem.conv."),
     (r"visible_module\.visible\.bn1\.", "visible_stem.norm."),
     (r"thermal_module\.thermal\.conv1\.", "infrared_stem.conv."),
@@ -45,17 +43,17 @@ PREFIXES = [  # published prefix → prefix here; k is 1 or 2 of a branch
 
 
 class Place(NamedTuple):
-    """Where a published entry belongs: an entry of this library's state, and which part of its first dimension (None: all)."""
+    """The target of a published entry: an entry of this library's state, and a slice of its first dimension (None: all)."""
 
     name: str
     rows: slice | None = None
 
 
 def place(published: str, channels: int) -> Place | None:
-    """The place of a published entry, or None for a name that is not known. `channels`: C/4 of the expansion, if there is one."""
+    """The place of a published entry, or None if its name is unknown. `channels`: C/4 of the expansion, if there is one."""
     if match := re.fullmatch(r"DEE\.FC([12])([123])\.weight", published):
         branch, dilation = int(match[1]) - 1, int(match[2])
-        # both branches of a dilation are one convolution here
+        # here, both branches of a dilation are merged into one convolution
         return Place(f"expansion.dilated.{DILATIONS.index(dilation)}.weight", slice(branch * channels, (branch + 1) * channels))
     for pattern, prefix in PREFIXES:
         if match := re.match(pattern, published):
@@ -69,16 +67,16 @@ def branch_channels(net: Network) -> int:
 
 
 def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
-    """Copies the entries of a published checkpoint into `net`, in place, all or nothing.
+    """Copies the entries of a published checkpoint into `net`, in place; on an error nothing is changed.
 
-    Errors: ValueError that lists unknown entries, entries of another shape and entries of `net` that the checkpoint lacks.
+    Errors: ValueError that lists unknown entries, entries of another shape and entries of `net` missing from the checkpoint.
     """
     own = net.state_dict()
     channels = branch_channels(net)
     filled = dict.fromkeys(own, 0)
     moves, problems = [], []
     for published, value in state_dict.items():
-        published = published.removeprefix("module.")  # left there by DataParallel
+        published = published.removeprefix("module.")  # added by DataParallel
         if DEAD.match(published) or (len(net.layers) == 3 and DEAD_WITH_THREE_STAGES.match(published)):
             continue
         target = place(published, channels)
@@ -99,7 +97,8 @@ def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
     ]
     if problems:
         raise ValueError(
-            f"the checkpoint does not fit this network ({len(problems)} entries):\n  " + "\n  ".join(problems)
+            f"the checkpoint does not fit this network ({len(problems)} entries):\n  "
+            + "\n  ".join(problems)
             + "\nCheck num_classes (training identities), stages (3 for RegDB) and modules (none for DEEN)."
         )
     with torch.no_grad():
@@ -108,15 +107,15 @@ def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
 
 
 def _plain(value: object) -> bool:
-    """Whether it is a tensor of the usual kind: sparse, quantised and empty-handed ones would fail in the middle of a copy."""
+    """Whether it is an ordinary tensor: sparse, quantised and meta tensors would fail in the middle of a copy."""
     return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized and value.device.type == "cpu"
 
 
 def use_published_order(net: Network, on: bool = True) -> None:
     """Makes `net` multiply in the order of the published programs: the same function, slower, with their rounding.
 
-    It matters to nothing but comparisons in float32: gradients of these networks amplify rounding, and in either order they lie up
-    to some per cent from those in float64 for a few small biases.
+    It matters only for comparisons in float32: gradients of these networks amplify rounding, and in either order those of a few
+    small biases differ by up to some per cent from float64.
     """
     for module in net.modules():
         if hasattr(module, "published_order"):
@@ -124,9 +123,9 @@ def use_published_order(net: Network, on: bool = True) -> None:
 
 
 def read_official(path: str | Path) -> dict[str, Tensor]:
-    """The state in a file that a published program saved; reads tensors only and runs none of the file's code.
+    """The state in a file saved by a published program; reads only tensors and executes no code from the file.
 
-    Errors: ValueError when the file is no such checkpoint, or holds objects other than tensors and plain values.
+    Errors: ValueError if the file is not such a checkpoint, or contains objects other than tensors and plain values.
     """
     try:
         content = torchfile.load(path)

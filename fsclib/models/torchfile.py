@@ -1,4 +1,4 @@
-"""Files that another program saved with torch: tensors and plain values are read, and nothing of the file is run."""
+"""Safe reading of files saved with torch by other programs: only tensors and plain values, without executing code."""
 
 import zipfile
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from fsclib.reading import regular
+from fsclib.system.reading import regular
 
-# how a file begins: a zip archive, or before torch 1.6 a number of torch's own. torch would search through whatever else there is.
+# First bytes of a file: a zip archive, or torch's magic number before 1.6. torch itself would also search other files.
 BEGINNINGS = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
 
 
 def load(path: str | Path) -> Any:
-    """What was saved, on the CPU. Errors: OSError if there is no such file, ValueError if it holds anything else."""
+    """The saved object, on the CPU. Errors: OSError if the file does not exist, ValueError if it has other content."""
     with regular(Path(path)).open("rb") as file:
         beginning = file.read(max(map(len, BEGINNINGS)))
     if not beginning.startswith(BEGINNINGS):
@@ -22,20 +22,20 @@ def load(path: str | Path) -> Any:
         _check_archive(Path(path))
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a broken or unsafe file
+    except Exception as error:  # torch raises many kinds of errors for broken or unsafe files
         raise ValueError(str(error)) from error
 
 
 def _check_archive(file: Path) -> None:
-    """Refuses an archive that holds more than its own bytes, which torch.save does not write and torch.load would unpack."""
+    """Rejects archives that torch.save does not write, but torch.load would unpack to more bytes than they have."""
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError) as error:
-        raise ValueError(f"not a whole archive ({error})") from error
-    if not entries or min(entry.header_offset for entry in entries):  # torch would look for its table of contents elsewhere
-        raise ValueError("an archive with something before its first entry, unlike those of torch.save")
+        raise ValueError(f"not a complete archive ({error})") from error
+    if not entries or min(entry.header_offset for entry in entries):  # torch would search for its directory elsewhere
+        raise ValueError("an archive with data before its first entry, unlike those of torch.save")
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise ValueError("compressed, which torch.save does not do")
+        raise ValueError("compressed, unlike the archives of torch.save")
     if (unpacked := sum(entry.file_size for entry in entries)) > (size := file.stat().st_size):
         raise ValueError(f"{size:,} bytes that would unpack to {unpacked:,}")

@@ -1,7 +1,7 @@
-"""Weights of our own, trained on synthetic people alone, and how a network starts from those of another.
+"""Weights shipped with fsclib, trained on synthetic people only, and initialisation of a network from another's weights.
 
-A file is `fsclib/weights/<name>.safetensors`, half precision, and beside it a card, `<name>.json`: the network and backbone that it
-fits, its SHA-256, and how it was made. "people" is short for "people/trunk": stems and layers, the counterpart of ImageNet weights.
+Each file `fsclib/weights/<name>.safetensors`, in half precision, has a card `<name>.json` with the network and backbone that it
+fits, its SHA-256 and its origin. "people" is short for "people/trunk": stems and layers, the counterpart of ImageNet weights.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from fsclib.reading import read_json
+from fsclib.system.reading import read_json
 
 FOLDER = Path(__file__).parents[1] / "weights"
 TRUNK = "people/trunk"
@@ -22,13 +22,13 @@ SHORT = {"people": TRUNK}
 
 
 def names() -> list[str]:
-    """The weights there are, "people/trunk" first."""
+    """Names of all shipped weights, "people/trunk" first."""
     found = sorted(file.relative_to(FOLDER).with_suffix("").as_posix() for file in FOLDER.glob("*/*.json"))
     return sorted(found, key=lambda name: name != TRUNK)
 
 
 def card(name: str) -> dict[str, Any]:
-    """What the card of some weights says. ValueError for a name that is not known, or a card that cannot be read."""
+    """The content of the card of some weights. ValueError for an unknown name or a card that cannot be read."""
     full = SHORT.get(name, name)
     if full not in names():
         raise ValueError(f"weights: found {name!r}, expected one of {', '.join([*SHORT, *names()])}")
@@ -44,42 +44,42 @@ def card(name: str) -> dict[str, Any]:
 
 
 def read(name: str, backbone: str | None = None) -> dict[str, Tensor]:
-    """The entries of some weights by name, float32, checked against their card.
+    """The tensors of some weights by name, float32, checked against their card.
 
-    backbone: the one of the network that is to start from them. Errors: ValueError for an unknown name or another backbone, and for
-    a file that is missing, cut short or altered, with what to do.
+    backbone: that of the network to initialise. Errors: ValueError for an unknown name or another backbone, and for a file that
+    is missing, truncated or modified.
     """
     found = card(name)
     if backbone not in (None, found["backbone"]):
         fitting = [other for other in names() if card(other)["backbone"] == backbone]
         having = sorted({card(other)["backbone"] for other in names()})
         choice = f"one of {', '.join(fitting)}" if fitting else f"backbone {' or '.join(having)}, or pretrained=none"
-        problem = f"found {name!r}, weights of a {found['backbone']}, with backbone {backbone!r}"
+        problem = f"found {name!r}, weights for {found['backbone']}, with backbone {backbone!r}"
         raise ValueError(f"pretrained: {problem}; expected {choice}")
     file = FOLDER / f"{SHORT.get(name, name)}.safetensors"
-    again = "install fsclib again, or repeat it with make weights"
+    again = "install fsclib again, or train them again with make weights"
     if not file.exists():
-        raise ValueError(f"{file}: not there, though its card is; {again}")
+        raise ValueError(f"{file}: does not exist, but its card does; {again}")
     content = file.read_bytes()
     if (digest := hashlib.sha256(content).hexdigest()) != found["sha256"]:
-        hashes = f"SHA-256 {digest[:12]}… there, {str(found['sha256'])[:12]}… on its card"
-        raise ValueError(f"{file}: cut short or altered ({hashes}); {again}")
+        hashes = f"found SHA-256 {digest[:12]}…, expected {str(found['sha256'])[:12]}…"
+        raise ValueError(f"{file}: truncated or modified ({hashes}); {again}")
     try:
         return {entry: value.float() if value.is_floating_point() else value for entry, value in load(content).items()}
     except SafetensorError as error:
-        raise ValueError(f"{file}: no safetensors file ({error}); {again}") from error
+        raise ValueError(f"{file}: not a safetensors file ({error}); {again}") from error
 
 
 def start_from(net: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
-    """Copies every entry that the network has under the same name and in the same shape; returns the names of those that it lacks.
+    """Copies entries with the same name and shape into the network; returns the names of the network's other entries.
 
-    Parts that only the network has (an expansion, a classifier of other people) stay as they are. ValueError where nothing fits.
+    Those (an expansion, a classifier for other people) are unchanged. ValueError if no entry of the layers fits.
     """
     own = net.state_dict()
     fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
     if not any(name.startswith("layers.") for name in fitting):
         raise ValueError(
-            f"none of the {len(state)} entries under 'layers.' fits this network, whose backbone must be another; "
+            f"none of the {len(state)} entries under 'layers.' fits this network, expected the same backbone; "
             "choose the backbone that they were trained with"
         )
     net.load_state_dict(fitting, strict=False)
@@ -87,11 +87,11 @@ def start_from(net: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
 
 
 def write(name: str, state: Mapping[str, Tensor], facts: Mapping[str, Any], folder: Path = FOLDER) -> Path:
-    """Writes weights in half precision and their card of `facts`, which names network and backbone; the file.
+    """Writes weights in half precision, and a card with `facts`, which include network and backbone; returns the file's path.
 
-    Counters of BatchNorm are left out: nothing that has a momentum looks at them.
+    BatchNorm's counters are omitted: they are not used with a fixed momentum.
     """
-    from fsclib.tensorfile import write_tensors
+    from fsclib.system.tensor_files import write_tensors
 
     file = folder / f"{name}.safetensors"
     file.parent.mkdir(parents=True, exist_ok=True)

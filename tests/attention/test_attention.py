@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import nn
 
-from fsclib.attention import above_mean, eigen_cam, grad_cam, likeness, unit_rows
-from fsclib.features import similarity
+from fsclib.analysis.attention.maps import above_mean, eigen_cam, grad_cam, likeness, unit_rows
 from fsclib.models.networks import Embedding, build_model
+from fsclib.retrieval.features import similarity
 
 
 class Eye(nn.Module):

@@ -8,16 +8,20 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY, settle
 
-from fsclib import retrieval, run_options, runs
-from fsclib.attention import above_mean, explanation, sheets
-from fsclib.attention.shares import KINDS
-from fsclib.attention.sheets import CONTROL
-from fsclib.attention.subjects import AttentionOptions, open_runs
+from fsclib import runs
+from fsclib.analysis.attention import explanation
+from fsclib.analysis.attention.maps import above_mean
+from fsclib.analysis.attention.shares import KINDS
 from fsclib.config import Config
+from fsclib.config.strict import ConfigError
 from fsclib.data.records import select
+from fsclib.retrieval import evaluation
 from fsclib.runs import RunError
-from fsclib.strict import ConfigError
-from fsclib.train import fit
+from fsclib.training.loop import fit
+from workbook import run_options
+from workbook.attention import sheets
+from workbook.attention.sheets import CONTROL
+from workbook.attention.subjects import AttentionOptions, open_runs
 
 
 def train(dataset="llcm", **values):
@@ -35,7 +39,7 @@ def trained(corpora, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         settle(folder, corpora, patch)
         for name, modules in (("a", ("spatial",)), ("b", ())):
-            retrieval.run_features(run := train(name=name, modules=modules), retrieval.run_images(run))
+            evaluation.run_features(run := train(name=name, modules=modules), evaluation.run_images(run))
     return folder
 
 
@@ -205,7 +209,7 @@ def test_runs_on_other_images_and_runs_named_twice_are_refused(two_runs):
     config.write_text(config.read_text().replace('"data_hash": "', '"data_hash": "0'))
     with pytest.raises(RunError, match="b: trained on other images or splits than a"):
         opened()
-    with pytest.raises(ConfigError, match="expected runs, each once"):
+    with pytest.raises(ConfigError, match="expected runs, without repeats"):
         AttentionOptions(names="a,a")
     with pytest.raises(ConfigError, match="names: found none"):
         AttentionOptions(names="none")

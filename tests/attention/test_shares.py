@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from fsclib.attention.shares import KINDS, shares, summary
-from fsclib.data.drawing import PARTS
+from fsclib.analysis.attention.shares import KINDS, shares, summary
 from fsclib.metrics import bootstrap_interval
+from synthpeople.drawing import PARTS
+from workbook.masks import KIND_OF
 
 BODY, BAG, BACKGROUND, FRONT = range(4)
 
@@ -15,20 +16,20 @@ def part(name):
 
 
 def test_a_share_is_the_attention_on_the_pixels_of_a_kind():
-    masks = np.array([[[part("skin"), part("bag")], [part("other person"), part("background")]]] * 2, np.uint8)
+    masks = KIND_OF[np.array([[[part("skin"), part("bag")], [part("other person"), part("background")]]] * 2)]
     attention = np.array([[[4.0, 3.0], [2.0, 1.0]], [[0.0, 0.0], [0.0, 5.0]]], np.float32)
     np.testing.assert_allclose(shares(attention, masks), [[0.4, 0.3, 0.1, 0.2], [0, 0, 1, 0]])
 
 
 def test_every_part_is_of_one_kind():
-    masks = np.arange(len(PARTS), dtype=np.uint8)[None, None]
+    masks = KIND_OF[None, None]
     found = shares(np.ones((1, 1, 1), np.float32), masks)[0]
     np.testing.assert_allclose(found * len(PARTS), [7, 1, 1, 2])  # body: skin, hair, headwear, two garments, shoes, glasses
 
 
 def test_attention_is_enlarged_linearly_and_loses_nothing():
-    masks = np.zeros((1, 8, 4), np.uint8)
-    masks[0, 4:] = part("shoes")
+    masks = np.full((1, 8, 4), BACKGROUND, np.uint8)
+    masks[0, 4:] = KIND_OF[part("shoes")]
     found = shares(np.array([[[1.0], [0.0]]], np.float32), masks)[0]
     down = np.clip((np.arange(8) + 0.5) / 4 - 0.5, 0, 1)  # places of rows on a grid whose cells lie at 0 and 1
     np.testing.assert_allclose(found[[BACKGROUND, BODY]], [(1 - down)[:4].sum() / 4, (1 - down)[4:].sum() / 4])
@@ -44,9 +45,9 @@ def test_without_attention_there_is_no_share():
 def made():
     """Shares of two networks on 30 images of 6 people, every third of which shows a bag of a tenth of the area."""
     rng = np.random.default_rng(0)
-    masks = np.full((30, 10, 10), part("background"), np.uint8)
-    masks[:, :4] = part("skin")
-    masks[::3, 9] = part("bag")
+    masks = np.full((30, 10, 10), BACKGROUND, np.uint8)
+    masks[:, :4] = BODY
+    masks[::3, 9] = BAG
     found = {(network, target): rng.dirichlet(np.ones(4), 30) for network in ("a", "b") for target in ("match", "wrong")}
     return found, masks, np.arange(30) % 6, np.array(["visible"] * 18 + ["infrared"] * 12)
 

@@ -8,7 +8,6 @@ from original import deviation, original_entry
 
 from benchmarks.plain import data, losses, metrics, network, training
 from benchmarks.plain.network import PlainFSCNet
-from fsclib import features, train
 from fsclib import losses as own_losses
 from fsclib import metrics as own_metrics
 from fsclib.config import Config
@@ -17,6 +16,8 @@ from fsclib.data.images import open_images
 from fsclib.models.fsc import DropPath
 from fsclib.models.networks import Output, build_model
 from fsclib.models.official import DEAD, branch_channels, load_official, place, use_published_order
+from fsclib.retrieval import features as embedding_features
+from fsclib.training import steps as steps_module
 
 CLASSES, LABELS = 5, torch.tensor([3, 3, 1, 1]).repeat(2)
 ORDERS = pytest.mark.parametrize("published_order", [False, True], ids=["fast order", "published order"])
@@ -62,7 +63,7 @@ def test_a_training_step(nets, batch, published_order):
     plain, net = nets
     use_published_order(net, published_order)
     sgd = training.optimizer(plain.train(), rate=0.01)
-    optimizer = train.build_optimizer(net.train(), Config(dataset="llcm", lr=0.01, body_lr=0.001))
+    optimizer = steps_module.build_optimizer(net.train(), Config(dataset="llcm", lr=0.01, body_lr=0.001))
     before = {side: copied(module) for side, module in (("plain", plain), ("own", net))}
 
     expected_features, expected_logits = plain(*batch)
@@ -146,7 +147,7 @@ def test_similarities():
     generator = torch.Generator().manual_seed(2)
     queries, gallery = ([torch.randn(number, 3 * 8, generator=generator) for _ in range(2)] for number in (4, 6))
     views = [[part.numpy() for side in given for part in side.chunk(3, 1)] for given in (queries, gallery)]
-    np.testing.assert_allclose(features.similarity(queries, gallery), metrics.similarity(*views), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(embedding_features.similarity(queries, gallery), metrics.similarity(*views), rtol=1e-5, atol=1e-5)
 
 
 def test_images_of_an_opened_data_set(home):

@@ -12,11 +12,11 @@ from lab import Notebook, running
 from papermill.iorw import load_notebook_node, write_ipynb
 from papermill.parameterize import parameterize_notebook
 
-from fsclib import retrieval
 from fsclib.config import Config
 from fsclib.data.datasets import FOLDERS
-from fsclib.data.synthetic import write_corpus
-from fsclib.train import fit
+from fsclib.retrieval import evaluation
+from fsclib.training.loop import fit
+from synthpeople.generate import write_corpus
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test-browser")
 
@@ -76,7 +76,7 @@ def tested(home):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FSCLIB_HOME", str(home))
         patch.setenv("FSCLIB_HEADLESS", "1")
-        retrieval.evaluate_run(fit(Config(**SMALL)))
+        evaluation.evaluate_run(fit(Config(**SMALL)))
 
 
 def picture_of(page, name):

@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 from PIL import Image
 
-from fsclib.data.cache import open_cache
+from fsclib.data.pixels.cache import open_cache
 
 SIZE = (24, 10)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fsclib.data.drawing import DIFFICULTIES, PARTS, Drawn
-from fsclib.data.synthetic import write_corpus
+from synthpeople.drawing import DIFFICULTIES, PARTS, Drawn
+from synthpeople.generate import write_corpus
 
 PEOPLE, SEED = 10, 5
 SMALL = {"images": 2, "height": 64, "width": 24, "workers": 1, "progress": False}

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from trees import append, llcm_tree, regdb_tree, sysu_tree, write
 
-from fsclib import reading
 from fsclib.data.attributes import RELATIONS, families, held_out, person_of, read_attributes, targets
-from fsclib.data.corpus import Corpus
 from fsclib.data.datasets import open_dataset
-from fsclib.data.drawing import family
 from fsclib.data.records import hold_out
+from fsclib.system import reading
+from synthpeople.corpus import Corpus
+from synthpeople.drawing import family
 
 PEOPLE = 60
 HEAD = "identity,hat,coat,height,twin_of,differs_in"
@@ -60,13 +60,13 @@ def test_real_data_have_no_attributes(tmp_path):
 )  # fmt: skip
 def test_a_broken_file_is_named(tmp_path, broken):
     (tmp_path / "attributes.csv").write_bytes(broken)
-    with pytest.raises(ValueError, match=r"attributes\.csv: cannot be read .*write the corpus anew"):
+    with pytest.raises(ValueError, match=r"attributes\.csv: cannot be read .*generate the corpus again"):
         read_attributes(tmp_path)
 
 
 def test_neither_a_pipe_nor_a_huge_file_is_read(tmp_path):
     os.mkfifo(tmp_path / "attributes.csv")
-    with pytest.raises(ValueError, match="is no regular file"):
+    with pytest.raises(ValueError, match="is not a regular file"):
         read_attributes(tmp_path)
     (tmp_path / "attributes.csv").unlink()
     with (tmp_path / "attributes.csv").open("wb") as file:

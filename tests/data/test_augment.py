@@ -24,7 +24,7 @@ def generator(seed=0):
 
 
 def one_image(array, drawn, padding):
-    """METHOD's recipe for one image, with Pillow: pad, grayscale, crop, flip, normalise, erase."""
+    """The published recipe for one image, with Pillow: pad, grayscale, crop, flip, normalise, erase."""
     height, width, _ = array.shape
     image = ImageOps.expand(Image.fromarray(array), border=padding, fill=0)
     if drawn["grayscale"]:

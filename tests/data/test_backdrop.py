@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from fsclib.data.drawing.place import Place
-from fsclib.data.drawing.scenery.backdrop import backdrop
-from fsclib.data.drawing.scenery.fixtures import ASPHALT, LAWN, LEAF
-from fsclib.data.drawing.scenery.texture import Matter
+from synthpeople.place import Place
+from synthpeople.scenery.backdrop import backdrop
+from synthpeople.scenery.fixtures import ASPHALT, LAWN, LEAF
+from synthpeople.scenery.texture import Matter
 
 KINDS, MODALITIES = ("corridor", "hall", "street", "park", "yard"), ("visible", "infrared", "thermal")
 
@@ -49,7 +49,7 @@ def test_no_window_is_left_unpainted(kind):
 
 def test_the_same_bytes_in_another_process():
     code = (
-        "import hashlib; from fsclib.data.drawing.scenery.backdrop import backdrop; from fsclib.data.drawing.place import Place;"
+        "import hashlib; from synthpeople.scenery.backdrop import backdrop; from synthpeople.place import Place;"
         "seen = backdrop(7, 2, 'visible', 64, 24, Place('street', True, 8.0, (0.6, 0.64, 0.48), 0.5, (1.0, 1.0, 1.0), 0.0));"
         "print(seen.base.tobytes().hex() + seen.glow.tobytes().hex())"
     )

@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fsclib.data.drawing.people import bodies, labels
-from fsclib.data.drawing.people.bags import bags
-from fsclib.data.drawing.people.bodies import ARM, FOOT, HANGING, HEAD, LEG, SWINGING, TORSO, Build, Moment, bank, pose
-from fsclib.data.drawing.people.dress import clothes, shell
-from fsclib.data.drawing.people.figure import SKIRT_EFFORT
-from fsclib.data.drawing.people.headwear import headwear
-from fsclib.data.drawing.people.landmarks import head, trunk
-from fsclib.data.drawing.people.raster import View, rasterise
-from fsclib.data.drawing.people.skirts import arms_clear, skirts
-from fsclib.data.drawing.people.surfaces import joined
-from fsclib.data.drawing.people.twins import identity
+from synthpeople.clothing.bags import bags
+from synthpeople.clothing.dress import clothes, shell
+from synthpeople.clothing.headwear import headwear
+from synthpeople.clothing.landmarks import head, trunk
+from synthpeople.clothing.skirts import arms_clear, skirts
+from synthpeople.drawing.figure import SKIRT_EFFORT
+from synthpeople.people import bodies, labels
+from synthpeople.people.bodies import ARM, FOOT, HANGING, HEAD, LEG, SWINGING, TORSO, Build, Moment, bank, pose
+from synthpeople.people.raster import View, rasterise
+from synthpeople.people.surfaces import joined
+from synthpeople.people.twins import identity
 
 BUILD = Build(0, 0, 0.0, 1.0)
 

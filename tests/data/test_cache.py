@@ -8,9 +8,9 @@ import pytest
 from caching import build, expected, files, names, run, write_images
 from PIL import Image
 
-from fsclib.data import cache as cache_module
-from fsclib.data import decoding
-from fsclib.data.cache import open_cache
+from fsclib.data.pixels import cache as cache_module
+from fsclib.data.pixels import decoding
+from fsclib.data.pixels.cache import open_cache
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def decoded(monkeypatch):
     calls, decode = [], decoding.decode
     monkeypatch.setattr(decoding, "decode", lambda data, *size: calls.append(len(data)) or decode(data, *size))
     return calls
+
 
 # -------------------------------------------------------------------------------------------------------- what is in it
 
@@ -47,7 +48,7 @@ def test_workers_give_the_same_from_a_program_without_a_main_file(tmp_path):
     script = """
         import sys
         from pathlib import Path
-        from fsclib.data.cache import open_cache
+        from fsclib.data.pixels.cache import open_cache
         root = Path(sys.argv[1])
         paths = sorted(path.name for path in root.iterdir())
         cache = open_cache(root, paths, (24, 10), root.parent / "cache", workers=2)
@@ -65,7 +66,7 @@ def test_workers_give_the_same_from_a_program_without_a_main_file(tmp_path):
 
 
 def test_worker_needs_pillow_alone():
-    script = "import sys; import fsclib.data.decoding; print({'torch', 'numpy', 'pandas'} & set(sys.modules))"
+    script = "import sys; import fsclib.data.pixels.decoding; print({'torch', 'numpy', 'pandas'} & set(sys.modules))"
     assert run(script) == "set()\n"
 
 
@@ -148,14 +149,14 @@ def test_neither_building_nor_opening_takes_memory(tmp_path):
     script = """
         import os, sys
         from pathlib import Path
-        import fsclib.data.cache
+        import fsclib.data.pixels.cache
         root, size = Path(sys.argv[1]), (512, 512)
         paths = sorted(path.name for path in root.iterdir())
         def resident():
             return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
         before = resident()
-        cache = fsclib.data.cache.open_cache(root, paths, size, root.parent / "cache", workers=1, progress=False)
-        reordered = fsclib.data.cache.open_cache(root, paths[::-1], size, root.parent / "cache", progress=False)
+        cache = fsclib.data.pixels.cache.open_cache(root, paths, size, root.parent / "cache", workers=1, progress=False)
+        reordered = fsclib.data.pixels.cache.open_cache(root, paths[::-1], size, root.parent / "cache", progress=False)
         print((resident() - before) / reordered.pixels.nbytes)
         assert (cache.pixels[7] == reordered.pixels[-8]).all()
     """

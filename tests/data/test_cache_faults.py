@@ -12,8 +12,8 @@ import pytest
 from caching import build, expected, files, names, run, write_images
 from PIL import Image
 
-from fsclib.data import decoding, pixelfile
-from fsclib.data.cache import open_cache
+from fsclib.data.pixels import decoding, file
+from fsclib.data.pixels.cache import open_cache
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def root(tmp_path):
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-    import fsclib.data.cache as cache, fsclib.data.decoding as decoding
+    import fsclib.data.pixels.cache as cache, fsclib.data.pixels.decoding as decoding
     root, place = Path(sys.argv[1]), sys.argv[2]
     def die(*arguments, **options):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -83,7 +83,7 @@ def test_of_two_builders_one_builds_and_the_other_waits(root):
     first = """
         import sys
         from pathlib import Path
-        import fsclib.data.cache as cache, fsclib.data.decoding as decoding
+        import fsclib.data.pixels.cache as cache, fsclib.data.pixels.decoding as decoding
         root, decode = Path(sys.argv[1]), decoding.decode
         def slow(*arguments):
             print("building", flush=True)
@@ -114,8 +114,8 @@ def test_of_two_builders_one_builds_and_the_other_waits(root):
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(root, monkeypatch):
-    usage = pixelfile.shutil.disk_usage(root)._replace(free=1000)
-    monkeypatch.setattr(pixelfile.shutil, "disk_usage", lambda folder: usage)
+    usage = file.shutil.disk_usage(root)._replace(free=1000)
+    monkeypatch.setattr(file.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(OSError, match=r"8 images of 24×10 need 5.76e-06 GB in .*only 1e-06 GB are free.*FSCLIB_HOME"):
         build(root)
     assert files(root) == []
@@ -128,8 +128,8 @@ def test_a_disk_that_fills_up_leaves_nothing_half_made(tmp_path, reserved, numbe
     script = """
         import resource, sys
         from pathlib import Path
-        import fsclib.data.pixelfile as pixelfile
-        from fsclib.data.cache import open_cache
+        import fsclib.data.pixels.file as pixelfile
+        from fsclib.data.pixels.cache import open_cache
         root = Path(sys.argv[1])
         if sys.argv[2] == "False":
             pixelfile.reserve = lambda file, size: None

@@ -113,42 +113,6 @@ def test_nothing_left_to_work_with_always_raises(tmp_path, layout, index, conten
     assert kind in {problem.kind for problem in caught.value.problems}
 
 
-# --- the demo corpus -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_demo(tmp_path, monkeypatch):
-    """A demo corpus of a few people."""
-    monkeypatch.setattr(datasets, "DEMO", {"layout": "llcm", "identities": 8, "seed": 1, "images": 1, "train_share": 0.5})
-    return tmp_path / "data"
-
-
-def test_the_demo_corpus_is_written_on_first_use_and_opened_after_that(small_demo):
-    first = open_dataset("demo", data_dir=small_demo)
-    written = {path: path.stat().st_mtime_ns for path in first.root.rglob("*")}
-    again = open_dataset("demo", data_dir=small_demo)
-    assert (first.name, first.layout, first.root) == ("demo", "llcm", small_demo / "demo")
-    assert first.records.equals(again.records)
-    assert {path: path.stat().st_mtime_ns for path in again.root.rglob("*")} == written
-
-
-def test_an_interrupted_demo_corpus_is_completed(small_demo):
-    whole = open_dataset("demo", data_dir=small_demo)
-    content = {path: path.read_bytes() for path in whole.root.rglob("*.jpg")}
-    (whole.root / "corpus.json").unlink()
-    for path in list(content)[::2]:
-        path.unlink()
-    assert open_dataset("demo", data_dir=small_demo).records.equals(whole.records)
-    assert {path: path.read_bytes() for path in whole.root.rglob("*.jpg")} == content
-
-
-def test_a_broken_demo_corpus_says_how_to_renew_it(small_demo):
-    root = open_dataset("demo", data_dir=small_demo).root
-    (root / "idx/test_id.txt").write_text("seven")
-    with pytest.raises(DatasetError, match="delete the folder"):
-        open_dataset("demo", data_dir=small_demo)
-
-
 # --- what the literature reports -----------------------------------------------------------------------------------
 
 
@@ -168,6 +132,11 @@ def test_reported_counts_stand_beside_what_is_on_disk(tmp_path, layout):
         assert found.loc[("gallery", "visible"), "images"] == len(gallery)
 
 
-def test_the_demo_layout_is_one_of_the_layouts():
-    assert datasets.DEMO["layout"] in LAYOUTS
+def test_every_layout_and_the_demo_have_a_name():
     assert set(datasets.NAMES) == {"demo", *LAYOUTS}
+
+
+def test_reading_the_demo_writes_nothing_and_says_how_it_is_drawn(tmp_path):
+    with pytest.raises(DatasetError, match=r"python -m workbook\.demo creates it"):
+        open_dataset("demo", data_dir=tmp_path / "data")
+    assert not (tmp_path / "data").exists()

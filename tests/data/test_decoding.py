@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fsclib.data import decoding
-from fsclib.data.decoding import UNREADABLE, decode, read
+from fsclib.data.pixels import decoding
+from fsclib.data.pixels.decoding import UNREADABLE, decode, read
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 8, 3), dtype=np.uint8))
 
@@ -75,7 +75,7 @@ def test_an_orientation_that_means_nothing_changes_nothing():
 
 def test_a_file_of_several_pictures_is_refused():
     others = [Image.new("RGB", (8, 12), colour) for colour in ("red", "blue")]
-    with pytest.raises(ValueError, match="3 pictures in one file, expected one"):
+    with pytest.raises(ValueError, match="3 images in one file, expected one"):
         decode(saved(PICTURE, "GIF", save_all=True, append_images=others), 12, 8)
 
 

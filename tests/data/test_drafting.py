@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from corpora import fake_draw, images, masks, tree, written
 
-from fsclib.data import drafting
-from fsclib.data.corpus import Corpus
+from synthpeople import rendering
+from synthpeople.corpus import Corpus
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +40,11 @@ def test_a_killed_run_is_taken_up(llcm, tmp_path):
 
 
 def test_an_image_is_drawn_again_where_its_mask_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", identities=4, masks=True)
     whole = tree(folder)
     drawn = []
-    monkeypatch.setattr("fsclib.data.corpus.draw", lambda *arguments: drawn.append(arguments) or fake_draw(*arguments))
+    monkeypatch.setattr("synthpeople.corpus.draw", lambda *arguments: drawn.append(arguments) or fake_draw(*arguments))
     gone = sorted(masks(whole))[3::5]
     for path in gone:
         (folder / path).unlink()
@@ -56,7 +56,7 @@ def test_an_image_is_drawn_again_where_its_mask_is_missing(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_a_corpus_with_masks_is_none_without(tmp_path, monkeypatch, complete):
-    monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", identities=4, masks=True)
     if not complete:
         (folder / "corpus.json").unlink()
@@ -68,7 +68,7 @@ def test_a_corpus_with_masks_is_none_without(tmp_path, monkeypatch, complete):
 
 @pytest.mark.parametrize("parameters", [{"difficulty": "hard"}, {"height": 80}, {"masks": True, "difficulty": "easy"}])
 def test_one_image_tells_an_unfinished_corpus_of_other_parameters(tmp_path, monkeypatch, parameters):
-    monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", identities=4)
     for path in folder.glob("*.*"):
         path.unlink()  # corpus.json and attributes.csv
@@ -80,7 +80,7 @@ def test_one_image_tells_an_unfinished_corpus_of_other_parameters(tmp_path, monk
 
 def command(folder: Path, workers: int) -> list[str]:
     sizes = ["--identities", "12", "--images", "2", "--height", "64", "--width", "24", "--masks", "--workers", str(workers)]
-    return [sys.executable, "-m", "fsclib.data.synthetic", "--layout", "llcm", "--out", str(folder), *sizes]
+    return [sys.executable, "-m", "synthpeople", "--layout", "llcm", "--out", str(folder), *sizes]
 
 
 def workers_of(process: subprocess.Popen) -> list[int]:
@@ -140,10 +140,10 @@ def test_only_a_few_chunks_are_under_way_at_a_time(tmp_path, monkeypatch):
         time.sleep(0.001)
         return len(shots)
 
-    monkeypatch.setattr(drafting, "ProcessPoolExecutor", Pool)
-    monkeypatch.setattr(drafting, "draw_files", draw_slowly)
+    monkeypatch.setattr(rendering, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(rendering, "draw_files", draw_slowly)
     shots = Corpus("regdb", 90).plan().shots
-    assert sum(drafting.draw_all(str(tmp_path), Corpus("regdb", 90), shots, 2)) == len(shots) == 1800
+    assert sum(rendering.draw_all(str(tmp_path), Corpus("regdb", 90), shots, 2)) == len(shots) == 1800
     assert len(under_way) > 50
     assert max(under_way) <= 4
 
@@ -158,10 +158,10 @@ def test_all_cores_draw_where_there_is_enough_to_draw(tmp_path, monkeypatch, peo
         started.append(workers)
         return ThreadPoolExecutor(workers)
 
-    monkeypatch.setattr(drafting, "ProcessPoolExecutor", pool)
-    monkeypatch.setattr(drafting, "usable_cores", lambda: 8)
-    monkeypatch.setattr(drafting, "draw_files", lambda out, corpus, shots: len(shots))
+    monkeypatch.setattr(rendering, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(rendering, "usable_cores", lambda: 8)
+    monkeypatch.setattr(rendering, "draw_files", lambda out, corpus, shots: len(shots))
     corpus = Corpus("regdb", 90)
     shots = corpus.plan().shots[: 20 * people]
-    assert sum(drafting.draw_all(str(tmp_path), corpus, shots, asked)) == len(shots)
+    assert sum(rendering.draw_all(str(tmp_path), corpus, shots, asked)) == len(shots)
     assert started == expected

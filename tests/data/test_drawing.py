@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fsclib.data.drawing import DIFFICULTIES, DRAWING, PARTS, attributes, draw
-from fsclib.data.drawing.difficulty import Difficulty
-from fsclib.data.drawing.people.twins import identity
+from synthpeople.difficulty import Difficulty
+from synthpeople.drawing import DIFFICULTIES, DRAWING, PARTS, attributes, draw
+from synthpeople.people.twins import identity
 
-module = importlib.import_module("fsclib.data.drawing.draw")  # the package's `draw` is the function
+module = importlib.import_module("synthpeople.drawing.draw")  # the package's `draw` is the function
 SIZE = (128, 48)
 PERSON = [PARTS.index(part) for part in PARTS if part not in ("background", "obstacle", "other person")]
 CALM = Difficulty(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)  # nothing but the drawing itself
@@ -19,7 +19,7 @@ CALM = Difficulty(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)  # nothing but 
 
 @pytest.fixture
 def calm(monkeypatch):
-    monkeypatch.setattr("fsclib.data.drawing.difficulty.DIFFICULTIES", {"calm": CALM})
+    monkeypatch.setattr("synthpeople.difficulty.DIFFICULTIES", {"calm": CALM})
 
 
 @pytest.mark.parametrize("modality", ["visible", "infrared", "thermal"])

@@ -7,7 +7,7 @@ import pytest
 from corpora import images, tree, written
 from PIL import Image
 
-from fsclib.data.masks import MaskError, part_masks, read_corpus
+from workbook.masks import MaskError, part_masks, read_corpus
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_corpus_without_masks_has_the_same(tmp_path):
 
 
 def test_a_folder_that_nobody_drew_has_no_masks(tmp_path):
-    with pytest.raises(MaskError, match=r"has no corpus\.json: its images are not drawn"):
+    with pytest.raises(MaskError, match=r"has no corpus\.json: masks exist for synthetic people only"):
         part_masks(tmp_path, ["vis/0001/a.jpg"])
 
 

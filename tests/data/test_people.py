@@ -7,14 +7,14 @@ from dataclasses import asdict, fields, replace
 import numpy as np
 import pytest
 
-from fsclib.data.drawing.people import labels, looks
-from fsclib.data.drawing.people import twins as identities
-from fsclib.data.drawing.people.looks import luminance, tones
-from fsclib.data.drawing.people.patterns import marked
-from fsclib.data.drawing.people.raster import View, rasterise
-from fsclib.data.drawing.people.surfaces import joined, solid
-from fsclib.data.drawing.people.twins import EVERY, attributes, family, identity
-from fsclib.data.drawing.people.wardrobe import BAGS, COLOURS, LOWERS, MATERIALS, SHOES, UPPERS
+from synthpeople.people import labels, looks
+from synthpeople.people import twins as identities
+from synthpeople.people.looks import luminance, tones
+from synthpeople.people.patterns import marked
+from synthpeople.people.raster import View, rasterise
+from synthpeople.people.surfaces import joined, solid
+from synthpeople.people.twins import EVERY, attributes, family, identity
+from synthpeople.people.wardrobe import BAGS, COLOURS, LOWERS, MATERIALS, SHOES, UPPERS
 
 PEOPLE = range(1, 400)
 

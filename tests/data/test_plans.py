@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from fsclib.data.drawing import family
-from fsclib.data.drawing.chance import TRACK_LENGTH, stream
 from fsclib.data.literature import REPORTED
-from fsclib.data.plans import PLANS, divide
-from fsclib.data.sizes import FULL, Size, spread
+from synthpeople.drawing import family
+from synthpeople.plans import PLANS, divide
+from synthpeople.randomness import TRACK_LENGTH, stream
+from synthpeople.sizes import FULL, Size, spread
 
 SEED = 3
 TOTALS = {  # identities and images by split and modality

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import llcm_tree, regdb_tree, sysu_tree, write
 
-from fsclib.data import llcm, regdb, sysu
+from fsclib.data.layouts import llcm, regdb, sysu
 from fsclib.data.protocols import PROTOCOLS, Protocol, for_layout, gallery_draw, query_and_gallery, training_rows, validation
 from fsclib.data.records import INFRARED, VISIBLE, hold_out, select, table
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fsclib.data.drawing.people.raster import View, project, rasterise
-from fsclib.data.drawing.people.surfaces import Surface, grid, joined, solid
+from synthpeople.people.raster import View, project, rasterise
+from synthpeople.people.surfaces import Surface, grid, joined, solid
 
 VIEW = View(yaw=0, pitch=0, roll=0, unit=60)
 

@@ -5,7 +5,7 @@ import os
 import pytest
 from trees import TREES, append, llcm_tree, regdb_tree, sysu_tree, write
 
-from fsclib.data import llcm, regdb, sysu
+from fsclib.data.layouts import llcm, regdb, sysu
 from fsclib.data.records import INFRARED, MISSING_INDEX, MISSING_ROOT, VISIBLE
 
 READERS = {"sysu": sysu, "regdb": regdb, "llcm": llcm}
@@ -161,7 +161,7 @@ def test_a_missing_data_set_says_where_to_ask_and_how_to_do_without(tmp_path, la
     assert places(problems) == [(MISSING_ROOT, str(tmp_path / "nowhere"), None)]
     assert owner in problems[0].mend
     assert "signed request" in problems[0].mend
-    assert f"python -m fsclib.data.synthetic --layout {layout} --out" in problems[0].mend
+    assert f"python -m synthpeople --layout {layout} --out" in problems[0].mend
 
 
 @every_layout

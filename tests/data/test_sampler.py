@@ -1,4 +1,4 @@
-"""IdentitySampler against what METHOD says of a batch."""
+"""IdentitySampler against what the published programs say of a batch."""
 
 import numpy as np
 import pytest

@@ -13,9 +13,11 @@ import pytest
 from corpora import PEOPLE, SEED, SMALL, fake_draw, images, masks, tree, written
 from PIL import Image
 
-from fsclib.data import datasets, synthetic
-from fsclib.data.corpus import Corpus
-from fsclib.data.drawing import DIFFICULTIES, DRAWING, PARTS
+from fsclib.data import datasets
+from fsclib.system.progress import progress
+from synthpeople import __main__ as command_line
+from synthpeople.corpus import Corpus
+from synthpeople.drawing import DIFFICULTIES, DRAWING, PARTS
 
 
 @pytest.fixture(scope="module", params=["sysu", "regdb", "llcm"])
@@ -83,7 +85,7 @@ def test_every_image_has_a_mask(corpus):
 
 
 def test_masks_hold_the_parts_and_images_have_their_cameras_quality(tmp_path, monkeypatch):
-    monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", identities=4, masks=True)
     plain = written(tmp_path / "d", identities=4)
     palettes = set()
@@ -105,7 +107,7 @@ def test_masks_hold_the_parts_and_images_have_their_cameras_quality(tmp_path, mo
 
 
 def test_each_difficulty_reaches_the_drawing(tmp_path, monkeypatch):
-    monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     drawn = [tree(written(tmp_path / difficulty, identities=4, difficulty=difficulty)) for difficulty in DIFFICULTIES]
     path = min(images(drawn[0]))
     assert len({files[path] for files in drawn}) == len(DIFFICULTIES)
@@ -115,7 +117,7 @@ def test_a_complete_corpus_is_not_drawn_again(llcm, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("drawn again")
 
-    monkeypatch.setattr("fsclib.data.corpus.draw", refuse)
+    monkeypatch.setattr("synthpeople.corpus.draw", refuse)
     before = {path: path.stat().st_mtime_ns for path in llcm.rglob("*")}
     written(llcm)
     assert before == {path: path.stat().st_mtime_ns for path in llcm.rglob("*")}
@@ -133,7 +135,7 @@ def test_the_mark_holds_the_parameters(llcm):
 
 @pytest.mark.parametrize(("layout", "identities", "images"), [("sysu", 491, 44_745), ("regdb", 412, 8_240), ("llcm", 1064, 46_767)])
 def test_a_full_corpus_has_the_size_of_the_original(layout, identities, images, monkeypatch):
-    monkeypatch.setattr("fsclib.data.corpus._attributes", lambda seed, number, difficulty: {"seed": seed})
+    monkeypatch.setattr("synthpeople.corpus._attributes", lambda seed, number, difficulty: {"seed": seed})
     corpus = Corpus(layout, seed=SEED, full=True)
     assert corpus.identities == identities
     plan = corpus.plan()
@@ -159,7 +161,7 @@ def test_a_corpus_of_other_parameters_is_refused(llcm, tmp_path, changed, comple
 
 def test_a_folder_with_something_else_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"notes\.txt.*no part of this corpus"):
+    with pytest.raises(FileExistsError, match=r"notes\.txt.*not part of this corpus"):
         written(tmp_path)
     with pytest.raises(FileExistsError, match="is a file"):
         written(tmp_path / "notes.txt")
@@ -201,7 +203,7 @@ def test_impossible_arguments(tmp_path, wrong, message):
 
 def test_command_line(tmp_path, capsys, llcm):
     sizes = ["--images", "2", "--height", "64", "--width", "24", "--workers", "1"]
-    synthetic.main(["--layout", "llcm", "--out", str(tmp_path / "c"), "--identities", str(PEOPLE), "--seed", str(SEED), *sizes])
+    command_line.main(["--layout", "llcm", "--out", str(tmp_path / "c"), "--identities", str(PEOPLE), "--seed", str(SEED), *sizes])
     assert tree(tmp_path / "c") == tree(llcm)
     (tmp_path / "file").write_text("")
     for arguments in (
@@ -212,7 +214,7 @@ def test_command_line(tmp_path, capsys, llcm):
     ):
         capsys.readouterr()
         with pytest.raises(SystemExit) as exit_:
-            synthetic.main(arguments)
+            command_line.main(arguments)
         assert exit_.value.code == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
@@ -220,7 +222,7 @@ def test_command_line(tmp_path, capsys, llcm):
 def test_the_generator_needs_numpy_and_pillow_alone():
     code = (
         "import sys; from importlib.metadata import packages_distributions; before = set(sys.modules);"
-        "import fsclib.data.synthetic; from fsclib.data.drawing import draw; draw(0, 1, 1, 'visible', 0, 48, 18);"
+        "import synthpeople.generate; from synthpeople.drawing import draw; draw(0, 1, 1, 'visible', 0, 48, 18);"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}; known = packages_distributions();"
         "print(*sorted({package for name in new for package in known.get(name, [])}))"
     )
@@ -228,10 +230,14 @@ def test_the_generator_needs_numpy_and_pillow_alone():
     assert set(said) == {"fsclib", "numpy", "pillow"}
 
 
-def test_progress_is_one_line_where_nobody_watches(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("FSCLIB_HEADLESS", "1")
+def test_progress_is_shown_by_tqdm_or_by_a_bar_of_the_caller(tmp_path, capsys, monkeypatch):
     written(tmp_path / "c", identities=4, progress=True)
-    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert "100%" in capsys.readouterr().err
+    monkeypatch.setenv("FSCLIB_HEADLESS", "1")
+    written(tmp_path / "d", identities=4, progress=progress)
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 1
+    assert not told.err
 
 
 def test_people_of_the_test_may_have_more_images():

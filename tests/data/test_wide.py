@@ -5,13 +5,13 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from fsclib.data.corpus import Corpus
-from fsclib.data.drawing import DIFFICULTIES, LEVELS, PARTS, difficulty_of, draw
-from fsclib.data.drawing import difficulty as module
-from fsclib.data.drawing.camera import camera, develop
-from fsclib.data.drawing.chance import IMAGE, stream
-from fsclib.data.drawing.difficulty import RANGES, Difficulty
-from fsclib.data.drawing.place import place
+from synthpeople import difficulty as module
+from synthpeople.corpus import Corpus
+from synthpeople.difficulty import RANGES, Difficulty
+from synthpeople.drawing import DIFFICULTIES, LEVELS, PARTS, difficulty_of, draw
+from synthpeople.drawing.camera import camera, develop
+from synthpeople.place import place
+from synthpeople.randomness import IMAGE, stream
 
 CALM = Difficulty(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)
 PERSON = [PARTS.index(part) for part in PARTS if part not in ("background", "obstacle", "other person")]

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from corpora import SEED, SMALL, fake_draw, images, index, masks, numbers, tree, written
 
-from fsclib.data import datasets, drafting, synthetic
-from fsclib.data.corpus import Corpus
-from fsclib.data.drawing import attributes, draw, family
-from fsclib.data.sizes import last_of_worlds, train_of_worlds, world_of
+from fsclib.data import datasets
+from synthpeople import __main__ as command_line
+from synthpeople import rendering
+from synthpeople.corpus import Corpus
+from synthpeople.drawing import attributes, draw, family
+from synthpeople.sizes import last_of_worlds, train_of_worlds, world_of
 
 PEOPLE, WORLDS = 40, 6
 FORM = {"images": 2, "height": 64, "width": 24}
@@ -107,7 +109,7 @@ def test_which_worlds_have_thermal_cameras(layout, infrared, warm):
 
 
 def test_a_full_corpus_of_worlds_has_the_images_of_the_original(monkeypatch):
-    monkeypatch.setattr("fsclib.data.corpus._attributes", lambda seed, number, difficulty: {"seed": seed})
+    monkeypatch.setattr("synthpeople.corpus._attributes", lambda seed, number, difficulty: {"seed": seed})
     corpus = Corpus("llcm", seed=SEED, full=True, worlds=9, infrared="thermal")
     plan = corpus.plan()
     assert len(plan.shots) == 46_767
@@ -118,7 +120,7 @@ def test_a_full_corpus_of_worlds_has_the_images_of_the_original(monkeypatch):
 
 @pytest.mark.parametrize("layout", list(SPLITS))
 def test_readers_find_nothing_wrong(layout, tmp_path, monkeypatch):
-    monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", layout, 24, worlds=4, infrared="mixed")
     dataset = datasets.open_dataset(layout, folder)
     assert not dataset.problems
@@ -133,17 +135,17 @@ def test_two_workers_write_the_bytes_of_one(tmp_path):
 
 
 def test_chunks_hold_one_world_each_and_all_shots_in_order(monkeypatch):
-    monkeypatch.setattr(drafting, "OF_A_WORLD", 30)
+    monkeypatch.setattr(rendering, "OF_A_WORLD", 30)
     corpus = mixed()
     shots = corpus.plan().shots
-    chunks = list(drafting._chunks(corpus, shots))
+    chunks = list(rendering._chunks(corpus, shots))
     assert tuple(shot for chunk in chunks for shot in chunk) == shots
     assert all(len({corpus.seed_of(shot.identity) for shot in chunk}) == 1 for chunk in chunks)
     assert max(map(len, chunks)) == 30
 
 
 def test_a_killed_run_is_taken_up_in_every_world(tmp_path, monkeypatch):
-    monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     options = {"identities": 24, "worlds": 4, "infrared": "mixed"}
     folder = written(tmp_path / "c", **options)
     whole = tree(folder)
@@ -160,7 +162,7 @@ def test_a_killed_run_is_taken_up_in_every_world(tmp_path, monkeypatch):
     "changed", [{"worlds": 1, "infrared": "near"}, {"worlds": 3}, {"infrared": "near"}, {"infrared": "thermal"}]
 )
 def test_a_corpus_of_other_worlds_or_infrared_is_refused(tmp_path, monkeypatch, complete, changed):
-    monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     options = {"identities": 24, "worlds": 4, "infrared": "mixed"}
     folder = written(tmp_path / "c", **options)
     if not complete:
@@ -186,7 +188,7 @@ def test_an_unfinished_mixed_corpus_is_told_from_one_whose_worlds_are_all_alike(
 
 
 def test_a_corpus_from_before_there_were_worlds_is_complete(tmp_path, monkeypatch):
-    monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", identities=12)
     mark = json.loads((folder / "corpus.json").read_text())
     assert list(mark) == [name for name in asdict(Corpus("llcm")) if name not in ("worlds", "infrared", "test_images")]
@@ -225,8 +227,8 @@ def test_the_last_seed_is_allowed():
 
 
 def test_command_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("fsclib.data.corpus.draw", fake_draw)
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     sizes = [word for name in ("images", "height", "width", "workers") for word in (f"--{name}", str(SMALL[name]))]
     worlds = ["--identities", "12", "--seed", str(SEED), "--worlds", "3", "--infrared", "mixed"]
-    synthetic.main(["--layout", "llcm", "--out", str(tmp_path / "c"), *worlds, *sizes])
+    command_line.main(["--layout", "llcm", "--out", str(tmp_path / "c"), *worlds, *sizes])
     assert tree(tmp_path / "c") == tree(written(tmp_path / "d", identities=12, worlds=3, infrared="mixed"))

@@ -7,14 +7,18 @@ import pytest
 import torch
 from pointing import points
 
-from fsclib import embedding, metrics, retrieval, samples
+from fsclib import metrics
+from fsclib.analysis import samples
+from fsclib.analysis.embedding_space.points import DRAWN, Points, points_of, tsne
 from fsclib.config import Config, ConfigError
 from fsclib.data.protocols import for_layout, query_and_gallery
-from fsclib.embedding import EmbeddingOptions
-from fsclib.features import similarity
-from fsclib.retrieval import evaluate_run
+from fsclib.retrieval import evaluation
+from fsclib.retrieval.evaluation import evaluate_run
+from fsclib.retrieval.features import similarity
 from fsclib.runs import RunError
-from fsclib.train import fit
+from fsclib.training.loop import fit
+from workbook import embedding
+from workbook.embedding import EmbeddingOptions
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def embedded(home, tiny):
 @pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
 def test_points_are_what_retrieval_compares_at_unit_length(embedded, dataset):
     found = embedded(dataset)
-    ours, records, rows = embedding.points(found), found.images.records, found.features.rows
+    ours, records, rows = points_of(found), found.images.records, found.features.rows
     assert ours.scoring == dataset
     np.testing.assert_array_equal(np.sort(rows), np.flatnonzero(records["split"] == "test"))
     for name in ("identity", "camera", "modality"):
@@ -62,33 +66,33 @@ def test_hidden_pairs_are_the_protocol_s_and_a_moment_s_in_either_order(scoring)
 
 def test_a_picture_shows_drawn_people_apart():
     found = points(people=10, each=6, noise=0.1)
-    table = embedding.tsne(found, 4, seed=1)
+    table = tsne(found, 4, seed=1)
     assert table["identity"].nunique() == 4
     for (who, modality), part in table.groupby(["identity", "modality"]):
         there = (found.identity == who) & (found.modality == modality)
-        assert len(part) == min(embedding.DRAWN, there.sum())
+        assert len(part) == min(DRAWN, there.sum())
         assert set(part["camera"]) == set(found.camera[there])
     xy, who = table[["x", "y"]].to_numpy(), table["identity"].to_numpy()
     apart = ((xy[:, None] - xy) ** 2).sum(-1) + np.diag(np.full(len(xy), np.inf))
     assert (who[apart.argmin(1)] == who).mean() > 0.95
-    again = embedding.tsne(found, 4, seed=1)
+    again = tsne(found, 4, seed=1)
     assert again.equals(table)
-    assert set(embedding.tsne(found, 4, seed=2)["identity"]) != set(table["identity"])
+    assert set(tsne(found, 4, seed=2)["identity"]) != set(table["identity"])
 
 
 def test_a_picture_needs_somebody_seen_by_both_modalities():
     found = points(people=4)
     lonely = (found.identity % 2 == 0) == (found.modality == "visible")
     parts = {name: getattr(found, name)[np.flatnonzero(lonely)] for name in ("vectors", "identity", "camera", "modality")}
-    with pytest.raises(ValueError, match="found nobody among 4 people"):
-        embedding.tsne(embedding.Points(**parts, scoring="llcm"), 3, 0)
+    with pytest.raises(ValueError, match="found none of 4 people"):
+        tsne(Points(**parts, scoring="llcm"), 3, 0)
 
 
 def test_options_say_what_is_wrong_with_them_at_once():
     assert EmbeddingOptions().names == "auto"
     assert EmbeddingOptions(names="a, b").names == ("a", "b")
     for names in ("a,a", ""):
-        with pytest.raises(ConfigError, match="expected one run or more, each once"):
+        with pytest.raises(ConfigError, match="expected one run or more, without repeats"):
             EmbeddingOptions(names=names)
     with pytest.raises(ConfigError) as caught:
         EmbeddingOptions(names="a,a", people=8, dataset="lcm")
@@ -123,7 +127,7 @@ def test_failures_are_the_queries_with_the_lowest_precision_one_a_person(embedde
     protocol = for_layout(dataset)[0]
     query, gallery = query_and_gallery(images.records, protocol, 0)
     close = similarity(features.of(query, True), features.of(gallery, True))
-    scored = retrieval.score(close, images.records, query, gallery, protocol.scoring)
+    scored = evaluation.score(close, images.records, query, gallery, protocol.scoring)
     records = images.records.iloc[query].assign(value=scored.average_precision, place=np.arange(len(query)))
     worst = records.dropna().sort_values("value", kind="stable").drop_duplicates("identity")[:3]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pointing import points, unseen
 
-from fsclib.embedding import modality_gap
+from fsclib.analysis.embedding_space import modality_gap
 
 
 def figures(table):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fsclib import metrics
-from fsclib.embedding import resampling
+from fsclib.analysis.embedding_space import resampling
 
 
 def mean_of(values, person):

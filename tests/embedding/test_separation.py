@@ -5,7 +5,7 @@ import pytest
 from pointing import points, unseen
 from scipy import stats
 
-from fsclib.embedding import separation
+from fsclib.analysis.embedding_space import separation
 
 EDGES = np.linspace(0, 2, 401)
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fsclib import statistics
-from fsclib.embedding import Embedded, views
-from fsclib.features import Features
+from fsclib.analysis.embedding_space import views
+from fsclib.analysis.embedding_space.points import Embedded
+from fsclib.metrics import differences
+from fsclib.retrieval.features import Features
 
 MODALITY = np.array(["visible", "infrared"] * 12)
 IDENTITY = np.repeat(np.arange(4) + 3, 6)
@@ -88,4 +89,4 @@ def test_one_view_alone_is_held_against_all():
         assert row["low"] <= row["difference"] <= row["high"]
     assert table.loc["1", "map"] < 100
     assert table.loc["all", ["difference", "low", "high"]].isna().all()
-    assert set(statistics.FIGURES) < set(table)
+    assert set(differences.FIGURES) < set(table)

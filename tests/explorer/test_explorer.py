@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 from conftest import settle
 
-from fsclib import metrics, retrieval
+from fsclib import metrics
 from fsclib.config import ConfigError
 from fsclib.data.protocols import for_layout, query_and_gallery
-from fsclib.explorer import SIMILARITIES, ExplorerOptions, board, explore, panels
-from fsclib.explorer.board import Board
-from fsclib.explorer.desk import Desk, Search
-from fsclib.features import similarity
-from fsclib.retrieval import evaluate_run
+from fsclib.retrieval import evaluation
+from fsclib.retrieval.evaluation import evaluate_run
+from fsclib.retrieval.features import similarity
 from fsclib.runs import RunError
-from fsclib.train import fit
+from fsclib.training.loop import fit
+from workbook.explorer import SIMILARITIES, ExplorerOptions, explore, panels, widgets
+from workbook.explorer.session import Desk, Search
+from workbook.explorer.widgets import Board
 
 TO_VISIBLE = "infrared → visible all"
 
@@ -70,7 +71,7 @@ def test_queries_and_their_first_rank_are_the_protocol_s(desk, name, options):
     records = subject.images.records
     query, gallery = query_and_gallery(records, protocol, 2)
     close = similarity(subject.features.of(query, options[1]), subject.features.of(gallery, options[1]), options[0])
-    expected = retrieval.score(close, records, query, gallery, "sysu")
+    expected = evaluation.score(close, records, query, gallery, "sysu")
     found = desk.queries(search)
     assert sorted(found["place"]) == list(np.flatnonzero(expected.valid))
     np.testing.assert_array_equal(found["first"], expected.first_rank[found["place"]])
@@ -186,7 +187,7 @@ def test_a_panel_that_is_not_wanted_is_not_drawn(watched_board, monkeypatch):
     watched_board.shown["attention"].value = False
     assert watched_board.pictures["attention"].value == b""
     assert watched_board.pictures["attention"].layout.display == "none"
-    monkeypatch.setitem(board.PANELS, "attention", (None, ""))  # would fail if it were called
+    monkeypatch.setitem(widgets.PANELS, "attention", (None, ""))  # would fail if it were called
     watched_board.any.click()
     assert "TypeError" not in watched_board.status.value
     assert watched_board.pictures["spectra"].value
@@ -196,7 +197,7 @@ def test_what_fails_in_a_panel_is_said_there_and_the_others_are_drawn(watched_bo
     def refuse(query):
         raise ValueError("a gradient of <nothing>")
 
-    monkeypatch.setitem(board.PANELS, "attention", (refuse, "meaning"))
+    monkeypatch.setitem(widgets.PANELS, "attention", (refuse, "meaning"))
     watched_board.any.click()
     assert "attention: a gradient of &lt;nothing&gt;" in watched_board.notes["attention"].value
     assert watched_board.pictures["attention"].value == b""
@@ -211,7 +212,7 @@ def test_where_somebody_watches_there_is_a_widget(run, monkeypatch):
 
 def test_where_nobody_does_the_query_is_shown_without_widgets(run, capsys, monkeypatch):
     shown = []
-    monkeypatch.setattr(board, "display", shown.append)
+    monkeypatch.setattr(widgets, "display", shown.append)
     assert explore(run, seed=4) is None
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("person ")
@@ -226,7 +227,7 @@ def test_options_name_a_run_and_a_query(run):
     assert options.start() == {"similarity": next(iter(SIMILARITIES)), "person": 3, "camera": "auto", "seed": 1}
     with pytest.raises(ConfigError, match="did you mean 'mostly neck'"):
         ExplorerOptions(similarity="mostly nek")
-    with pytest.raises(ConfigError, match=r"name: found '\.\./two', expected the run to begin with"):
+    with pytest.raises(ConfigError, match=r"name: found '\.\./two', expected the first run to show"):
         ExplorerOptions(name="../two")
     with pytest.raises(ConfigError, match=r"person: found 1000+…, expected a value"):
         ExplorerOptions(person=10**400)

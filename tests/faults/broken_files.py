@@ -10,7 +10,7 @@ from pictures import BROKEN, SAME
 from PIL import Image
 from spoiling import SIZE, Corpus
 
-from fsclib.data.decoding import LARGEST
+from fsclib.data.pixels.decoding import LARGEST
 
 FILES = Entries()
 FOLDERS = ("sysu", "llcm")  # layouts that list a folder
@@ -121,5 +121,3 @@ def _undecodable_name(corpus):
     file.rename(file.with_name(os.fsdecode(b"caf\xe9.jpg")))
     corpus.gone.add(path)
     corpus.report("unreadable name", path.rpartition("/")[0])
-
-

@@ -236,5 +236,3 @@ def _person_unlisted(corpus):
     records = corpus.sound.records
     split = "test" if corpus.layout == "llcm" else corpus.place[0]
     corpus.gone.update(records.loc[(records["split"] == split) & (records["identity"] == int(first)), "path"])
-
-

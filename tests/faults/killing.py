@@ -20,8 +20,8 @@ from typing import Any
 
 from remains import contents, differences
 
-from fsclib.files import PART
-from fsclib.locks import held
+from fsclib.system.locks import held
+from fsclib.system.storage import PART
 
 MARK = "FSCLIB_KILLED"  # an environment variable, by which the descendants of a command are known
 PATIENCE = 30  # seconds that they have to end by themselves, on a machine that is busy with others

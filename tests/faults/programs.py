@@ -15,9 +15,9 @@ TINY = conftest.TINY | {"dataset": "llcm", "epochs": 2, "decay": 1}
 
 
 def start(home: Path, *words: object, environment: Mapping[str, str] = {}) -> subprocess.Popen:
-    """python -m fsclib.<words>, or python -c <text>, with its data and results below home."""
+    """python -m <words>, or python -c <text>, with its data and results below home."""
     first, *rest = map(str, words)
-    program = ["-c"] if first == "-c" else ["-m", f"fsclib.{first}"]
+    program = ["-c"] if first == "-c" else ["-m", first]
     own = {"FSCLIB_HOME": str(home), "FSCLIB_HEADLESS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     return subprocess.Popen(
         [sys.executable, *program, *rest],
@@ -40,7 +40,7 @@ def end(process: subprocess.Popen) -> tuple[int, str, str]:
 def training(name: str, **values: Any) -> list[str]:
     """The words of a training of seconds."""
     given = TINY | values | {"name": name}
-    return ["train", *(word for key, value in given.items() for word in (f"--{key}", str(value)))]
+    return ["fsclib.training", *(word for key, value in given.items() for word in (f"--{key}", str(value)))]
 
 
 def until(condition: Callable[[], Any], process: subprocess.Popen | None = None, seconds: float = 600) -> None:

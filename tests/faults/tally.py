@@ -1,7 +1,7 @@
 """How many trials, and counts of what became of them: each group of trials leaves a file, and this program prints the table.
 
-    make test-faults                      # as many trials as the issue of robustness asks for, minutes to an hour
-    python tests/faults/tally.py          # the table of the last one
+make test-faults                      # as many trials as the issue of robustness asks for, minutes to an hour
+python tests/faults/tally.py          # the table of the last one
 """
 
 import json

@@ -14,20 +14,22 @@ from PIL import Image
 from torch import nn
 
 from benchmarks import results
-from fsclib import checkpoint, html_report, published, runs, sweep
-from fsclib.checkpoint import CheckpointError
+from fsclib import runs
+from fsclib.analysis import literature as published
+from fsclib.analysis.literature import PublishedError
 from fsclib.config import Config
-from fsclib.data import regdb
-from fsclib.data.cache import open_cache
-from fsclib.data.masks import MaskError, read_corpus
-from fsclib.data.synthetic import write_corpus
-from fsclib.features import Features, read_features, write_features
+from fsclib.data.layouts import regdb
+from fsclib.data.pixels.cache import open_cache
 from fsclib.models.backbone import BACKBONES, imagenet_weights
 from fsclib.models.official import load_official, read_official
-from fsclib.published import PublishedError
-from fsclib.runs import RunError
-from fsclib.sweep.cell import Job
-from fsclib.sweep.file import SweepError
+from fsclib.retrieval.features import Features, read_features, write_features
+from fsclib.runs import RunError, checkpoint
+from fsclib.runs.checkpoint import CheckpointError
+from synthpeople.generate import write_corpus
+from workbook import html_report, sweep
+from workbook.masks import MaskError, read_corpus
+from workbook.sweep.cell import Job
+from workbook.sweep.file import SweepError
 
 ENVIRONMENT = {"data_hash": "d", "pixels_hash": "p", "precision": "float32", "revision": "r", "packages": {"torch": "2"}}
 ORIGIN = {"checkpoint": "c", "data": "d"}

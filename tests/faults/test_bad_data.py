@@ -19,11 +19,11 @@ from PIL import Image
 from spoiling import PLACES, SIZE, Corpus, Sound
 from tally import LONG, keep
 
-from fsclib import train
 from fsclib.data.datasets import FOLDERS, LAYOUTS
-from fsclib.data.decoding import decode
 from fsclib.data.images import open_images
+from fsclib.data.pixels.decoding import decode
 from fsclib.data.records import FATAL, INFRARED, DatasetError
+from fsclib.training import loop
 
 every_layout = pytest.mark.parametrize("layout", list(LAYOUTS))
 NOBODY = 65534
@@ -134,9 +134,9 @@ def test_all_corruptions_together_are_listed_in_one_pass_and_trained_without(lay
     assert judge(corpus) == "reported"
     config = {"dataset": layout, "data_root": str(corpus.root), "epochs": 1, "decay": ()}
     with pytest.raises(DatasetError) as caught:
-        train.fit(tiny(**config))
+        loop.fit(tiny(**config))
     assert places(caught.value.problems) == sorted(corpus.problems, key=str)
-    run = train.fit(tiny(**config, strict=False))
+    run = loop.fit(tiny(**config, strict=False))
     metrics = json.loads((run.folder / "metrics.json").read_text())
     assert metrics["skipped"] == len(corpus.problems)
     assert metrics["skipped_by_kind"] == Counter(kind for kind, _, _ in corpus.problems)
@@ -152,7 +152,7 @@ def test_trainings_without_what_is_broken_count_it(layout, sound, tmp_path, monk
         corpus = spoiled(Corpus(sound(layout), tmp_path / f"data{seed}", PLACES[seed % len(PLACES)]), chosen)
         judge(corpus)
         config = tiny(dataset=layout, data_root=str(corpus.root), epochs=1, decay=(), strict=False, name=f"run{seed}")
-        metrics = json.loads((train.fit(config).folder / "metrics.json").read_text())
+        metrics = json.loads((loop.fit(config).folder / "metrics.json").read_text())
         assert metrics["skipped_by_kind"] == Counter(kind for kind, _, _ in corpus.problems), chosen
         outcomes["finished with the count of what was left out"] += 1
     keep("training on bad data", layout, outcomes)
@@ -166,7 +166,7 @@ def test_a_protocol_that_lost_its_gallery_to_broken_images_is_told_before_traini
     for path in rows.loc[(rows["split"] == "test") & rows["camera"].isin([1, 2]), "path"]:
         corpus.write(path, b"no image")
     with pytest.raises(DatasetError, match="indoor"):
-        train.fit(tiny(dataset="sysu", data_root=str(corpus.root), epochs=1, decay=(), strict=False))
+        loop.fit(tiny(dataset="sysu", data_root=str(corpus.root), epochs=1, decay=(), strict=False))
     assert not list(tmp_path.glob("results/**/config.json"))
 
 
@@ -254,7 +254,7 @@ def test_a_file_that_changes_while_it_is_decoded_is_decoded_again(sound, tmp_pat
         corpus.write(path, (corpus.root / other).read_bytes())
         return decode(data, height, width)
 
-    monkeypatch.setattr("fsclib.data.decoding.decode", disturbed)
+    monkeypatch.setattr("fsclib.data.pixels.decoding.decode", disturbed)
     first = opened("sysu", corpus.root)
     row = first.records.index[first.records["path"] == path].to_numpy()
     assert np.array_equal(first.take(row)[0], corpus.sound.pixels[path])  # whole, as it was

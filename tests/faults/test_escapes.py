@@ -15,12 +15,15 @@ from matplotlib.text import Text
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tally import keep
 
-from fsclib import figures, html_report, samples, tables
+from fsclib import figures
+from fsclib.analysis import samples
 from fsclib.data.records import Problem
-from fsclib.explorer import board
+from fsclib.figures import tables
 from fsclib.figures.style import plain
-from fsclib.paper.document import PREAMBLE
-from fsclib.report import Report
+from fsclib.runs.reports import Report
+from workbook import html_report
+from workbook.explorer import widgets
+from workbook.paper.document import PREAMBLE
 
 WORDS = [
     "a_b", "a$b", "$x$", "$\\frac$", "100 %", "a & b", "#1", "{", "}", "}{", "\\end{document}", "\\input{/etc/passwd}",
@@ -149,6 +152,6 @@ def test_notebooks_show_hostile_names_as_text():
 
 @pytest.mark.parametrize("word", WORDS)
 def test_widgets_show_hostile_names_as_text(word):
-    found = Tags(board._red(f"ValueError: {word}"))
+    found = Tags(widgets._red(f"ValueError: {word}"))
     assert [tag for tag, _ in found.tags] == ["span"]
     assert html.unescape(word) in found.written or word in found.written

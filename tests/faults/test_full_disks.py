@@ -17,7 +17,9 @@ from disks import PAGE, attempt, closed, full, mounted, read_only
 from tally import LONG, keep
 from writers import WRITERS, prepare, tree
 
-TOLD = r"(DiskError|CheckpointError|OSError|PermissionError): [\s\S]*(make room there|Make room|let this user write there)"
+TOLD = (
+    r"(DiskError|CheckpointError|OSError|PermissionError): [\s\S]*(free some space there|Free some space|grant write access there)"
+)
 DEGREES = 12 if LONG else 2  # of fullness that are tried of each place
 LIMITS = (0, 100, 1000, 5000, 9000, 20_000, 60_000) if LONG else (1000,)  # bytes of the largest file
 REFUSED, AT_ONCE = "refused with a mend and completed afterwards", "completed at once"

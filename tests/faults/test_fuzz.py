@@ -16,12 +16,12 @@ from tally import LONG, keep
 from targets import targets, trial
 
 from fsclib.config import Config, ConfigError
-from fsclib.data import llcm, regdb, sysu
-from fsclib.data.listing import read_ids, read_images
+from fsclib.data.layouts import llcm, regdb, sysu
+from fsclib.data.layouts.listing import read_ids, read_images
 from fsclib.data.records import Problem
-from fsclib.notebook import assigned, parameters
-from fsclib.sweep.file import KEYS, SLURM
-from fsclib.train import literal
+from fsclib.training.__main__ import literal
+from workbook.parameters import assigned, parameters
+from workbook.sweep.file import KEYS, SLURM
 
 EXAMPLES = 400 if LONG else 25
 

@@ -15,9 +15,9 @@ from tally import LONG, keep
 from targets import targets, trial
 
 from fsclib import runs
-from fsclib.assemble import images_of
-from fsclib.data.decoding import decode
-from fsclib.machine import environment
+from fsclib.data.pixels.decoding import decode
+from fsclib.runs.assemble import images_of
+from fsclib.runs.environment import environment
 
 CUTS = 12 if LONG else 1  # of a genuine file, before a bomb
 
@@ -71,8 +71,8 @@ PROGRAMS = {  # the file that is hostile → the program that reads it
     "results/llcm/run/config.json": ("fsclib.runs",),
     "results/llcm/run/log.csv": ("fsclib.runs",),
     "results/llcm/run/metrics.json": ("fsclib.runs", "llcm", "run"),
-    "grid.yaml": ("fsclib.sweep", "{home}/grid.yaml"),
-    "data/LLCM2/corpus.json": ("fsclib.data.synthetic", "--layout", "llcm", "--out", "{home}/data/LLCM2", "--identities", "4"),
+    "grid.yaml": ("workbook.sweep", "{home}/grid.yaml"),
+    "data/LLCM2/corpus.json": ("synthpeople", "--layout", "llcm", "--out", "{home}/data/LLCM2", "--identities", "4"),
 }
 
 
@@ -102,7 +102,7 @@ def test_a_run_does_not_go_on_from_a_bomb(home, tiny, command):
     run = runs.begin(config, environment(torch.device("cpu"), torch.float32, images_of(config)))
     words = [word for name, value in config.to_dict().items() for word in (f"--{name}", str(value))]
     run.checkpoint("last").write_bytes(BOMBS["torch"](marker))
-    status, told = command("fsclib.train", *words)
+    status, told = command("fsclib.training", *words)
     assert "last.safetensors: not a readable checkpoint" in told, (status, told)
     assert not marker.exists()
 

@@ -8,10 +8,10 @@ from killing import Stage, survive
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the descendants of a command are found in /proc")
 
-WORK = "import os, pathlib, subprocess, time; from fsclib.files import write_text; out = pathlib.Path('out.txt'); "
+WORK = "import os, pathlib, subprocess, time; from fsclib.system.storage import write_text; out = pathlib.Path('out.txt'); "
 SOUND = WORK + "write_text(pathlib.Path('begun'), ''); time.sleep(0.5); write_text(out, 'done')"
 SIGNED = WORK + (
-    "from fsclib.locks import locked; lock = pathlib.Path('out.lock')\n"
+    "from fsclib.system.locks import locked; lock = pathlib.Path('out.lock')\n"
     "if not out.exists():\n    with locked(lock, None): write_text(out, 'done'); time.sleep(0.5)\n"
 )
 FAULTY = {

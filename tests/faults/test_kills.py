@@ -20,15 +20,19 @@ PARAMETERS = {
     "decay": 2, "select_on": "holdout", "validate_every": 1, "precision": "float32", "device": "cpu", "workers": 2,
 }  # fmt: skip
 CORPUS = (
-    "-m", "fsclib.data.synthetic", "--layout", "llcm", "--out", "data/LLCM", "--identities", "20", "--seed", "1", "--images", "2",
+    "-m", "synthpeople", "--layout", "llcm", "--out", "data/LLCM", "--identities", "20", "--seed", "1", "--images", "2",
     "--height", "64", "--width", "24", "--masks", "--workers",
 )  # fmt: skip
 CACHE = ("-c", "from fsclib.data.images import open_images; open_images('llcm', (384, 144), workers=2)")
-TEST = ("-c", "from fsclib import retrieval, runs; retrieval.evaluate_run(runs.load('llcm', 'killed', device='cpu', workers=1))")
+TEST = (
+    "-c",
+    "from fsclib import runs; from fsclib.retrieval.evaluation import evaluate_run; "
+    "evaluate_run(runs.load('llcm', 'killed', device='cpu', workers=1))",
+)
 INDEX = """
 import numpy as np
 from pathlib import Path
-from fsclib.search import Cut, Entries, IndexOptions, Origin, build
+from fsclib.retrieval.gallery import Cut, Entries, IndexOptions, Origin, build
 draw = np.random.default_rng(0)
 images = Entries(draw.standard_normal((30_000, 192), np.float32), *draw.integers(0, 99, (2, 30_000)), "drawn")
 build(Path("index"), Cut(images, 1000), Origin("0" * 32), IndexOptions(kind="ivfpq", dimensions=64, lists=64))
@@ -43,7 +47,7 @@ def given(option: str, values: dict, name: str = "killed") -> tuple[str, ...]:
     return tuple(word for key, value in pairs for word in (*((option, key) if option == "-p" else (option + key,)), str(value)))
 
 
-TRAIN = ("-m", "fsclib.train", *given("--", PARAMETERS))
+TRAIN = ("-m", "fsclib.training", *given("--", PARAMETERS))
 
 
 def with_nothing(corpora: Path, home: Path) -> None:
@@ -92,11 +96,11 @@ STAGES = {  # stage → kills in the long form, in the short form
     Stage("cache of changed images", CACHE, with_changed_images): (7, 0),
     Stage("training", TRAIN, with_images): (12, 1),
     Stage("training by two processes", (*TOGETHER, *TRAIN), with_images): (4, 0),
-    Stage("one of two processes that train", (*TOGETHER, *TRAIN), with_images, victim="-u -m fsclib.train"): (4, 0),
+    Stage("one of two processes that train", (*TOGETHER, *TRAIN), with_images, victim="-u -m fsclib.training"): (4, 0),
     Stage("training that starts two processes", (*TRAIN, "--devices", "2"), with_images): (4, 0),
     Stage("evaluation", TEST, with_training): (6, 0),
     Stage("index of a gallery", ("-c", INDEX), with_nothing): (6, 0),
-    Stage("sweep", ("-m", "fsclib.sweep", "two.yaml", "--workers", "2"), with_sweep): (5, 0),
+    Stage("sweep", ("-m", "workbook.sweep", "two.yaml", "--workers", "2"), with_sweep): (5, 0),
     Stage("papermill", (*PAPERMILL, *given("-p", PARAMETERS)), with_images): (6, 0),
     Stage("kernel of papermill", (*PAPERMILL, *given("-p", PARAMETERS)), with_images, victim="ipykernel_launcher"): (3, 0),
 }

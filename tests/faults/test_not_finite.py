@@ -9,13 +9,15 @@ import torch
 from safetensors.torch import load_file
 from tally import LONG, keep
 
-from fsclib import checkpoint, failure, runs, steps, train
-from fsclib.assemble import images_of
+from fsclib import runs
 from fsclib.data.sampler import IdentitySampler
 from fsclib.losses import Parts
 from fsclib.models import backbone
-from fsclib.runs import RunError
-from fsclib.train import TrainingError, fit
+from fsclib.runs import RunError, checkpoint
+from fsclib.runs.assemble import images_of
+from fsclib.training import divergence, preparation, state, steps
+from fsclib.training import steps as steps_module
+from fsclib.training.loop import TrainingError, fit
 
 NETWORKS = [{"network": "fsc"}, {"network": "deen"}, {"network": "agw", "stages": 4}, {"network": "twostream"}]
 ARITHMETIC = [{"precision": "float32"}, {"precision": "bfloat16"}]
@@ -26,13 +28,13 @@ RATES = [{"lr": 1e30}, {"body_lr": 1e30}, {"lr": 1e308}, {"body_lr": 1e12, "warm
 def seen(config):
     """The sampler of a training, the paths it draws from, and the folder they are in."""
     images = images_of(config)
-    chosen, sampler = train.training_set(config, images.records)
+    chosen, sampler = preparation.training_set(config, images.records)
     return sampler, images.records["path"].to_numpy()[chosen], images.dataset.root
 
 
 def stopped_before(monkeypatch, config, epoch, step):
     """The tensors of a checkpoint of an undisturbed run, written just before a step of an epoch."""
-    whole = train.training_steps
+    whole = steps_module.training_steps
 
     def interrupted(net, optimizer, config, pixels, rows, sampler, now, *rest):
         for number, parts in enumerate(whole(net, optimizer, config, pixels, rows, sampler, now, *rest), 1):
@@ -49,7 +51,7 @@ def stopped_before(monkeypatch, config, epoch, step):
         return interrupted(net, optimizer, config, pixels, rows, sampler, now, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "training_steps", stopped_at_once)
+        patch.setattr(state, "training_steps", stopped_at_once)
         with pytest.raises(KeyboardInterrupt):
             fit(config)
     return load_file(runs.folder_of(config) / "here")
@@ -87,15 +89,15 @@ def check(config, message, run, place):
     epoch, step = place
     assert all(re.search(rf"\b{part} \S+[,)]", message.splitlines()[0]) for part in Parts._fields)
     factor = steps.learning_rate_factor(config, epoch)
-    assert f"{config.lr * factor:.4g} of neck and classifier, {config.body_lr * factor:.4g} of everything else" in message
+    assert f"{config.lr * factor:.4g} for neck and classifier, {config.body_lr * factor:.4g} for everything else" in message
     sampler, paths, root = seen(config)
     for modality, rows in zip(("visible", "infrared"), sampler.epoch(epoch), strict=False):
         (line,) = (line for line in message.splitlines() if line.startswith(f"{modality} images of this step: "))
         named = line.split(": ", 1)[1].split(", ")
         assert set(named) == set(paths[rows[step]])
         assert all((root / path).is_file() for path in named)
-    file = run.checkpoint(failure.KEPT)
-    assert f"as they were before this step are in {file}\n" in message
+    file = run.checkpoint(divergence.KEPT)
+    assert f"from before this step are in {file}\n" in message
     state = checkpoint.state(file)
     assert (state["epoch"], state["step"], state["num_classes"]) == (epoch, step, len(sampler.labels))
     assert all(value.isfinite().all() for value in load_file(file).values())
@@ -131,7 +133,7 @@ def test_a_pixel_that_is_not_a_number(home, tiny, monkeypatch, network):
         assert found == (epoch, step)
         assert "the loss is not finite (total nan" in message
         check(config, message, run, found)
-        assert_same(load_file(run.checkpoint(failure.KEPT)), expected)
+        assert_same(load_file(run.checkpoint(divergence.KEPT)), expected)
         outcomes["stopped at its loss, and the network before the step kept bit for bit"] += 1
     keep("not finite", f"a pixel, {network['network']}", outcomes)
 
@@ -144,7 +146,7 @@ def test_a_learning_rate_that_is_too_large(home, tiny, monkeypatch, network):
         message, run, place = failed(config)
         check(config, message, run, place)
         expected = stopped_before(monkeypatch, tiny(name=f"undisturbed-{number}", **network, **values, **rates), *place)
-        assert_same(load_file(run.checkpoint(failure.KEPT)), expected)
+        assert_same(load_file(run.checkpoint(divergence.KEPT)), expected)
         how = "weights" if "weights are not finite" in message else "loss"
         outcomes[f"stopped at its {how}, and the network before the step kept bit for bit"] += 1
     keep("not finite", f"a learning rate, {network['network']}", outcomes)
@@ -153,12 +155,12 @@ def test_a_learning_rate_that_is_too_large(home, tiny, monkeypatch, network):
 def test_the_first_epoch_goes_back_to_the_imagenet_weights(home, tiny, monkeypatch):
     torch.manual_seed(5)
     weights = backbone.BACKBONES["resnet18"][0]().state_dict()
-    for module in (backbone, train):
+    for module in (backbone, preparation):
         monkeypatch.setattr(module, "imagenet_weights", lambda name: weights)
     poison(monkeypatch, 0, 0)
     message, run, place = failed(tiny(name="poisoned", backbone="resnet18", pretrained=True))
     check(run.config, message, run, place)
-    kept = load_file(run.checkpoint(failure.KEPT))
+    kept = load_file(run.checkpoint(divergence.KEPT))
     assert torch.equal(kept["network.layers.0.0.conv1.weight"], weights["layer1.0.conv1.weight"])
 
 
@@ -168,11 +170,11 @@ def test_what_can_be_done_next(home, tiny, monkeypatch):
     first, _, _ = failed(tiny(**wrong))
     assert first.endswith("Lower lr and body_lr, or train with precision=float32, under another name or with resume=False.")
     assert failed(tiny(**wrong))[0] == first
-    with pytest.raises(RunError, match=r"lr: 1e\+30 there, .*\n.*resume=False"):
+    with pytest.raises(RunError, match=r"lr: 1e\+30 vs .*\n.*resume=False"):
         fit(tiny(name="again", epochs=1))
     run = fit(tiny(name="again", epochs=1, resume=False))
     assert run.finished
-    assert not run.checkpoint(failure.KEPT).exists()
+    assert not run.checkpoint(divergence.KEPT).exists()
 
 
 def test_a_disk_that_is_full_hides_nothing(home, tiny, monkeypatch):
@@ -186,15 +188,15 @@ def test_a_disk_that_is_full_hides_nothing(home, tiny, monkeypatch):
 
 
 def test_the_run_stops_at_the_next_look_and_not_at_the_end_of_the_epoch(home, tiny, monkeypatch):
-    whole, taken = train.training_steps, Counter()
+    whole, taken = steps_module.training_steps, Counter()
 
     def counted(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
         for parts in whole(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
             taken[epoch] += 1
             yield parts
 
-    monkeypatch.setattr(train, "training_steps", counted)
-    monkeypatch.setattr(failure, "LOOK", 2)
+    monkeypatch.setattr(state, "training_steps", counted)
+    monkeypatch.setattr(divergence, "LOOK", 2)
     poison(monkeypatch, 0, 2)
     assert failed(tiny(name="poisoned"))[2] == (0, 2)
     assert taken == {0: 4 + 2}  # two looks, and two steps again

@@ -13,16 +13,18 @@ from PIL import Image
 from tally import keep
 from targets import ENVIRONMENT
 
-from fsclib import embedding, explorer, paper, runs, sweep
-from fsclib.attention import subjects
+from fsclib import runs
 from fsclib.config import Config, ConfigError
-from fsclib.data import llcm, sysu
-from fsclib.data.cache import open_cache
 from fsclib.data.images import open_images
+from fsclib.data.layouts import llcm, sysu
+from fsclib.data.pixels.cache import open_cache
 from fsclib.data.records import DatasetError
-from fsclib.files import write_text
 from fsclib.runs import RunError
-from fsclib.sweep.file import SweepError
+from fsclib.runs.__main__ import main
+from fsclib.system.storage import write_text
+from workbook import embedding, explorer, paper, sweep
+from workbook.attention import subjects
+from workbook.sweep.file import SweepError
 
 NAMES = [
     "../sysu/run", "../../results/sysu/run", "{home}/results/sysu/run", "..", ".", "run/../run", "run/", "./run", "a\\b", "run\n",
@@ -50,7 +52,7 @@ def place(tmp_path, monkeypatch):
 USES: dict[str, Callable[[str], object]] = {
     "Config": lambda name: Config(dataset="llcm", name=name),
     "runs.load": lambda name: runs.load("llcm", name),
-    "python -m fsclib.runs": lambda name: runs.main(["llcm", name]),
+    "python -m fsclib.runs": lambda name: main(["llcm", name]),
     "05_attention": lambda name: subjects.open_runs(subjects.AttentionOptions(dataset="llcm", names=[name])),
     "07_embedding": lambda name: embedding.load(embedding.EmbeddingOptions(dataset="llcm", names=[name])),
     "explore": lambda name: explorer.ExplorerOptions(dataset="llcm", name=name).run(),
@@ -75,14 +77,14 @@ def test_a_name_is_never_a_path(place, use):
 
 def test_a_run_in_a_folder_of_another_name_is_told(place):
     (place / "results/llcm/run").rename(place / "results/llcm/<b>$x$")
-    with pytest.raises(RunError, match=r"'<b>\$x\$' cannot be the name of a run; rename the folder"):
+    with pytest.raises(RunError, match=r"'<b>\$x\$' is not a valid name of a run; rename the folder"):
         runs.table()
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"dataset": "sysu"}, "found data set 'sysu' in a folder of llcm"),
+        ({"dataset": "sysu"}, "found data set 'sysu', expected 'llcm' in this folder"),
         ({"dataset": "../sysu"}, "dataset: found '../sysu'"),
         ({"name": "../../sysu/run"}, "name: found '../../sysu/run'"),
         ({"cls": 1, "self": 2}, "cls: no such parameter"),

@@ -30,7 +30,7 @@ def refused(disk, kind, *words):
     assert status not in (0, None), out
     assert is_one_message(errors), errors
     assert str(disk) in errors, errors
-    assert ("make room" if kind == "full" else "let this user write there") in errors, errors
+    assert ("free some space" if kind == "full" else "grant write access there") in errors, errors
     return out
 
 
@@ -48,7 +48,7 @@ def test_a_training_that_finds_no_disk_does_not_begin(disk, kind):
     assert not (disk / "data" / "cache").exists()
     if LONG:
         completes(disk, *training("a"))
-    keep("disk", f"python -m fsclib.train, {kind}", {"refused before decoding and completed afterwards": 1})
+    keep("disk", f"python -m fsclib.training, {kind}", {"refused before decoding and completed afterwards": 1})
 
 
 @pytest.mark.skipif(not LONG, reason="three trainings: make test-faults")
@@ -60,10 +60,10 @@ def test_a_disk_that_fills_up_during_a_training(disk, tmp_path):
         status, out, errors = end(process)
     assert status == 1, out
     assert is_one_message(errors), errors
-    assert "make room" in errors.lower()
+    assert "free some space" in errors.lower()
     assert not list(disk.rglob("*.part"))
     assert not (disk / "results/llcm/a/metrics.json").exists()
-    assert "going on after epoch" in completes(disk, *training("a", epochs=6, decay=3))
+    assert "resuming after epoch" in completes(disk, *training("a", epochs=6, decay=3))
     (tmp_path / "data").symlink_to(disk / "data")
     completes(tmp_path, *training("a", epochs=6, decay=3))
     found, expected = (load_file(home / "results/llcm/a/checkpoints/last.safetensors") for home in (disk, tmp_path))
@@ -75,8 +75,8 @@ def test_a_disk_that_fills_up_during_a_training(disk, tmp_path):
 def test_other_programs(disk, kind):
     (disk / "notebooks").mkdir()
     notebook(disk / "notebooks")
-    corpus = ["data.synthetic", "--layout", "llcm", "--out", disk / "corpus", "--identities", "60", "--images", "2"]
-    programs = [["html_report", disk / "notebooks"], [*corpus, "--height", "64", "--width", "24", "--workers", "2"]]
+    corpus = ["synthpeople", "--layout", "llcm", "--out", disk / "corpus", "--identities", "60", "--images", "2"]
+    programs = [["workbook.html_report", disk / "notebooks"], [*corpus, "--height", "64", "--width", "24", "--workers", "2"]]
     for words in programs if LONG else programs[1:]:
         refused(disk, kind, *words)
         completes(disk, *words)
@@ -88,7 +88,7 @@ def test_other_programs(disk, kind):
 def test_a_sweep(disk, tmp_path):
     file = tmp_path / "two.yaml"
     file.write_text(json.dumps({"fixed": TINY, "grids": [{"modules": ["none", "channel"]}], "seeds": [0]}))
-    words = ["sweep", file, "--workers", "1"]
+    words = ["workbook.sweep", file, "--workers", "1"]
     for kind in KINDS:
         assert refused(disk, kind, *words) == ""  # before the first run
     process = start(disk, *words)
@@ -99,4 +99,4 @@ def test_a_sweep(disk, tmp_path):
     assert "Traceback" not in errors, errors
     assert "2 of 2 done" in completes(disk, *words, "--retry")
     outcomes = {"refused before the first run": 2, "stopped in the middle, completed with --retry": 1}
-    keep("disk", "python -m fsclib.sweep, full and read-only", outcomes)
+    keep("disk", "python -m workbook.sweep, full and read-only", outcomes)

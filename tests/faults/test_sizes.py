@@ -12,10 +12,12 @@ import pytest
 from tally import LONG, keep
 from targets import targets, trial
 
-from fsclib import reading, sweep, train
-from fsclib.data.corpus import Corpus
-from fsclib.notebook import assigned
-from fsclib.sweep.file import SweepError
+from fsclib.system import reading
+from fsclib.training.__main__ import literal
+from synthpeople.corpus import Corpus
+from workbook import sweep
+from workbook.parameters import assigned
+from workbook.sweep.file import SweepError
 
 ROOM = 3 << 30  # bytes of memory for a trial, beyond what the process has
 DEEP = 100_000
@@ -142,7 +144,7 @@ def test_json_of_few_levels_is_read(tmp_path, content, found):
     ("content", "error"),
     [
         ("[" * 10 + "1" + "]" * 10, "more than 8 levels"),
-        ('{"a": {"b": 1, "c": 2, "b": 1}}', "two entries 'b'"),
+        ('{"a": {"b": 1, "c": 2, "b": 1}}', "has the key 'b' twice"),
         ("[" * DEEP, "nested too deep"),
         ("{", "Expecting"),
         ("\udcff", "utf-8"),
@@ -185,7 +187,7 @@ def test_sizes_are_looked_at_first(tmp_path):
 
 @pytest.mark.parametrize("text", ["(" * DEEP, "-" * DEEP + "1", "{[]: 1}", "[" * 90 + "]" * 90, "9" * 5000, "\0", "1 +", "x.y"])
 def test_words_of_a_command_line_are_values_or_words(text):
-    assert train.literal(text) == text or text.startswith("[[")
+    assert literal(text) == text or text.startswith("[[")
     assert assigned(text) == ([], False)
 
 

@@ -17,14 +17,14 @@ from fsclib import runs
 from fsclib.config import Config
 from fsclib.data.datasets import FOLDERS
 from fsclib.data.images import open_images
-from fsclib.data.synthetic import write_corpus
-from fsclib.locks import held, holder, lock_beside, locked
+from fsclib.system.locks import held, holder, lock_beside, locked
+from synthpeople.generate import write_corpus
 
 WHO = rf"process (\d+) on {re.escape(socket.gethostname())} since \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 CONTEND = """
 import os, sys, time
 from pathlib import Path
-from fsclib.locks import holder, locked
+from fsclib.system.locks import holder, locked
 lock, ledger = map(Path, sys.argv[1:3])
 def note(word):
     with ledger.open("a") as file:

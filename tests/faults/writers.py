@@ -20,17 +20,22 @@ from PIL import Image
 from torch import nn
 
 from benchmarks import results
-from fsclib import checkpoint, features, files, html_report, runs, search
+from fsclib import runs
 from fsclib.config import Config
-from fsclib.data import datasets, synthetic
-from fsclib.data.cache import open_cache
-from fsclib.disk import make_folder
-from fsclib.report import Report
-from fsclib.sweep import cell
+from fsclib.data.pixels.cache import open_cache
+from fsclib.retrieval import features as embedding_features
+from fsclib.retrieval import gallery
+from fsclib.runs import checkpoint
+from fsclib.runs.reports import Report
+from fsclib.system import storage
+from fsclib.system.disk_space import make_folder
+from synthpeople import generate
+from workbook import demo, html_report
+from workbook.sweep import cell
 
 ENVIRONMENT = {"data_hash": "d", "precision": "float32", "revision": "r" * 6000}
 CONFIG = Config(dataset="llcm", scale="tiny", name="mine")
-ORIGIN, INDEX = search.Origin("0" * 32), search.IndexOptions(kind="ivfpq", lists=4, dimensions=8, code=4)
+ORIGIN, INDEX = gallery.Origin("0" * 32), gallery.IndexOptions(kind="ivfpq", lists=4, dimensions=8, code=4)
 TOKEN = re.compile(rb"\.[0-9a-f]{8}\.npy")  # of a file of pixels, drawn at random
 
 
@@ -94,8 +99,8 @@ def save_checkpoint(home: Path, seed: int) -> None:
 def save_features(home: Path, seed: int) -> None:
     draws = torch.Generator().manual_seed(seed)
     pool, neck = (torch.randn(2, 30, 40, generator=draws) for _ in range(2))
-    made = features.Features(np.arange(30), pool, neck)
-    features.write_features(home / "embeddings" / "test.safetensors", made, {"from": str(seed)})
+    made = embedding_features.Features(np.arange(30), pool, neck)
+    embedding_features.write_features(home / "embeddings" / "test.safetensors", made, {"from": str(seed)})
 
 
 def draw_images(home: Path, seed: int) -> None:
@@ -120,16 +125,16 @@ def decode_then_change(home: Path) -> None:
 
 
 def draw_corpus(home: Path) -> None:
-    synthetic.write_corpus(home / "corpus", "llcm", 4, 1, images=1, height=48, width=24, workers=1, progress=False)
+    generate.write_corpus(home / "corpus", "llcm", 4, 1, images=1, height=48, width=24, workers=1, progress=False)
 
 
 def draw_demo(home: Path) -> None:
-    usual = datasets.DEMO
-    datasets.DEMO = {"layout": "regdb", "identities": 4, "seed": 1, "height": 48, "width": 24, "workers": 1, "progress": False}
+    usual = demo.DEMO
+    demo.DEMO = {"layout": "regdb", "identities": 4, "seed": 1, "height": 48, "width": 24, "workers": 1, "progress": False}
     try:
-        datasets._write_demo(home / "data" / "demo")
+        demo.draw(home / "data" / "demo")
     finally:
-        datasets.DEMO = usual
+        demo.DEMO = usual
 
 
 def job_of(home: Path) -> cell.Job:
@@ -144,9 +149,9 @@ def run_cell(home: Path) -> None:
     """With --retry: what failed on a full disk is run again."""
 
     def execute(job: cell.Job) -> None:
-        files.write_text(job.executed, "n" * 9000)
+        storage.write_text(job.executed, "n" * 9000)
         make_folder(job.run_folder)
-        files.write_text(job.run_folder / "metrics.json", "{}" + " " * 5000)
+        storage.write_text(job.run_folder / "metrics.json", "{}" + " " * 5000)
 
     job = job_of(home)
     job.error_file.unlink(missing_ok=True)
@@ -168,7 +173,7 @@ def hold(home: Path) -> None:
 
 
 def earlier_run(home: Path) -> None:
-    files.write_text(run_of(home).folder / "log.csv", "epoch\n0\n")
+    storage.write_text(run_of(home).folder / "log.csv", "epoch\n0\n")
 
 
 def begin_anew(home: Path) -> None:
@@ -180,31 +185,31 @@ def keep_result(home: Path, number: int) -> None:
 
 
 def fill_index(home: Path) -> None:
-    search.build(home / "index", search.Cut(some_images(0), 200), ORIGIN, INDEX)
+    gallery.build(home / "index", gallery.Cut(some_images(0), 200), ORIGIN, INDEX)
 
 
 def add_to_index(home: Path) -> None:
-    search.append(home / "index", search.Cut(some_images(1), 200), ORIGIN)
+    gallery.append(home / "index", gallery.Cut(some_images(1), 200), ORIGIN)
 
 
 def check_index(home: Path, unfinished: bool) -> None:
-    """It is as before or as after, every hash right, or, where it was not there before, says that it is not built to its end."""
+    """It is as before or as after, every hash right, or, where it was not there before, says that it is not complete."""
     try:
-        found = len(search.Gallery(home / "index", ORIGIN))
-    except search.SearchError as error:
-        if not unfinished or not re.search("is no index|is not built to its end", str(error)):
+        found = len(gallery.Gallery(home / "index", ORIGIN))
+    except gallery.SearchError as error:
+        if not unfinished or not re.search("is not an index|is not complete", str(error)):
             raise AssertionError from error
     else:
         assert found in (600, 1200)
 
 
-def some_images(seed: int) -> search.Entries:
+def some_images(seed: int) -> gallery.Entries:
     draws = np.random.default_rng(seed)
-    return search.Entries(draws.standard_normal((600, 24), np.float32), *draws.integers(1, 9, (2, 600)), "drawn")
+    return gallery.Entries(draws.standard_normal((600, 24), np.float32), *draws.integers(1, 9, (2, 600)), "drawn")
 
 
 WRITERS = (
-    Writer("a text", lambda home: files.write_text(home / "t", "new" * 5000), lambda home: files.write_text(home / "t", "old")),
+    Writer("a text", lambda home: storage.write_text(home / "t", "new" * 5000), lambda home: storage.write_text(home / "t", "old")),
     Writer("the first checkpoint", functools.partial(save_checkpoint, seed=1)),
     Writer("a later checkpoint", functools.partial(save_checkpoint, seed=1), functools.partial(save_checkpoint, seed=0)),
     Writer("the first features", functools.partial(save_features, seed=1)),
@@ -237,5 +242,3 @@ def prepare(writer: Writer, home: Path) -> dict[str, bytes]:
     home.mkdir()
     writer.before(home)
     return tree(home)
-
-

@@ -7,7 +7,7 @@ import torch
 from sklearn.decomposition import PCA
 from spectra import network
 
-from fsclib.frequency import components, maps
+from fsclib.analysis.frequency import components, maps
 
 
 def drawn(number=2, channels=5, height=4, width=3, seed=0):

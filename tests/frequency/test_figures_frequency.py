@@ -6,8 +6,8 @@ from matplotlib.patches import Rectangle
 from spectra import VIEWS, attended, equal_gates, measured
 
 from fsclib import figures
+from fsclib.analysis.frequency import before_after, gates
 from fsclib.figures import style
-from fsclib.frequency import before_after, gates
 
 VIEW = {"view 1": VIEWS["view 1"]}
 

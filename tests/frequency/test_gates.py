@@ -8,9 +8,9 @@ import pytest
 import torch
 from spectra import attended, equal_gates, network
 
+from fsclib.analysis.frequency import gates
+from fsclib.analysis.frequency.gates import Gated
 from fsclib.data.augment import normalise
-from fsclib.frequency import gates
-from fsclib.frequency.gates import Gated
 
 
 @pytest.mark.parametrize("size", [(6, 4), (5, 3), (6, 3), (1, 2)])

@@ -1,4 +1,4 @@
-"""Maps are those that the network computes, at every point that METHOD names, and nothing stays behind."""
+"""Maps are those that the network computes, at every named point, and nothing stays behind."""
 
 import numpy as np
 import pandas as pd
@@ -7,8 +7,8 @@ import torch
 from spectra import batch, network
 from torch import nn
 
+from fsclib.analysis.frequency import maps
 from fsclib.data.batches import by_modality
-from fsclib.frequency import maps
 from fsclib.models.fsc import MODULES
 
 
@@ -119,7 +119,7 @@ def test_maps_are_float32_inside_autocast():
 
 
 def test_unknown_points_are_refused_together_and_with_those_there_are():
-    with pytest.raises(ValueError, match="layers: found MFA4, xyzzy; the points of this FSCNet are input, stem") as found:
+    with pytest.raises(ValueError, match="layers: found MFA4, xyzzy, expected points of this FSCNet: input, stem") as found:
         maps.capture(network(), batch(), "visible", ["stem", "MFA4", "xyzzy"])
     assert "view 2 ST" in str(found.value)
 

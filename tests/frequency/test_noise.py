@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from fsclib.analysis.frequency import noise
 from fsclib.data.augment import STD, normalise
-from fsclib.frequency import noise
 
 
 def test_noise_has_its_level_on_the_scale_from_black_to_white_and_keeps_grey_images_grey():

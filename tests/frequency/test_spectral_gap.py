@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fsclib.frequency.spectral_gap import by_radius
+from fsclib.analysis.frequency.spectral_gap import by_radius
 
 
 def drawn(people, channels=6, rings=3, gap=0.0, seed=0, each=2):

@@ -1,4 +1,4 @@
-"""The parts of the networks against plain transcriptions of their formulas (METHOD, section 1), in float64."""
+"""The parts of the networks against plain transcriptions of their formulas, in float64."""
 
 import pytest
 import torch

@@ -317,8 +317,8 @@ def test_a_published_file_that_would_unpack_to_more_than_it_is_is_refused(tmp_pa
     else:
         file.write_bytes(whole.read_bytes()[:-30])
     told = {
-        "compressed": "compressed, which", "shifted": "something before its first", "overlapping": "would unpack to",
-        "cut": "not a whole archive",
+        "compressed": "compressed, unlike", "shifted": "data before its first", "overlapping": "would unpack to",
+        "cut": "not a complete archive",
     }  # fmt: skip
     with pytest.raises(ValueError, match=told[bomb]):
         read_official(file)

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from fsclib.config import Config
-from fsclib.data.corpus import Corpus
-from fsclib.data.datasets import DEMO
 from fsclib.models import weights
 from fsclib.models.networks import build_model
-from fsclib.runs import _config
+from fsclib.runs.folder import _config
+from synthpeople.corpus import Corpus
+from workbook.demo import DEMO
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import make_weights
@@ -54,7 +54,7 @@ def test_files_are_small_and_their_cards_complete():
 
 
 def test_another_backbone_is_refused_with_the_one_that_has_weights():
-    with pytest.raises(ValueError, match=r"weights of a resnet18-half, with backbone 'resnet50'; expected backbone resnet18-half"):
+    with pytest.raises(ValueError, match=r"weights for resnet18-half, with backbone 'resnet50'; expected backbone resnet18-half"):
         build_model("fsc", 7, backbone="resnet50", pretrained="people")
 
 
@@ -63,10 +63,10 @@ def test_files_that_are_missing_cut_short_or_altered_are_refused_by_name(folder)
     content = file.read_bytes()
     for broken in (content[: len(content) // 2], content[:-1] + bytes([content[-1] ^ 1]), b""):
         file.write_bytes(broken)
-        with pytest.raises(ValueError, match=r"trunk\.safetensors: cut short or altered \(SHA-256 .*\); install fsclib again"):
+        with pytest.raises(ValueError, match=r"trunk\.safetensors: truncated or modified \(.* SHA-256 .*\); install fsclib again"):
             weights.read("people")
     file.unlink()
-    with pytest.raises(ValueError, match=r"trunk\.safetensors: not there, though its card is; install fsclib again"):
+    with pytest.raises(ValueError, match=r"trunk\.safetensors: does not exist, but its card does; install fsclib again"):
         weights.read("people")
 
 

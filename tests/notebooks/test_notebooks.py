@@ -17,10 +17,10 @@ import yaml
 from parameters import OPTIONS
 
 from fsclib.config import Config
-from fsclib.train import fit
+from fsclib.training.loop import fit
 
 REPOSITORY = Path(__file__).parents[2]
-NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted(file for file in (REPOSITORY / "notebooks").glob("*.ipynb") if not file.name.startswith("out"))  # as .gitignore
 SMALL = {
     "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2,
     "validate_every": 1, "decay": 1, "workers": 1,
@@ -104,19 +104,35 @@ def outputs(notebook: Path) -> str:
     return "\n".join(texts)
 
 
-@pytest.mark.parametrize(("dataset", "folder"), [("llcm", "notebooks"), ("sysu", "."), ("regdb", "notebooks")])
-def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
-    for notebook, parameters in (("01_data", {"scale": "tiny"}), ("02_train", SMALL), ("03_evaluate", {"scale": "tiny"})):
-        out = tmp_path / f"{notebook}.ipynb"
-        done = papermill(notebook, out, folder, home, dataset=dataset, **parameters)
-        assert done.returncode == 0, done.stderr[-3000:]
-        pictures = [o for c in cells(out) for o in c.get("outputs", []) if "image/png" in o.get("data", {})]
-        assert len(pictures) == {"01_data": 4, "02_train": 1, "03_evaluate": 5}[notebook]
-    results = home / "results" / dataset
-    run = next(path for path in results.iterdir() if path.name.startswith("fsc-tiny-seed0"))
+def executed(notebook: str, folder: str, home: Path, **parameters) -> Path:
+    """The notebook with its outputs, below `home`."""
+    out = home / f"{notebook}.ipynb"
+    done = papermill(notebook, out, folder, home, **parameters)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return out
+
+
+def pictures(notebook: Path) -> int:
+    """The number of figures in an executed notebook."""
+    return len([o for cell in cells(notebook) for o in cell.get("outputs", []) if "image/png" in o.get("data", {})])
+
+
+def drawn(folder: Path, *names: str) -> bool:
+    """Whether figures of these names were written into a folder, as PDF and PNG."""
+    return all((folder / f"{name}.{kind}").stat().st_size > 1000 for name in names for kind in ("pdf", "png"))
+
+
+def test_data_training_evaluation_and_explorer(home):
+    """The three notebooks that every user runs first, one after another, on LLCM's layout and from notebooks/."""
+    data = executed("01_data", "notebooks", home, dataset="llcm", scale="tiny")
+    training = executed("02_train", "notebooks", home, dataset="llcm", **SMALL)
+    results = home / "results" / "llcm"
+    (run,) = (path for path in results.iterdir() if path.name.startswith("fsc-tiny-seed0"))
     assert (run / "metrics.json").exists()
-    for file in ("training.pdf", "training.png", "cmc.pdf", "cmc.png", "ranked_lists.pdf", "ranked_lists.png"):
-        assert (run / "figures" / file).stat().st_size > 1000
+    evaluation = executed("03_evaluate", "notebooks", home, dataset="llcm", scale="tiny")
+    explorer = executed("explore", "notebooks", home, dataset="llcm", name=run.name)
+    assert [pictures(notebook) for notebook in (data, training, evaluation, explorer)] == [4, 1, 5, 3]
+    assert drawn(run / "figures", "training", "cmc", "ranked_lists")
     for file in ("trials", "summary", "summary_all_trials", "baselines", "reranked"):
         assert (run / "tables" / f"{file}.csv").exists()
         assert (run / "tables" / f"{file}.tex").exists()
@@ -124,65 +140,60 @@ def test_from_files_on_disk_to_figures(home, dataset, folder, tmp_path):
         assert (results / "01_data" / "tables" / f"{file}.csv").exists()
     for file in ("people.png", "walks.png", "spectra.png", "leak.png"):
         assert (results / "01_data" / "figures" / file).stat().st_size > 1000
-    assert "rank1" in outputs(tmp_path / "03_evaluate.ipynb")
-    out = tmp_path / "04_spectrum.ipynb"
-    done = papermill("04_spectrum", out, folder, home, dataset=dataset, name=run.name, people=3)
-    assert done.returncode == 0, done.stderr[-3000:]
-    for figure in ("modules", "modules_single", "radial", "gates", "gains_view_1_FSA", "gains_view_2_FSA", "gap", "features"):
-        assert (run / "figures" / f"spectrum_{figure}.pdf").stat().st_size > 1000
-    identity = pd.read_csv(run / "tables" / "spectrum_identity.csv")
+    assert "rank1" in outputs(evaluation)
+    assert str(run / "figures") in outputs(evaluation)
+    assert "widget-view" not in explorer.read_text()
+
+
+def test_spectra_and_attention(home, tiny):
+    """On SYSU-MM01's layout and from the repository's folder."""
+    run = fit(tiny(dataset="sysu", epochs=1))
+    found = executed("04_spectrum", ".", home, dataset="sysu", name=run.config.name, people=3)
+    gains = ("spectrum_gains_view_1_FSA", "spectrum_gains_view_2_FSA")
+    assert drawn(run.folder / "figures", "spectrum_modules", "spectrum_modules_single", "spectrum_radial", "spectrum_gates", *gains)
+    assert drawn(run.folder / "figures", "spectrum_gap", "spectrum_features")
+    identity = pd.read_csv(run.folder / "tables" / "spectrum_identity.csv")
     assert (identity["identity"] < 1e-12).all()
     assert (identity["outside"] == 0).all()
-    assert list(pd.read_csv(run / "tables" / "spectrum_suppression.csv")["module"].unique()) == [
+    assert list(pd.read_csv(run.folder / "tables" / "spectrum_suppression.csv")["module"].unique()) == [
         f"view {view} {module}" for view in (1, 2) for module in ("FSA", "GCA", "ST")
     ]
-    assert "FSCNet: FSA, GCA, ST in each of 2 views" in outputs(out)
-    out = tmp_path / "05_attention.ipynb"
-    done = papermill("05_attention", out, folder, home, dataset=dataset, names=run.name, people=2, sample=4)
-    assert done.returncode == 0, done.stderr[-3000:]
-    for figure in ("attention_pairs", "attention_targets", "attention_views", "attention_shares"):
-        assert (run / "figures" / f"{figure}.pdf").stat().st_size > 1000
-    shares = pd.read_csv(run / "tables" / "attention_shares.csv").groupby(["modality", "target"])["share"]
+    assert "FSCNet: FSA, GCA, ST in each of 2 views" in outputs(found)
+    found = executed("05_attention", ".", home, dataset="sysu", names=run.config.name, people=2, sample=4)
+    assert drawn(run.folder / "figures", "attention_pairs", "attention_targets", "attention_views", "attention_shares")
+    shares = pd.read_csv(run.folder / "tables" / "attention_shares.csv").groupby(["modality", "target"])["share"]
     assert shares.max().between(0, 100).all()
-    assert "One run, so nothing stands beside it." in outputs(out)
-    out = tmp_path / "07_embedding.ipynb"
-    done = papermill("07_embedding", out, folder, home, dataset=dataset, names=run.name, failures=2)
-    assert done.returncode == 0, done.stderr[-3000:]
-    for figure in ("embedding_map", "embedding_distances", "embedding_gap", "embedding_views", "embedding_failures"):
-        assert (run / "figures" / f"{figure}.pdf").stat().st_size > 1000
-    distances = pd.read_csv(run / "tables" / "embedding_distances.csv").set_index(["kind", "figure"])["value"]
+    assert "One run, so nothing stands beside it." in outputs(found)
+
+
+def test_embedding_gallery_and_paper(home, tiny):
+    """On RegDB's layout, from either folder."""
+    run = fit(tiny(dataset="regdb", epochs=1, name="one"))
+    found = executed("07_embedding", "notebooks", home, dataset="regdb", names="one", failures=2)
+    names = ("embedding_map", "embedding_distances", "embedding_gap", "embedding_views", "embedding_failures")
+    assert drawn(run.folder / "figures", *names)
+    distances = pd.read_csv(run.folder / "tables" / "embedding_distances.csv").set_index(["kind", "figure"])["value"]
     assert distances["visible–infrared", "AUC"].between(0, 1).any()
-    assert "one run: nothing to compare it with" in outputs(out)
-    assert str(run / "figures") in outputs(tmp_path / "03_evaluate.ipynb")
-    out = tmp_path / "10_gallery.ipynb"
-    done = papermill("10_gallery", out, folder, home, dataset=dataset, name=run.name, sizes="2000,4000", queries=20, dimensions=32)
+    assert "one run: nothing to compare it with" in outputs(found)
+
+    asked = {"dataset": "regdb", "name": "one", "sizes": "2000,4000", "queries": 20, "dimensions": 32}
     if importlib.util.find_spec("faiss"):
-        assert done.returncode == 0, done.stderr[-3000:]
-        assert (run / "figures" / "search_costs.pdf").stat().st_size > 1000
-        found = pd.read_csv(run / "tables" / "search_measured.csv").set_index(["images", "kind"])
-        assert (found["recall10"].xs("exact", level="kind") > 0.95).all()
-        assert (found["recall10"] > 0.5).all()
-        assert (run / "search" / "ivfpq-4000-dimensions32" / "index.json").exists()
-        assert str(run / "search") in outputs(out)
+        found = executed("10_gallery", ".", home, **asked)
+        assert drawn(run.folder / "figures", "search_costs")
+        measured = pd.read_csv(run.folder / "tables" / "search_measured.csv").set_index(["images", "kind"])
+        assert (measured["recall10"].xs("exact", level="kind") > 0.95).all()
+        assert (measured["recall10"] > 0.5).all()
+        assert (run.folder / "search" / "ivfpq-4000-dimensions32" / "index.json").exists()
+        assert str(run.folder / "search") in outputs(found)
     else:
-        assert "pip install 'fsclib[search]'" in done.stderr
-    out = tmp_path / "explore.ipynb"
-    done = papermill("explore", out, folder, home, dataset=dataset, name=run.name)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert len([o for c in cells(out) for o in c.get("outputs", []) if "image/png" in o.get("data", {})]) == 3
-    assert "widget-view" not in out.read_text()
+        done = papermill("10_gallery", home / "10_gallery.ipynb", ".", home, **asked)
+        assert "pip install 'fsclib[gallery]'" in done.stderr
 
-
-def test_a_paper_of_what_is_there(home, tmp_path, tiny):
-    fit(tiny(dataset="regdb", epochs=1, name="one"))
-    out = tmp_path / "09_paper.ipynb"
-    done = papermill("09_paper", out, ".", home, dataset="regdb", runs="one", sweep="none", workers=1)
-    assert done.returncode == 0, done.stderr[-3000:]
+    found = executed("09_paper", ".", home, dataset="regdb", runs="one", sweep="none", workers=1)
     made = home / "results" / "paper" / "regdb"
-    assert "literature" in outputs(out)
-    assert "03_evaluate has not compared one" in outputs(out)
-    pictures = [o for c in cells(out) for o in c.get("outputs", []) if "image/png" in o.get("data", {})]
-    assert len(pictures) == len(list((made / "figures").glob("*.pdf"))) > 10
+    assert "literature" in outputs(found)
+    assert "03_evaluate has not computed the untrained baselines of one" in outputs(found)
+    assert pictures(found) == len(list((made / "figures").glob("*.pdf"))) > 10
     assert (made / "paper.pdf").exists() == (shutil.which("pdflatex") is not None)
 
 
@@ -201,7 +212,7 @@ def test_an_ablation_from_its_grid_to_its_tables(home, tmp_path):
     assert "3 of 3 done" in text
     assert "modules, compared with none:" in text
     assert "network, compared with agw:" in text
-    assert "fsc (there) and agw (here) differ in more than the switch" in text
+    assert "fsc and agw differ in more than the switch" in text
     assert "Synthetic people" in text
     assert "llcm/three-none-seed0: made on synthetic people" in text
     assert "tables beside the literature on llcm" in text
@@ -261,5 +272,5 @@ def test_a_missing_data_set_says_where_to_ask_and_how_to_do_without(home, tmp_pa
     shutil.rmtree(home / "data", ignore_errors=True)
     done = papermill("01_data", tmp_path / "out.ipynb", "notebooks", home, dataset="llcm")
     assert done.returncode != 0
-    for part in ("Xiamen University", "python -m fsclib.data.synthetic --layout llcm", str(home / "data/LLCM")):
+    for part in ("Xiamen University", "python -m synthpeople --layout llcm", str(home / "data/LLCM")):
         assert part in done.stderr

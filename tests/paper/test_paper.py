@@ -13,14 +13,14 @@ import pytest
 import yaml
 from conftest import settle
 
-from fsclib import paper, shipped, sweep
 from fsclib.config import Config, ConfigError
-from fsclib.paper import PaperOptions, commands, document, press, results, typesetting
-from fsclib.paper.items import Drawn, Item, Missing, Tabled, interval, listed
-from fsclib.paper.options import NONE
-from fsclib.retrieval import evaluate_run
-from fsclib.sweep.file import SweepError
-from fsclib.train import fit
+from fsclib.retrieval.evaluation import evaluate_run
+from fsclib.training.loop import fit
+from workbook import paper, shipped, sweep
+from workbook.paper import PaperOptions, commands, document, press, results, typesetting
+from workbook.paper.items import Drawn, Item, Missing, Tabled, interval, listed
+from workbook.paper.options import NONE
+from workbook.sweep.file import SweepError
 
 LATEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX compiler is installed")
 SECTIONS = ["Data", "Training", "Retrieval", "Ablation", "Frequencies", "Attention", "Embeddings", "Runs"]
@@ -63,7 +63,7 @@ def test_every_section_is_there_and_what_is_missing_has_a_reason(made, options):
     assert re.findall(r"\\section\{(.*)\}", tex) == SECTIONS
     missing = {one.what: one.reason for one in made.missing}
     assert missing.keys() == {"baselines", "literature"}
-    assert "03_evaluate has not compared" in missing["baselines"]
+    assert "03_evaluate has not computed the untrained baselines of" in missing["baselines"]
     assert "synthetic" in missing["literature"]
     for one in made.missing:
         assert one.reason in str(made)
@@ -107,7 +107,7 @@ def test_matching_curves_stand_beside_what_needs_no_training(made):
 def test_a_paper_about_a_network_of_ours_says_that_it_was_not_trained_here(home):
     run = shipped.open_run("llcm", "people/trunk", workers=1)
     plan = paper.plan(PaperOptions(dataset="llcm", runs=(run.folder.name,), device="cpu", workers=1, sweep=NONE))
-    assert "shipped-trunk: tested as they come with fsclib, and not trained here" in str(plan)
+    assert "shipped-trunk: tested as shipped with fsclib, not trained here" in str(plan)
 
 
 def test_letters_in_figures_are_true_type_of_six_to_eight_points_and_figures_fit_the_text(made):
@@ -148,7 +148,7 @@ def test_a_second_paper_says_what_the_first_one_left(home):
     assert not paper.make(plan).stale
     less = paper.make(replace(plan, sections={"Data": plan.sections["Data"][:2]}))
     assert less.stale == ("figures/spectra.pdf", "figures/spectra.png")
-    assert "left by an earlier paper, and no part of this one: figures/spectra.pdf, figures/spectra.png" in str(less)
+    assert "left by an earlier paper and not part of this one: figures/spectra.pdf, figures/spectra.png" in str(less)
     assert not paper.make(plan).stale
 
 
@@ -157,7 +157,7 @@ def test_without_runs_the_images_are_shown_and_the_commands_given(home):
     assert {item.name for items in plan.sections.values() for item in items} == OF_IMAGES
     text = str(plan)
     for name in ("one", "two"):
-        assert f"papermill 02_train.ipynb out.ipynb -p dataset llcm -p name {name}" in text
+        assert f"papermill 02_train.ipynb ../results/02_train.ipynb -p dataset llcm -p name {name}" in text
     for what in ("results", "cmc", "spectrum_modules", "attention_pairs", "embedding_map", "runs"):
         assert what in {one.what for one in plan.missing}
 
@@ -170,7 +170,9 @@ def test_a_run_that_is_trained_and_not_tested_is_told_from_one_half_trained(home
     config["config"]["epochs"] = 9
     (half.folder / "config.json").write_text(json.dumps(config))
     missing = {one.what: one for one in paper.plan(PaperOptions(dataset="llcm", runs=("trained", "half"), sweep=NONE)).missing}
-    assert missing["run trained"].command == "papermill 03_evaluate.ipynb out.ipynb -p dataset llcm -p name trained"
+    assert (
+        missing["run trained"].command == "papermill 03_evaluate.ipynb ../results/03_evaluate.ipynb -p dataset llcm -p name trained"
+    )
     assert "1 of 9 epochs" in missing["run half"].reason
     assert missing["run half"].command.startswith("papermill 02_train.ipynb")
 
@@ -186,7 +188,7 @@ def test_an_ablation_that_is_not_done_is_missing_with_its_command(home, place):
     plan = paper.plan(PaperOptions(dataset="llcm", sweep=str(place / "two.yaml")))
     found = next(one for one in plan.missing if one.what == "sweep two")
     assert found.reason == "2 of its 2 runs on llcm are not finished"
-    assert found.command == f"python -m fsclib.sweep {place / 'two.yaml'}"
+    assert found.command == f"python -m workbook.sweep {place / 'two.yaml'}"
 
 
 def test_a_sweep_that_is_not_there_is_refused(home):
@@ -196,7 +198,7 @@ def test_a_sweep_that_is_not_there_is_refused(home):
 
 @pytest.mark.parametrize("runs", [(), ("a", "a")])
 def test_runs_are_named_once(runs):
-    with pytest.raises(ConfigError, match="expected one run or more, each once"):
+    with pytest.raises(ConfigError, match="expected one run or more, without repeats"):
         PaperOptions(runs=runs)
 
 
@@ -231,7 +233,7 @@ def test_an_item_that_fails_is_missing_and_the_others_are_made(home):
 def test_the_command_that_trains_gives_the_configuration_back(values):
     config = Config(**values)
     words = shlex.split(commands.train(config))
-    assert words[:3] == ["papermill", "02_train.ipynb", "out.ipynb"]
+    assert words[:3] == ["papermill", "02_train.ipynb", "../results/02_train.ipynb"]
     pairs = zip(words[4::3], words[5::3], strict=True)
     assert words[3::3] == ["-p"] * (len(words[3:]) // 3)
     given = {name: value if not re.fullmatch(r"-?[\d.]+", value) else yaml.safe_load(value) for name, value in pairs}

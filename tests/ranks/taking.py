@@ -8,14 +8,14 @@ from conftest import TINY
 from safetensors.torch import save_file
 from torch import nn
 
-from fsclib import steps
 from fsclib.config import Config
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
-from fsclib.meeting import joined
 from fsclib.models.fsc import DropPath
 from fsclib.models.networks import build_model
-from fsclib.models.shared import together
+from fsclib.training import steps
+from fsclib.training.distributed.rendezvous import joined
+from fsclib.training.distributed.whole_batch import together
 
 CLASSES, IMAGES = 10, 6  # people, images of each in each modality
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from starting import ONE_MACHINE, REPOSITORY, TRAINING, children, command, load, start, words_of
 
-from fsclib import sweep
+from workbook import sweep
 
 SRUN = """#!/bin/bash
 # stands for srun: a torchrun on each of two nodes, which are addresses of this machine
@@ -32,7 +32,7 @@ def node(number, port, words):
 
 
 def test_two_nodes_train_together_and_end_together(home, free_port):
-    words = ["fsclib.train", *words_of(TRAINING | {"name": "nodes", "epochs": 40, "decay": "39", "validate_every": 40})]
+    words = ["fsclib.training", *words_of(TRAINING | {"name": "nodes", "epochs": 40, "decay": "39", "validate_every": 40})]
     nodes = [node(2, free_port, words), node(3, free_port, words)]
     printed = {}
     for place, process in enumerate(nodes):
@@ -81,7 +81,7 @@ def test_the_script_for_a_sweep_starts_it(tmp_path):
         ["bash", "slurm/sweep.sbatch", "slurm/llcm.yaml", "--retry"], cwd=REPOSITORY, env=os.environ | {"PYTHON": str(spy)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.split() == ["-m", "fsclib.sweep", "slurm/llcm.yaml", "--retry", "--cluster", "slurm"]
+    assert done.stdout.split() == ["-m", "workbook.sweep", "slurm/llcm.yaml", "--retry", "--cluster", "slurm"]
 
 
 def test_the_sweep_of_the_example_is_one():

@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from starting import forked
 from taking import CLASSES, data, in_double, quiet, take
 
-from fsclib import steps
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
 from fsclib.models.networks import build_model
-from fsclib.ranks import Ranks
+from fsclib.system.processes import Ranks
+from fsclib.training import steps
 
 PAPER = {"lr": 0.01, "body_lr": 0.001}  # of the paper's first epoch
 AT_LENGTH = {"height": 128, "width": 48, "images": 4}
@@ -49,9 +49,7 @@ def alone(tmp_path_factory):
     return of
 
 
-@pytest.mark.parametrize(
-    ("count", "network", "stages"), [(2, "fsc", 4), (4, "fsc", 3), (2, "agw", 4)]
-)
+@pytest.mark.parametrize(("count", "network", "stages"), [(2, "fsc", 4), (4, "fsc", 3), (2, "agw", 4)])
 def test_steps_of_several_are_those_of_one_but_for_rounding(tmp_path, alone, count, network, stages):
     options = {"network": network, "stages": stages, "loud": True, "precision": "float64", "number": 3}
     expected = alone(**options)

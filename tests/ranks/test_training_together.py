@@ -15,14 +15,18 @@ from safetensors.torch import load_file
 from starting import TRAINING, children, command, forked, load, start, torchrun, words_of
 from waiting import until
 
-from fsclib import checkpoint, retrieval, runs, train
-from fsclib.assemble import network_of
+from fsclib import runs
 from fsclib.config import Config, ConfigError
 from fsclib.data.records import hold_out
-from fsclib.locks import held, lock_beside
-from fsclib.meeting import check_devices, joined
-from fsclib.ranks import Ranks
-from fsclib.train import TrainingError
+from fsclib.retrieval import evaluation
+from fsclib.runs import checkpoint
+from fsclib.runs.assemble import network_of
+from fsclib.system.locks import held, lock_beside
+from fsclib.system.processes import Ranks
+from fsclib.training import __main__ as command_line
+from fsclib.training import loop, preparation
+from fsclib.training.distributed.rendezvous import check_devices, joined
+from fsclib.training.loop import TrainingError
 
 
 def same_weights(first, second):
@@ -33,7 +37,7 @@ def same_weights(first, second):
 @pytest.fixture
 def undisturbed(home):
     """A run that two processes have trained."""
-    assert forked(2, train.fit, Config(**TRAINING | {"name": "undisturbed"})) == [0, 0]
+    assert forked(2, loop.fit, Config(**TRAINING | {"name": "undisturbed"})) == [0, 0]
     return load("undisturbed")
 
 
@@ -55,19 +59,19 @@ def test_a_run_is_written_once_and_like_any_other(undisturbed, capfd):
     assert run.log()["epoch"].tolist() == [0, 1, 2]
     assert run.log()["val_map"].notna().all()
     assert {file.name for file in (run.folder / "checkpoints").iterdir()} == {"last.safetensors", "best.safetensors"}
-    assert forked(2, train.fit, run.config) == [0, 0]
+    assert forked(2, loop.fit, run.config) == [0, 0]
     assert capfd.readouterr().out.count("is complete; nothing to train") == 1
     # its test images, which they shared, are those that one process embeds
     shared = load_file(run.folder / "embeddings" / "test.safetensors")
     (run.folder / "embeddings" / "test.safetensors").unlink()
-    alone = retrieval.run_features(run, retrieval.run_images(run))
+    alone = evaluation.run_features(run, evaluation.run_images(run))
     order, other = shared["rows"].argsort(), alone.rows.argsort()
     assert torch.equal(shared["pool"][:, order], alone.pool[:, other])
     assert torch.equal(shared["neck"][:, order], alone.neck[:, other])
 
 
 def test_a_dead_process_ends_the_run_and_a_restart_goes_on(undisturbed):
-    words = ["fsclib.train", *words_of(TRAINING | {"name": "disturbed"})]
+    words = ["fsclib.training", *words_of(TRAINING | {"name": "disturbed"})]
     printed, status = killed(command(2, words), r"^epoch 1/3: ", lambda process: children(process.pid)[1])
     assert status != 0
     assert "exitcode  : -9" in printed
@@ -78,7 +82,7 @@ def test_a_dead_process_ends_the_run_and_a_restart_goes_on(undisturbed):
     restarting = command(2, words, ["--standalone", "--max-restarts=1"])
     printed, status = killed(restarting, r"^epoch 2/3: ", lambda process: children(process.pid)[0])
     assert status == 0, printed
-    assert printed.count("going on after epoch") == 2
+    assert printed.count("resuming after epoch") == 2
     assert same_weights(load("disturbed"), undisturbed)
     assert load("disturbed").metrics == undisturbed.metrics
 
@@ -86,20 +90,20 @@ def test_a_dead_process_ends_the_run_and_a_restart_goes_on(undisturbed):
 @pytest.mark.parametrize("counts", [(2, 4), (4, 2)])
 def test_a_run_goes_on_with_another_number_of_processes(home, counts, monkeypatch, capfd):
     config, (before, after) = Config(**TRAINING | {"name": "changing"}), counts
-    keep = train.keep
+    keep = loop.keep
 
     def keep_and_die(*arguments):
         keep(*arguments)
         os._exit(9)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "keep", keep_and_die)
-        assert forked(before, train.fit, config) == [9] + [1] * (before - 1)
+        patch.setattr(loop, "keep", keep_and_die)
+        assert forked(before, loop.fit, config) == [9] + [1] * (before - 1)
     assert "Elsewhere: the connection to another process is lost" in capfd.readouterr().err
     first = load("changing").log()
     assert first["epoch"].tolist() == [0]
-    assert forked(after, train.fit, config) == [0] * after
-    assert "going on after epoch 1 of 3" in capfd.readouterr().out
+    assert forked(after, loop.fit, config) == [0] * after
+    assert "resuming after epoch 1 of 3" in capfd.readouterr().out
     log = load("changing").log()
     assert log["epoch"].tolist() == [0, 1, 2]
     assert log[:1].equals(first)
@@ -107,7 +111,7 @@ def test_a_run_goes_on_with_another_number_of_processes(home, counts, monkeypatc
 
 def test_a_notebook_starts_the_same_and_shows_its_progress(home, capfd):
     config = Config(**TRAINING | {"name": "started", "devices": 2})
-    run = train.fit(config)
+    run = loop.fit(config)
     printed = capfd.readouterr().out
     assert run.finished
     assert run.environment["ranks"] == 2
@@ -117,11 +121,11 @@ def test_a_notebook_starts_the_same_and_shows_its_progress(home, capfd):
 def test_what_goes_wrong_in_another_process_is_told_in_the_one_that_started_it(home):
     config = Config(**TRAINING | {"name": "held", "devices": 2})
     with runs.alone(config), pytest.raises(TrainingError, match=rf"is being trained by process {os.getpid()} on "):
-        train.fit(config)
+        loop.fit(config)
     diverging = {"lr": 1e30, "body_lr": 1e30, "warmup_steps": 0, "schedule": "step", "optimizer": "sgd", "clip": 0.0}
     config = Config(**TRAINING | {"name": "diverging", "devices": 2} | diverging)
     with pytest.raises(TrainingError, match=r"epoch 1, step \d+: .*(?s:.)*learning rates: 1e\+30") as caught:
-        train.fit(config)
+        loop.fit(config)
     assert "visible images of this step: " in str(caught.value)
     kept = runs.folder_of(config) / "checkpoints" / "before-failure.safetensors"
     assert str(kept) in str(caught.value)
@@ -130,7 +134,7 @@ def test_what_goes_wrong_in_another_process_is_told_in_the_one_that_started_it(h
 
 def test_nobody_is_left_when_the_process_that_started_them_dies(home):
     values = TRAINING | {"name": "orphan", "devices": 2}
-    program = f"from fsclib.config import Config; from fsclib.train import fit; fit(Config(**{values!r}))"
+    program = f"from fsclib.config import Config; from fsclib.training.loop import fit; fit(Config(**{values!r}))"
     _, status = killed([sys.executable, "-c", program], r"^epoch 1/3: ", lambda process: process.pid)
     assert status == -signal.SIGKILL
     until(lambda: not held(lock_beside(load("orphan").folder)))
@@ -151,7 +155,7 @@ def left_over():
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"devices": 3}, "devices: found 3, expected a number that divides the 4 identities of a step"),
+        ({"devices": 3}, "devices: found 3, expected a divisor of 4, the number of identities per step"),
         ({"devices": 8}, "devices: found 8, expected"),
         ({"devices": 2, "device": "cuda:1"}, "device: found 'cuda:1' for 2 processes"),
         ({"devices": 0}, "devices: found 0"),
@@ -164,10 +168,10 @@ def test_impossible_shares_are_refused_by_name(values, told):
 
 
 def test_what_does_not_fit_is_said_once_and_before_any_work(home, tmp_path):
-    ended = torchrun(3, "fsclib.train", *words_of(TRAINING | {"name": "three"}))
+    ended = torchrun(3, "fsclib.training", *words_of(TRAINING | {"name": "three"}))
     assert ended.returncode != 0
-    assert ended.stdout.count("processes: found 3, expected a number that divides the 4 identities of a step") == 1
-    assert "fsclib/train.py" not in ended.stdout  # no traceback but torchrun's own
+    assert ended.stdout.count("processes: found 3, expected a divisor of 4, the number of identities per step") == 1
+    assert "fsclib/training/" not in ended.stdout  # no traceback but torchrun's own
     assert not (home / "results/llcm/three").exists()
 
 
@@ -176,17 +180,17 @@ def test_nobody_begins_anew_at_each_restart(home, monkeypatch, variable):
     """torchrun and SLURM start the same words again, and resume=False must not be among them where there is something to lose."""
     config = Config(**TRAINING | {"name": "anew", "resume": False})
     monkeypatch.setenv(variable, "1")
-    train.check(config)
+    preparation.check(config)
     (home / "results/llcm/anew").mkdir(parents=True)
-    with pytest.raises(ValueError, match=r"resume: found False, and .*anew is there: .* leave resume out"):
-        train.check(config)
+    with pytest.raises(ValueError, match=r"resume: found False, but .*anew exists: .* leave resume out"):
+        preparation.check(config)
     monkeypatch.setenv(variable, "0")
-    train.check(config)
+    preparation.check(config)
 
 
 def test_more_devices_than_torchrun_has_started_are_refused(home):
     with pytest.raises(ValueError, match="devices: found 4, but torchrun has started 2 processes; leave devices out"):
-        train.check(Config(**TRAINING | {"devices": 4}), Ranks(0, 2))
+        preparation.check(Config(**TRAINING | {"devices": 4}), Ranks(0, 2))
 
 
 def tell(length):
@@ -211,7 +215,7 @@ def of_ranks(*kinds):
 @pytest.mark.parametrize(
     ("kinds", "told"),
     [
-        ([["cuda", "0", "", 0], ["cpu", "1", ""]], "process 0 has cuda, process 1 cpu; see whether every node's GPUs are there"),
+        ([["cuda", "0", "", 0], ["cpu", "1", ""]], "process 0 has cuda, process 1 cpu; check that every node sees its GPUs"),
         ([["cuda", "0", "", 0], ["cuda", "1", "", 0], ["cuda", "0", "", 0]], "process 2 has the GPU of process 0"),
     ],
 )
@@ -230,42 +234,42 @@ def test_processes_with_other_data_are_refused(home):
     words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "epochs": 5}])
     ended = torchrun(2, "tests.ranks.unequal", words)
     assert ended.returncode != 0
-    assert re.search(r"process 1 on \S+: epochs: 5 there, 3 here", ended.stdout)
+    assert re.search(r"process 1 on \S+: epochs: 5 vs 3", ended.stdout)
     other = copytree(home / "data/LLCM", home / "other")
     victim = sorted((other / "vis").rglob("*.jpg"))[0]
     victim.write_bytes(sorted((other / "vis").rglob("*.jpg"))[1].read_bytes())
     words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "data_root": str(other)}])
     ended = torchrun(2, "tests.ranks.unequal", words)
     assert ended.returncode != 0
-    assert re.search(r"process 1 on \S+: data_hash: '\w+' there, '\w+' here", ended.stdout)
+    assert re.search(r"process 1 on \S+: data_hash: '\w+' vs '\w+'", ended.stdout)
     assert not (home / "results/llcm/unequal").exists()
 
 
 def test_each_with_a_batch_of_its_own(home):
-    assert forked(3, train.fit, Config(**TRAINING | {"name": "own", "batch": "per-rank", "epochs": 1, "decay": "1"})) == [0] * 3
+    assert forked(3, loop.fit, Config(**TRAINING | {"name": "own", "batch": "per-rank", "epochs": 1, "decay": "1"})) == [0] * 3
     run = load("own")
     assert run.finished
     assert run.environment["ranks"] == 3
     # all have validated the network that the first one keeps, whose BatchNorm has seen its own images
-    images = retrieval.run_images(run)
+    images = evaluation.run_images(run)
     images = images.with_records(hold_out(images.records, run.config.seed))
     net = network_of(run.config, checkpoint.state(run.checkpoint("last"))["num_classes"], pretrained=False)
     checkpoint.read(run.checkpoint("last"), net)
     net = net.to(memory_format=torch.channels_last)
-    found = retrieval.validate(net, images, torch.device("cpu"), torch.float32, "holdout")
+    found = evaluation.validate(net, images, torch.device("cpu"), torch.float32, "holdout")
     assert found == pytest.approx(run.log().iloc[-1][list(found)].to_dict(), rel=1e-12)
 
 
 def test_a_file_gives_parameters_and_words_overrule_it(home, tmp_path):
     file = tmp_path / "mine.json"
     file.write_text(json.dumps(TRAINING | {"epochs": 1, "name": "from-file"}))
-    train.main(["--config", str(file), "--select-on", "last"])
+    command_line.main(["--config", str(file), "--select-on", "last"])
     run = load("from-file")
     assert (run.config.epochs, run.config.select_on) == (1, "last")
-    train.main(["--config", str(run.folder / "config.json")])  # which is complete
+    command_line.main(["--config", str(run.folder / "config.json")])  # which is complete
     for content in ("[1]", "{", '"x"'):
         file.write_text(content)
         with pytest.raises(ValueError, match=r"mine\.json"):
-            train.main(["--config", str(file)])
+            command_line.main(["--config", str(file)])
     with pytest.raises(ValueError, match="cannot be read"):
-        train.main(["--config", str(tmp_path / "nowhere.json")])
+        command_line.main(["--config", str(tmp_path / "nowhere.json")])

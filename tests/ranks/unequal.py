@@ -8,4 +8,4 @@ import sys
 if __name__ == "__main__":
     own = json.loads(sys.argv[1])[int(os.environ["RANK"])]
     sys.argv[1:] = [word for name, value in own.items() for word in (f"--{name}", str(value))]
-    runpy.run_module("fsclib.train", run_name="__main__")
+    runpy.run_module("fsclib.training", run_name="__main__")

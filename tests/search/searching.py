@@ -3,9 +3,9 @@
 import numpy as np
 
 from fsclib import metrics
-from fsclib.search.crowd import around
-from fsclib.search.entries import Entries
-from fsclib.search.options import Origin
+from fsclib.analysis.gallery_search.crowd import around
+from fsclib.retrieval.gallery.entries import Entries
+from fsclib.retrieval.gallery.options import Origin
 
 ORIGIN = Origin("0123456789abcdef" * 2)
 

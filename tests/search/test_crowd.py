@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from searching import crowd, real
 
-from fsclib.search.crowd import PEOPLE, around
-from fsclib.search.entries import Entries
+from fsclib.analysis.gallery_search.crowd import PEOPLE, around
+from fsclib.retrieval.gallery.entries import Entries
 
 
 def test_a_block_depends_on_its_number_and_the_seed_alone():

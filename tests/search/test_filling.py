@@ -12,17 +12,30 @@ import numpy as np
 import pytest
 from searching import ORIGIN, crowd, files, some
 
-from fsclib.disk import DiskError
-from fsclib.locks import lock_beside, locked
-from fsclib.search import EXACT, IVFPQ, Cut, Entries, Gallery, IndexOptions, Origin, SearchError, append, build, codes, filling
-from fsclib.search import gallery as searching
-from fsclib.search.options import library
+from fsclib.retrieval.gallery import (
+    EXACT,
+    IVFPQ,
+    Cut,
+    Entries,
+    Gallery,
+    IndexOptions,
+    Origin,
+    SearchError,
+    append,
+    build,
+    building,
+    codes,
+)
+from fsclib.retrieval.gallery import gallery as searching
+from fsclib.retrieval.gallery.options import library
+from fsclib.system.disk_space import DiskError
+from fsclib.system.locks import lock_beside, locked
 
 IMAGES, QUERIES = some(900, seed=3), some(20, seed=4)
 KINDS = [
     EXACT,
     pytest.param(IVFPQ, marks=pytest.mark.skipif(
-        find_spec("faiss") is None, reason="lists of codes need faiss: pip install 'fsclib[search]'"
+        find_spec("faiss") is None, reason="lists of codes need faiss: pip install 'fsclib[gallery]'"
     )),
 ]  # fmt: skip
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -40,7 +53,7 @@ class Failing(Cut):
 def leave_off(folder, kind, learnt=None):
     """Builds the first shards of an index of IMAGES."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filling, "_sample", lambda shards, *rest, sample=filling._sample: sample(Cut(IMAGES, 100), *rest))
+        patch.setattr(building, "_sample", lambda shards, *rest, sample=building._sample: sample(Cut(IMAGES, 100), *rest))
         with pytest.raises(KeyboardInterrupt):
             build(folder, Failing(IMAGES, 100), ORIGIN, options(kind), learnt)
 
@@ -55,7 +68,7 @@ def test_goes_on_after_the_last_whole_shard(kind, tmp_path):
     learnt = QUERIES.vectors
     build(tmp_path / "whole", shards, ORIGIN, options(kind), learnt)
     leave_off(tmp_path / "a", kind, learnt)
-    with pytest.raises(SearchError, match="is not built to its end; start the same build again"):
+    with pytest.raises(SearchError, match="is not complete; start the same build again"):
         Gallery(tmp_path / "a", None)
     (tmp_path / "a" / "lists-00009.bin.part").write_bytes(b"half")
     with (tmp_path / "a" / "vectors.bin").open("ab") as file:
@@ -74,7 +87,7 @@ import os, sys
 from importlib.util import find_spec
 from pathlib import Path
 from searching import ORIGIN, some
-from fsclib.search import Cut, IndexOptions, build, codes, manifest
+from fsclib.retrieval.gallery import Cut, IndexOptions, build, codes, manifest
 folder, place = Path(sys.argv[1]), sys.argv[2]
 write = manifest.write_text
 def counted(file, text, seen=[0]):
@@ -91,7 +104,7 @@ build(folder, Cut(some(900, seed=3), 100), ORIGIN, IndexOptions(kind="ivfpq", li
 
 @pytest.mark.parametrize("place", ["shard", "merge"])
 def test_a_killed_process_leaves_what_the_next_one_completes(place, tmp_path):
-    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
     here = os.environ | {"PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[up]) for up in (0, 2))}
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a"), place], env=here, capture_output=True, text=True)
     assert done.returncode == 9, done.stderr
@@ -145,11 +158,11 @@ def test_where_files_cannot_be_mapped_they_are_read(kind, tmp_path, monkeypatch,
     assert files(tmp_path / "a") == files(tmp_path / "b")
     found = Gallery(tmp_path / "b", None).search(QUERIES.vectors)
     np.testing.assert_array_equal(found.row, expected.row)
-    assert "cannot map files: vectors.bin is read into memory" in capsys.readouterr().out
+    assert "cannot map files; reading vectors.bin into memory" in capsys.readouterr().out
 
 
 def test_memory_does_not_grow_with_the_gallery(tmp_path):
-    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
     build(tmp_path / "warm", crowd(2000), ORIGIN, IndexOptions(kind=IVFPQ, lists=8))
     peaks = {}
     for images in (18_000, 90_000):  # shards of 9,000
@@ -162,10 +175,15 @@ def test_memory_does_not_grow_with_the_gallery(tmp_path):
 
 
 REFUSED = {
-    "dimension": (Cut(some(300, 23)), {}, SearchError, "dimension: 24 there, 23 given"),
-    "network": (Cut(some(300)), {"network": "f" * 32}, SearchError, "network: 0123456789abcdef0123456789abcdef there, f+ given"),
-    "weighting": (Cut(some(300)), {"weighting": "neck"}, SearchError, "weighting: equal there, neck given"),
-    "mirror": (Cut(some(300)), {"mirror": False}, SearchError, "mirror: True there, False given"),
+    "dimension": (Cut(some(300, 23)), {}, SearchError, "dimension: 24 in the index, 23 given"),
+    "network": (
+        Cut(some(300)),
+        {"network": "f" * 32},
+        SearchError,
+        "network: 0123456789abcdef0123456789abcdef in the index, f+ given",
+    ),
+    "weighting": (Cut(some(300)), {"weighting": "neck"}, SearchError, "weighting: equal in the index, neck given"),
+    "mirror": (Cut(some(300)), {"mirror": False}, SearchError, "mirror: True in the index, False given"),
     "none": (Cut(some(0)), {}, ValueError, "shards: found none, expected one or more"),
 }
 
@@ -180,7 +198,7 @@ def test_what_does_not_belong_there_is_refused_before_work(name, tmp_path):
         with pytest.raises(error, match=told):
             work(tmp_path / "a", shards, origin)
     if changes:
-        with pytest.raises(SearchError, match="embed the queries with that network, or build an index with this one"):
+        with pytest.raises(SearchError, match="embed the queries like the index, or build an index like the queries"):
             Gallery(tmp_path / "a", origin)
     assert files(tmp_path / "a") == before
 
@@ -258,7 +276,7 @@ class Uneven:
 def test_a_sample_is_as_large_as_it_should_be_whatever_the_shards(sizes):
     shards = Uneven(*sizes)
     for number in (2, 256, shards.images - 1, shards.images):
-        drawn = filling._sample(shards, 24, number)[:, 0]
+        drawn = building._sample(shards, 24, number)[:, 0]
         assert len(np.unique(drawn)) == len(drawn) == number
         assert (np.diff(drawn) > 0).all()
 
@@ -272,7 +290,7 @@ def test_a_build_that_is_refused_changes_nothing(tmp_path):
 
 
 def test_how_an_index_is_searched_may_change(tmp_path):
-    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
     for probes, rerank in ((2, 200), (5, 0)):
         build(tmp_path / "a", Cut(IMAGES), ORIGIN, IndexOptions(kind=IVFPQ, lists=8, probes=probes, rerank=rerank))
         found = Gallery(tmp_path / "a", ORIGIN).manifest
@@ -280,14 +298,14 @@ def test_how_an_index_is_searched_may_change(tmp_path):
 
 
 def test_a_full_disk_does_not_advise_to_delete_an_index(tmp_path, monkeypatch):
-    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
 
     def reserve(*given):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
         patch.setattr(codes, "reserve", reserve)
-        with pytest.raises(DiskError, match="make room there and start the same command again"):
+        with pytest.raises(DiskError, match="free some space there and start the same command again"):
             build(tmp_path / "a", Cut(IMAGES), ORIGIN, options(IVFPQ))
     build(tmp_path / "a", Cut(IMAGES), ORIGIN, options(IVFPQ))
     assert len(Gallery(tmp_path / "a", ORIGIN)) == 900
@@ -322,5 +340,5 @@ def test_a_disk_without_room_is_refused_before_work(tmp_path, monkeypatch):
 def test_an_image_that_is_not_there_is_named(number, tmp_path):
     options, sizes = IndexOptions(kind=IVFPQ, code=4), np.array([2])
     (tmp_path / "lists").write_bytes(bytes(2 * options.code) + np.array([1, number], "<i8").tobytes())
-    with pytest.raises(ValueError, match=f"found an image of number {number}, expected 0 to 899"):
+    with pytest.raises(ValueError, match=f"found image number {number}, expected 0 to 899"):
         list(codes.unmerge(tmp_path / "lists", sizes, options, 900))

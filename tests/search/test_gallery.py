@@ -5,9 +5,9 @@ import pytest
 from searching import ORIGIN, crowd, plain, ranked, some
 
 from fsclib import metrics
-from fsclib.search import EXACT, IVFPQ, Cut, Gallery, IndexOptions, build
-from fsclib.search.measure import neighbours, recall
-from fsclib.search.visible import Visibility
+from fsclib.analysis.gallery_search.measurement import neighbours, recall
+from fsclib.retrieval.gallery import EXACT, IVFPQ, Cut, Gallery, IndexOptions, build
+from fsclib.retrieval.gallery.visibility import Visibility
 
 IMAGES, QUERIES = some(700, seed=1), some(30, seed=2)
 EVERYTHING = {"probes": 1 << 20, "rerank": 700}
@@ -16,7 +16,7 @@ EVERYTHING = {"probes": 1 << 20, "rerank": 700}
 @pytest.fixture(scope="module", params=[EXACT, IVFPQ])
 def gallery(request, tmp_path_factory):
     if request.param == IVFPQ:
-        pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+        pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
     folder = tmp_path_factory.mktemp("index") / request.param
     build(folder, Cut(IMAGES, 300), ORIGIN, IndexOptions(kind=request.param))
     return Gallery(folder, ORIGIN)
@@ -47,7 +47,7 @@ def test_cameras_may_be_named_twice(gallery, cameras):
 
 def test_many_queries_are_compared_again_in_blocks(gallery, monkeypatch):
     expected = gallery.search(QUERIES.vectors, 15, **EVERYTHING)
-    monkeypatch.setattr("fsclib.search.gallery.AGAIN", 1)
+    monkeypatch.setattr("fsclib.retrieval.gallery.gallery.AGAIN", 1)
     found = gallery.search(QUERIES.vectors, 15, **EVERYTHING)
     np.testing.assert_array_equal(found.row, expected.row)
     np.testing.assert_allclose(found.similarity, expected.similarity, rtol=1e-5)
@@ -76,7 +76,7 @@ def test_where_there_is_less_than_asked_the_rest_is_empty(gallery):
 
 
 def test_lists_of_codes_find_nearly_what_an_exact_search_finds(tmp_path):
-    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+    pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
     people = crowd(12_000)
     queries = people.queries(100)
     build(tmp_path / "a", people, ORIGIN, IndexOptions(kind=IVFPQ, dimensions=32, code=16), crowd(seed=1).queries(200).vectors)
@@ -118,7 +118,7 @@ def test_views_are_what_the_protocols_hide(scoring):
         ({"scoring": "LLCM"}, "scoring: found 'LLCM', expected one of sysu, regdb, llcm"),
         ({"scoring": "llcm"}, "identity: found none, expected 30 whole numbers"),
         ({"scoring": "sysu", "identity": QUERIES.identity, "camera": QUERIES.camera[:5]}, r"camera: found shape \(5,\)"),
-        ({"cameras": (1, 9)}, "cameras: found 9, expected some of 1, 2, 3, 4"),
+        ({"cameras": (1, 9)}, "cameras: found 9, expected some of the gallery's cameras 1, 2, 3, 4"),
     ],
     ids=lambda value: "" if isinstance(value, dict) else value[:30],
 )

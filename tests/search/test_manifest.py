@@ -7,11 +7,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from searching import ORIGIN, files, some
 
-from fsclib.search import EXACT, IVFPQ, Cut, Gallery, IndexOptions, SearchError, append, build, manifest
+from fsclib.retrieval.gallery import EXACT, IVFPQ, Cut, Gallery, IndexOptions, SearchError, append, build, manifest
 
-faiss = pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+faiss = pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
 IMAGES, QUERIES = some(600, seed=5), some(10, seed=6)
-MEND = "restore the folder from where it came, or delete it and build the index anew"
+FIX = "restore the folder from its source, or delete it and build the index again"
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_strange_entries_are_refused(folder, place, value):
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}', "\x00", "9" * 5000])
 def test_what_is_no_manifest_is_refused(folder, text):
     (folder / "index.json").write_text(text)
-    with pytest.raises(SearchError, match=r"index\.json: cannot be used .*" + MEND):
+    with pytest.raises(SearchError, match=r"index\.json: cannot be used .*" + FIX):
         Gallery(folder, None)
-    with pytest.raises(SearchError, match=r"is no index \(it has no index.json\)"):
+    with pytest.raises(SearchError, match=r"is not an index \(it has no index.json\)"):
         Gallery(folder.parent, None)
 
 
@@ -96,7 +96,7 @@ def test_numbers_that_stand_for_places_are_checked_without_hashes_too(folder):
         content.tofile(file)
         found = Gallery(folder, None, verify=False)
         if value == 127:
-            with pytest.raises(SearchError, match="found image 9187201950435737471 of 600"):
+            with pytest.raises(SearchError, match="found image 9187201950435737471, expected a number below 600"):
                 found.search(QUERIES.vectors, probes=8)
         else:
             assert (found.search(QUERIES.vectors, probes=8).row == -1).all()
@@ -147,13 +147,13 @@ def test_codes_that_wait_to_be_merged_are_checked(folder, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("fsclib.search.codes.merge", killed)
+        patch.setattr("fsclib.retrieval.gallery.codes.merge", killed)
         with pytest.raises(KeyboardInterrupt):
             append(folder, Cut(QUERIES), ORIGIN)
     file = folder / "codes-00003.safetensors"
     whole = file.read_bytes()
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(SearchError, match=r"codes-00003.*not those that were written"):
+    with pytest.raises(SearchError, match=r"codes-00003.*differs from what was written"):
         append(folder, Cut(QUERIES), ORIGIN)
     assert len(Gallery(folder, None)) == 600
     file.write_bytes(whole)

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from searching import ORIGIN, crowd, some
 
-from fsclib.search import EXACT, IVFPQ, Cut, Gallery, IndexOptions, cost, measure, reduction
+from fsclib.analysis.gallery_search import measurement, projection
+from fsclib.retrieval.gallery import EXACT, IVFPQ, Cut, Gallery, IndexOptions, reduction
 
 
 def test_reduction_keeps_inner_products_with_queries():
@@ -45,23 +46,23 @@ def test_columns_are_dealt_so_that_each_byte_has_its_share():
 
 def test_neighbours_are_those_of_the_whole_product():
     images, queries = some(700, seed=1), some(20, seed=2)
-    near = measure.neighbours(Cut(images, 130), queries, None)
+    near = measurement.neighbours(Cut(images, 130), queries, None)
     product = queries.vectors @ images.vectors.T
-    np.testing.assert_array_equal(near.whole, np.argsort(-product, 1, kind="stable")[:, : measure.DEPTH])
-    np.testing.assert_allclose(near.similarity, -np.sort(-product, 1)[:, : measure.DEPTH], rtol=1e-5)
-    assert measure.recall(near.whole, near.whole, 10) == 1
-    assert measure.recall(near.whole[:, ::-1], near.whole, 10) == 0
-    assert measure.recall(np.array([[1, 2, -1]]), np.array([[2, 3, 4]]), 3) == pytest.approx(1 / 3)
+    np.testing.assert_array_equal(near.whole, np.argsort(-product, 1, kind="stable")[:, : measurement.DEPTH])
+    np.testing.assert_allclose(near.similarity, -np.sort(-product, 1)[:, : measurement.DEPTH], rtol=1e-5)
+    assert measurement.recall(near.whole, near.whole, 10) == 1
+    assert measurement.recall(near.whole[:, ::-1], near.whole, 10) == 0
+    assert measurement.recall(np.array([[1, 2, -1]]), np.array([[2, 3, 4]]), 3) == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("kind", [EXACT, IVFPQ])
 def test_a_row_of_measurements(kind, tmp_path):
     if kind == IVFPQ:
-        pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[search]'")
+        pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
     people, options = crowd(3000), IndexOptions(kind=kind, dimensions=32, code=16)
     queries = people.queries(30)
-    row, near = measure.measure(people, tmp_path / "a", ORIGIN, options, queries, crowd(seed=1).queries(50).vectors, None)
-    again, _ = measure.measure(people, tmp_path / "a", ORIGIN, options, queries, queries.vectors, near)
+    row, near = measurement.measure(people, tmp_path / "a", ORIGIN, options, queries, crowd(seed=1).queries(50).vectors, None)
+    again, _ = measurement.measure(people, tmp_path / "a", ORIGIN, options, queries, queries.vectors, near)
     assert (row["kind"], row["images"], row["vector_bytes"]) == (kind, 3000, 64)
     assert row["build_s"] == again["build_s"] > 0
     assert row["recall10"] == again["recall10"] > (0.95 if kind == EXACT else 0.6)
@@ -69,7 +70,7 @@ def test_a_row_of_measurements(kind, tmp_path):
     assert row["bytes"] > row["vector_bytes"] + row["code_bytes"] + 8
     assert 0 < row["median_ms"] <= row["p95_ms"]
     if kind == IVFPQ:
-        curve = measure.curve(Gallery(tmp_path / "a", None), queries, near)
+        curve = measurement.curve(Gallery(tmp_path / "a", None), queries, near)
         assert curve["probes"].is_monotonic_increasing
         assert curve["recall10"].iloc[-1] > curve["recall10"].iloc[0]
 
@@ -90,7 +91,7 @@ def table(*sizes):
 
 
 def test_what_is_calculated_follows_the_formulas():
-    found = cost.extrapolate(table(10**5, 10**6), 512, IndexOptions(), counts=(10**7, 10**9))
+    found = projection.extrapolate(table(10**5, 10**6), 512, IndexOptions(), counts=(10**7, 10**9))
     assert found[["images", "machines"]].values.tolist() == [[10**7, 1], [10**9, 1], [10**9, 10]]
     (expected,) = table(10**7).to_dict("records")
     assert found["latency_ms"][0] == pytest.approx(expected["median_ms"], rel=1e-3)
@@ -98,7 +99,7 @@ def test_what_is_calculated_follows_the_formulas():
     assert found["build_h"][0] == pytest.approx(seconds / 3600, rel=1e-3)
     assert found["disk_gb"].tolist() == pytest.approx([5.92, 592, 592])
     assert found["memory_gb"][2] < found["memory_gb"][1] / 9
-    one = cost.extrapolate(table(10**6), 512, IndexOptions(), counts=(10**6,))
+    one = projection.extrapolate(table(10**6), 512, IndexOptions(), counts=(10**6,))
     assert one["latency_ms"][0] == pytest.approx(table(10**6)["median_ms"][0])
     with pytest.raises(ValueError, match="found no row of kind ivfpq"):
-        cost.extrapolate(table(10**6).assign(kind=EXACT), 512, IndexOptions())
+        projection.extrapolate(table(10**6).assign(kind=EXACT), 512, IndexOptions())

@@ -5,8 +5,8 @@ import signal
 import sys
 import time
 
-from fsclib.sweep import worker
-from fsclib.sweep.cell import Job
+from workbook.sweep import worker
+from workbook.sweep.cell import Job
 
 
 def execute(job: Job) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from fsclib.sweep.cell import Job
+from workbook.sweep.cell import Job
 
 FIXED = {
     "dataset": "llcm", "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 4, "images": 2, "epochs": 2,

@@ -9,9 +9,9 @@ import pytest
 from sweeping import write_sweep
 
 from fsclib import runs
-from fsclib.locks import locked
-from fsclib.sweep import board, read
-from fsclib.sweep.cell import fail
+from fsclib.system.locks import locked
+from workbook.sweep import board, read
+from workbook.sweep.cell import fail
 
 STATES = pd.DataFrame(
     [("a", "done", "8/8", 1.5, ""), ("b", "running", "3/8", 0.5, ""), ("c", "failed", "0/8", 0.0, "ValueError: no"),

@@ -9,8 +9,8 @@ from stub import execute
 from sweeping import stub_jobs
 
 from fsclib import runs
-from fsclib.locks import held, locked
-from fsclib.sweep.cell import LINES, fail, run_cell, state
+from fsclib.system.locks import held, locked
+from workbook.sweep.cell import LINES, fail, run_cell, state
 
 
 @pytest.fixture
@@ -84,5 +84,5 @@ def test_nobody_reading_a_state_leaves_a_trace(jobs):
 def test_the_process_that_runs_a_cell_needs_no_torch():
     """It waits beside a kernel that has imported all of it."""
     heavy = "{'torch', 'pandas', 'matplotlib'}"
-    program = f"import sys, fsclib.sweep.worker; print(sorted({heavy} & set(sys.modules)))"
+    program = f"import sys, workbook.sweep.worker; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"

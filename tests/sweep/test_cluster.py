@@ -9,9 +9,10 @@ from functools import partial
 import pytest
 from sweeping import write_sweep
 
-from fsclib import runs, sweep
-from fsclib.sweep import cluster
-from fsclib.sweep.cluster import ClusterError
+from fsclib import runs
+from workbook import sweep
+from workbook.sweep import cluster
+from workbook.sweep.cluster import ClusterError
 
 
 @pytest.fixture

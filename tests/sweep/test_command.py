@@ -12,11 +12,12 @@ import pytest
 from sweeping import FIXED, processes, write_sweep
 from waiting import until
 
-from fsclib import runs, sweep
-from fsclib.data.decoding import usable_cores
-from fsclib.sweep import __main__ as command
-from fsclib.sweep import local
-from fsclib.sweep.cell import state
+from fsclib import runs
+from fsclib.data.pixels.decoding import usable_cores
+from workbook import sweep
+from workbook.sweep import __main__ as command
+from workbook.sweep import local
+from workbook.sweep.cell import state
 
 FAILS = {"modules": "spatial", "device": "cuda:77"}  # a possible parameter, but no such device is there at run time
 
@@ -80,12 +81,12 @@ def test_a_training_that_was_killed_with_its_sweep_goes_on_from_its_last_epoch(w
     board = sweep.run(found, workers=2)
     assert board["state"].tolist() == ["done"]
     assert board["epochs"].tolist() == ["3/3"]
-    assert "going on after epoch" in printed(cell.executed)
+    assert "resuming after epoch" in printed(cell.executed)
 
 
 def test_what_is_wrong_is_said_without_a_traceback(write):
     file = write(grids=[{"modul": ["none"]}])
-    done = subprocess.run([sys.executable, "-m", "fsclib.sweep", str(file)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "workbook.sweep", str(file)], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == f"{file} cannot be run:\n  modul: no such parameter, did you mean 'modules'?\n"
 

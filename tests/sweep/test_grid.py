@@ -8,12 +8,13 @@ import pytest
 import yaml
 from sweeping import FIXED, write_sweep
 
-from fsclib import paths, runs
+from fsclib import runs
 from fsclib.config import Config
 from fsclib.models.networks import NETWORKS
-from fsclib.sweep import grid, read, refusals
-from fsclib.sweep.cell import Job
-from fsclib.sweep.file import SweepError, find
+from fsclib.system import paths
+from workbook.sweep import grid, read, refusals
+from workbook.sweep.cell import Job
+from workbook.sweep.file import SweepError, find
 
 NOWHERE = {"data_hash": "d", "precision": "float32"}
 
@@ -45,7 +46,7 @@ def test_cells_are_named_by_their_values_and_come_seed_by_seed(write, home):
 
 def test_the_example_of_the_readme_is_a_sweep(monkeypatch, tmp_path):
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
-    monkeypatch.setattr(refusals.train, "check", lambda config: True)  # needs the data set
+    monkeypatch.setattr(refusals.preparation, "check", lambda config: True)  # needs the data set
     (text,) = re.findall(r"^```yaml\n(.*?)^```$", (paths.checkout() / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     file = tmp_path / "example.yaml"
     file.write_text(text)
@@ -57,7 +58,8 @@ def test_the_example_of_the_readme_is_a_sweep(monkeypatch, tmp_path):
 
 def test_the_committed_sweeps_are_what_they_say(monkeypatch, tmp_path):
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
-    monkeypatch.setattr(refusals.train, "check", lambda config: True)  # draws no corpus
+    monkeypatch.setattr(refusals.preparation, "check", lambda config: True)
+    monkeypatch.setattr(refusals.demo, "ensure", lambda *where: None)  # draws no corpus
     ablation, people = read("ablation"), read("people")
     assert len(ablation.cells) == 30
     assert [cell.config.modules for cell in ablation.cells[:8]] == [
@@ -110,14 +112,14 @@ def test_everything_wrong_with_the_words_of_a_file_is_said_at_once(write):
         "'slrum': no such key, did you mean 'slurm'?",
         "epoch: no such parameter, did you mean 'epochs'?",
         "name: a sweep names its runs itself",
-        "seed: is no parameter of a row; give seeds, beside grids",
+        "seed: not a parameter of a row; use the key seeds, beside grids",
         "grids, number 1: modules has no values",
         "grids, number 3: has no parameters",
         "lr: found 'high' (str), expected a number",
-        "lr: stands in fixed and in a grid",
+        "lr: is both in fixed and in a grid",
         "network: found 'fsk'",
         "identities: found 1, expected",
-        "seeds: 1 stands more than once",
+        "seeds: 1 is listed more than once",
     ):
         assert found.count(part) == 1, part
 
@@ -134,7 +136,7 @@ def test_everything_wrong_with_the_words_of_a_file_is_said_at_once(write):
         ({"seeds": [-1]}, "seed: found -1, expected"),
         ({"notebook": "02_trian"}, "notebook: found '02_trian', expected one of 01_data, "),
         ({"notebook": "../notebooks/02_train"}, "notebook: found '../notebooks/02_train', expected one of"),
-        ({"notebook": "01_data"}, "notebook: 01_data has no parameter name and no seed, so it leaves no run; take one that does"),
+        ({"notebook": "01_data"}, "notebook: 01_data has no parameter name and no seed, so it makes no run; use one that does"),
     ],
 )
 def test_what_is_no_sweep_is_refused(write, home, content, problem):
@@ -161,7 +163,7 @@ def test_what_is_no_table_is_refused(home, text):
 
 def test_a_key_that_stands_twice_is_refused(home):
     (home / "odd.yaml").write_text("seeds: [0]\ngrids:\n  - modules: [none]\n    modules: [channel]\n")
-    assert "'modules' stands twice" in problems(home / "odd.yaml")
+    assert "'modules' appears twice" in problems(home / "odd.yaml")
 
 
 def test_a_file_that_is_not_there_lists_those_that_are(tmp_path):
@@ -197,7 +199,7 @@ def test_another_precision_is_another_run(write):
 def test_a_key_that_is_a_list_is_not_yaml_for_us(write):
     file = write()
     file.write_text("fixed:\n  ? [a, b]\n  : 1\n")
-    assert "a key that is no word" in problems(file)
+    assert "a key that is not a word" in problems(file)
 
 
 def test_a_sweep_that_is_only_looked_at_needs_neither_data_nor_fitting_runs(write, home):
@@ -205,7 +207,7 @@ def test_a_sweep_that_is_only_looked_at_needs_neither_data_nor_fitting_runs(writ
     runs.begin(Config(**dict(read(file).cells[0].parameters) | {"epochs": 9}), NOWHERE)
     (home / "data").unlink()
     assert len(read(file, check=False).cells) == 6
-    assert "epochs: 9 there" in problems(file)
+    assert "epochs: 9 vs 2" in problems(file)
 
 
 def test_two_cells_of_one_name_are_refused(write):
@@ -226,8 +228,8 @@ def test_runs_with_another_recipe_are_refused_together(write):
     for cell in read(file).cells[:3]:
         runs.begin(Config(**dict(cell.parameters) | {"epochs": 9}), NOWHERE)
     found = problems(file)
-    assert "small-none-seed0 (and so for 2 other runs of this sweep) holds a run with another configuration" in found
-    assert found.count("epochs: 9 there, 2 here") == 1
+    assert "small-none-seed0 (and 2 other runs of this sweep) holds a run with another configuration" in found
+    assert found.count("epochs: 9 vs 2") == 1
 
 
 def test_runs_with_the_same_recipe_are_gone_on_with(write):
@@ -239,7 +241,7 @@ def test_runs_with_the_same_recipe_are_gone_on_with(write):
 def test_a_sweep_with_the_name_of_a_run_is_refused(write):
     file = write()
     runs.begin(Config(**dict(read(file).cells[0].parameters) | {"name": "small"}), NOWHERE)
-    assert "is a run, and the sweep would keep its notebooks there" in problems(file)
+    assert "is a run, and the sweep would write its notebooks there" in problems(file)
 
 
 def test_a_data_set_that_cannot_be_trained_on_is_refused_before_the_first_run(write, home):
@@ -252,7 +254,7 @@ def test_a_data_set_that_cannot_be_trained_on_is_refused_before_the_first_run(wr
 
 def test_data_are_looked_at_once_for_all_cells_that_need_the_same_and_not_for_those_that_are_done(write, monkeypatch):
     asked = []
-    monkeypatch.setattr(refusals.train, "check", lambda config: asked.append(config.seed))
+    monkeypatch.setattr(refusals.preparation, "check", lambda config: asked.append(config.seed))
     file = write()
     sweep = read(file)
     assert len(asked) == 1  # llcm holds nobody out, so that the seed does not matter

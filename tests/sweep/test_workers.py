@@ -11,9 +11,9 @@ import pytest
 from sweeping import processes, stub_jobs
 from waiting import until
 
-from fsclib.locks import held, locked
-from fsclib.sweep import local
-from fsclib.sweep.cell import state
+from fsclib.system.locks import held, locked
+from workbook.sweep import local
+from workbook.sweep.cell import state
 
 STUB = (sys.executable, str(Path(__file__).with_name("stub.py")))
 

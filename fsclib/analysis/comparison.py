@@ -1,0 +1,245 @@
+"""Compares finished runs that differ in only one switch with a baseline, and refuses incomparable ones (comparability.py).
+
+A row is a value of the switch; its replicates are seeds, for RegDB seeds and trials. Figures are the headline figures, in per cent;
+differences are paired by replicate and by person (statistics.paired_difference).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+import pandas as pd
+
+from fsclib import runs
+from fsclib.analysis.comparability import FACTS, REPLICATE, key, protocol_of, replicate, unlike, unpaired
+from fsclib.config import Config
+from fsclib.config.strict import checked, nearest
+from fsclib.data.protocols import DIRECTIONS
+from fsclib.errors import FsclibError
+from fsclib.metrics.differences import FIGURES, paired_difference
+from fsclib.runs import Run
+
+DECIMALS = 1  # of printed figures; figures that print alike share a place
+ENOUGH_PEOPLE, ENOUGH_RUNS = 100, 3
+FEW_RUNS = 10  # below this number intervals are too narrow: see the simulations in statistics
+SELECTED = {
+    "last": "Every run is tested after its last epoch.",
+    "holdout": "The tested epoch was chosen on identities held out of training.",
+    "test": "Test-selected: the tested epoch was chosen on the test images themselves, so every figure is too high.",
+}
+
+
+class ComparisonError(FsclibError, ValueError):
+    """Runs that cannot be compared: the message lists every reason and every refused row."""
+
+    def __init__(self, problems: Iterable[str]):
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(["the runs cannot be compared:", *(f"  {problem}" for problem in self.problems)])
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The result of `compare`. refused: a sentence for each row left out; notes: what a reader of the table must know.
+
+    effects: one row per (protocol, figure, variant), the baseline first. Columns: protocol ("paper.ir2vis"), setting (the same in
+    words), figure (rank1, map, minp), variant, runs, seeds, mean, std (over the runs; nan for one), difference to the baseline,
+    low, high (interval over people), low_seeds, high_seeds (over people and seeds; nan for one run), shown (the interval excludes
+    0), place (1 best, 2 second best, else 0; ties share). The baseline's own difference is nan.
+    examples: a run of each variant; names: of all runs.
+    """
+
+    switch: str
+    baseline: str
+    effects: pd.DataFrame
+    notes: tuple[str, ...]
+    refused: tuple[str, ...]
+    examples: Mapping[str, Run] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """One row per variant: variant, runs, seeds, then "<protocol>.<figure>.mean", "….std", "….difference", "….low" etc."""
+        parts = [self.effects[["variant", "runs", "seeds"]].drop_duplicates().set_index("variant")]
+        for (protocol, figure), part in self.effects.groupby(["protocol", "figure"], sort=False):
+            numbers = part.set_index("variant").drop(columns=["protocol", "setting", "figure", "runs", "seeds"])
+            parts.append(numbers.add_prefix(f"{protocol}.{figure}."))
+        return pd.concat(parts, axis=1).reset_index()
+
+
+def compare(
+    table: pd.DataFrame,
+    switch: str,
+    baseline: Any,
+    *,
+    protocols: Sequence[str] | None = None,
+    allow: Sequence[str] = (),
+    results: Path | None = None,
+) -> Comparison:
+    """Compares the finished runs among rows of runs.table(results) by the values of a field of Config.
+
+    baseline: the value that the others are compared with. protocols: as in metrics.json ("paper.ir2vis"), by default all.
+    allow: recipe fields and comparability.FACTS in which rows may differ; the difference becomes a note. With "seed" (or "trial")
+    allowed, those that all rows share are compared. Unfinished runs and runs moved aside are left out.
+    Errors: ComparisonError that lists all invalid arguments, or every difference among the baseline's own runs, or, if no row is
+    left to compare, every refused row; RunError for a folder that cannot be read.
+    """
+    value = _check(table, switch, baseline, allow)
+    groups, first = _groups(table, switch, results), _label(value)
+    if first not in groups:
+        others = f"found {', '.join(groups)}" if groups else "no run is finished"
+        raise ComparisonError([f"no finished run has {switch} {first}, the chosen baseline; {others}"])
+    reference = groups.pop(first)
+    reasons, differences = unlike(reference, reference[:1], switch, allow)
+    if reasons:
+        fix = "pass only those rows of runs.table() that belong together, or name what may differ in allow"
+        raise ComparisonError([*(f"baseline {first}: {reason}" for reason in reasons), fix])
+    kept, refused, noted = {first: reference}, [], {first: differences}
+    for name, group in groups.items():
+        reasons, noted[name] = unlike(group, reference, switch, allow)
+        if reasons := reasons + unpaired(group, reference, allow):
+            refused.append(f"{name}: {'; '.join(reasons)}")
+        else:
+            kept[name] = group
+    common = set.intersection(*(set(map(key, group)) for group in kept.values()))
+    if len(kept) == 1 or not common:
+        raise ComparisonError([*refused, f"no row is left to compare with {first} on a seed and trial that all rows share"])
+    finished, compared = sum(map(len, [reference, *groups.values()])), sum(map(len, kept.values()))
+    kept = {name: [run for run in group if key(run) in common] for name, group in kept.items()}
+    missing = compared - sum(map(len, kept.values()))
+    contributions = {name: _contributions(group) for name, group in kept.items()}
+    tested = list(contributions[first]["protocol"].unique())
+    if unknown := [name for name in protocols or () if name not in tested]:
+        raise ComparisonError(f"protocol {name!r} was not tested, expected one of {', '.join(tested)}" for name in unknown)
+    effects = _effects(kept, contributions, protocols or tested)
+    notes = [*_notes(kept, contributions[first], effects, switch)]
+    pairs = {name: f"{name} and {first}" for name in kept} | {first: f"Runs of {first} among themselves"}
+    notes += [f"{pairs[name]} differ in more than the switch: {'; '.join(noted[name])}." for name in kept if noted[name]]
+    notes += [f"Left out: {missing} runs of a seed or trial that not all rows share."] * bool(missing)
+    notes += [f"Left out: {len(table) - finished} unfinished runs or runs moved aside."] * (len(table) > finished)
+    examples = {name: group[0] for name, group in kept.items()}
+    names = tuple(run.folder.name for group in kept.values() for run in group)
+    return Comparison(switch, first, effects, tuple(notes), tuple(refused), examples, names)
+
+
+def _check(table: pd.DataFrame, switch: str, baseline: Any, allow: Sequence[str]) -> Any:
+    """The baseline's value in the type of the switch. ComparisonError that lists all invalid arguments."""
+    recipe = {f.name: f for f in fields(Config) if f.metadata["recipe"]}
+    admissible = [name for name in recipe if name not in ("dataset", *REPLICATE)]
+    problems, value = [], baseline
+    if switch not in admissible:
+        problems.append(f"switch: found {switch!r}, expected one of {', '.join(admissible)}{nearest(str(switch), admissible)}")
+    else:
+        value, problem = checked(recipe[switch], get_type_hints(Config)[switch], baseline)
+        problems += [f"baseline: {problem}"] * bool(problem)
+    known = [*recipe, *FACTS]
+    problems += [f"allow: no such field as {name!r}{nearest(str(name), known)}" for name in allow if name not in known]
+    if table.empty:
+        problems.append("table: found no run, expected rows of runs.table(); train and test some first")
+    elif len(datasets := list(table["dataset"].unique())) > 1:
+        problems.append(f"table: found runs of {', '.join(datasets)}, expected one data set: pass table[table['dataset'] == …]")
+    if problems:
+        raise ComparisonError(problems)
+    return value
+
+
+def _groups(table: pd.DataFrame, switch: str, results: Path | None) -> dict[str, list[Run]]:
+    """Finished runs grouped by the value of the switch, in the order of its choices, then by seed and trial."""
+    finished = runs.finished(table)
+    found = [runs.load(dataset, name, results) for dataset, name in zip(finished["dataset"], finished["name"], strict=True)]
+    choices = list(next(f for f in fields(Config) if f.name == switch).metadata["choices"])
+
+    def order(run: Run) -> tuple:
+        value = getattr(run.config, switch)
+        parts = value if isinstance(value, tuple) else (value,)
+        return len(parts), [choices.index(part) if choices else part for part in parts], key(run)
+
+    groups: dict[str, list[Run]] = {}
+    for run in sorted(found, key=order):
+        groups.setdefault(_label(getattr(run.config, switch)), []).append(run)
+    return groups
+
+
+def _contributions(group: list[Run]) -> pd.DataFrame:
+    """The tables of identities of all runs, with columns protocol and replicate."""
+    found = pd.concat([run.read_table("identities").assign(replicate=replicate(run)) for run in group], ignore_index=True)
+    return found.assign(protocol=protocol_of(found))
+
+
+def _effects(kept: dict[str, list[Run]], contributions: dict[str, pd.DataFrame], protocols: Sequence[str]) -> pd.DataFrame:
+    """Comparison.effects; the first of `kept` is the baseline."""
+    first, *_ = kept
+    metrics = {name: pd.DataFrame([run.metrics for run in group]) for name, group in kept.items()}
+    rows = []
+    for protocol in protocols:
+        parts = {name: found[found["protocol"] == protocol] for name, found in contributions.items()}
+        for figure in FIGURES:
+            column = f"{protocol}.{figure}"
+            printed = {name: round(found[column].mean(), DECIMALS) for name, found in metrics.items()}
+            best = sorted(set(printed.values()), reverse=True)[:2]
+            for name, group in kept.items():
+                row = {"protocol": protocol, "setting": _setting(protocol), "figure": figure, "variant": name, "runs": len(group)}
+                row |= {"seeds": len({run.config.seed for run in group})}
+                row |= {"mean": metrics[name][column].mean(), "std": metrics[name][column].std()}
+                if name != first:
+                    mine, theirs = (parts[n].rename(columns={figure: "figure"}) for n in (name, first))
+                    found = paired_difference(mine, theirs)
+                    row |= {"difference": found.mean} | {k: v for k, v in asdict(found).items() if k != "mean"}
+                else:
+                    row |= dict.fromkeys(("difference", "low", "high", "low_seeds", "high_seeds"), np.nan)
+                place = 1 + best.index(printed[name]) if printed[name] in best else 0
+                rows.append(row | {"shown": name != first and found.shown, "place": place})
+    return pd.DataFrame(rows)
+
+
+def _notes(kept: dict[str, list[Run]], people: pd.DataFrame, effects: pd.DataFrame, switch: str) -> Iterable[str]:
+    """Sentences about the test: the people and queries, the number of runs, and the resulting limits."""
+    group = next(iter(kept.values()))
+    config, everyone = group[0].config, [run for part in kept.values() for run in part]
+    fewest = ENOUGH_PEOPLE
+    for protocol in effects["protocol"].unique():
+        number = people.loc[people["protocol"] == protocol, "identity"].nunique()
+        fewest = min(fewest, number)
+        yield f"Test set, {_setting(protocol)}: {number} people, {_queries(group, protocol)} queries."
+    yield f"Trained models per row: {len(group)} ({'; '.join(map(replicate, group))})."
+    if any(run.environment.get("synthetic", config.dataset == "demo") for run in everyone):
+        yield "Synthetic people: figures are not comparable with published ones and say nothing about method rankings on real data."
+    yield from dict.fromkeys(SELECTED[run.config.select_on] for run in everyone)
+    departures = [f"{name} {value}" for name, value in config.departures().items() if name not in (switch, *REPLICATE)]
+    preset = f"Recipe: the preset {config.scale} for {config.dataset}"
+    yield f"{preset}, except for {', '.join(departures)}." if departures else f"{preset}."
+    if config.dataset == "regdb" and len({run.config.seed for run in group}) > 1:
+        yield "Seeds of one trial share its people, which the intervals over trainings ignore: they are too narrow."
+    if changed := sum(not run.environment.get("revision") or "+" in run.environment["revision"] for run in everyone):
+        yield f"{changed} of {len(everyone)} runs come from uncommitted code, which may have differed between them."
+    several = len(group) > 1
+    units = "people and trainings" if several else "people only, since one training per row says nothing about other trainings"
+    few = "; with so few trainings they are too narrow if trainings vary more than people do" if 1 < len(group) < FEW_RUNS else ""
+    yield f"Intervals: 95 %, paired bootstrap over {units}{few}."
+    tested = effects["difference"].notna()
+    shown = f"{int(effects.loc[tested, 'shown'].sum())} of {int(tested.sum())} differences have an interval that excludes 0"
+    yield f"{shown}; without any effect about one in twenty would."
+    if fewest < ENOUGH_PEOPLE:
+        yield f"Small: fewer than {ENOUGH_PEOPLE} people were searched for, so the intervals themselves are uncertain."
+    if len(group) < ENOUGH_RUNS:
+        yield f"Small: fewer than {ENOUGH_RUNS} trainings per row, so randomness in training can hardly be told from an effect."
+
+
+def _queries(group: list[Run], protocol: str) -> str:
+    """The number of queries with a match, over the trials of all runs: "399", or "396 to 399"."""
+    trials = pd.concat([run.read_table("trials") for run in group])
+    trials = trials[protocol_of(trials) == protocol]
+    return " to ".join(dict.fromkeys(f"{number:,}" for number in (trials["queries"].min(), trials["queries"].max())))
+
+
+def _setting(protocol: str) -> str:
+    mode, _, direction = protocol.rpartition(".")
+    return ", ".join(part for part in (mode, DIRECTIONS[direction]) if part)
+
+
+def _label(value: Any) -> str:
+    return (" + ".join(value) or "none") if isinstance(value, tuple) else str(value)

@@ -1,0 +1,1 @@
+"""Accuracy and speed of search in galleries of many sizes."""

@@ -1,0 +1,72 @@
+"""Finds the switches by which the runs of a sweep can be compared, each with runs in which nothing else varies.
+
+A switch is a field of the recipe that varies within a network; if several vary, each is compared at every combination of the
+others. The network is a switch too: each network takes part with its presets in all fields that vary within it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from fsclib.analysis.comparability import REPLICATE
+from fsclib.config import Config
+from fsclib.runs import config_of, finished
+
+NETWORK = "network"
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Rows of runs.table() that differ in a switch; `context`: the values of the other fields that vary in the sweep."""
+
+    switch: str
+    context: Mapping[str, Any]
+    rows: pd.DataFrame
+
+    @property
+    def title(self) -> str:
+        """ "modules", or "modules with branches 1"; letters, digits, dots and spaces."""
+        values = (f"{name} {'.'.join(map(str, v)) or 'none' if isinstance(v, tuple) else v}" for name, v in self.context.items())
+        return " with ".join(filter(None, [self.switch, " and ".join(values)]))
+
+    def values(self) -> list[Any]:
+        """The values of the switch, those of the presets first."""
+        configs = [config_of(row) for row in self.rows.to_dict("records")]
+        ordered = sorted(configs, key=lambda config: self.switch in config.departures())
+        return list(dict.fromkeys(getattr(config, self.switch) for config in ordered))
+
+
+def contrasts(table: pd.DataFrame) -> list[Contrast]:
+    """Every comparison possible among the finished rows of runs.table(), all of one data set."""
+    rows = finished(table)
+    configs = {name: config_of(row) for name, row in zip(rows.get("name", ()), rows.to_dict("records"), strict=True)}
+    networks = {network: list(names) for network, names in groupby(sorted(configs, key=_network(configs)), _network(configs))}
+    varied = {network: _varied([configs[name] for name in names]) for network, names in networks.items()}
+    found: dict[tuple[str, tuple], list[str]] = {}
+    for network, names in networks.items():
+        for switch in varied[network]:
+            for name in names:
+                context = tuple((other, getattr(configs[name], other)) for other in varied[network] if other != switch)
+                found.setdefault((switch, ((NETWORK, network), *context)), []).append(name)
+    preset_runs = [
+        name for network, names in networks.items() for name in names if not configs[name].departures().keys() & varied[network]
+    ]
+    found[NETWORK, ()] = preset_runs
+    return [
+        Contrast(switch, {k: v for k, v in context if k != NETWORK}, rows[rows["name"].isin(names)])
+        for (switch, context), names in found.items()
+        if len({getattr(configs[name], switch) for name in names}) > 1
+    ]
+
+
+def _network(configs: Mapping[str, Config]):
+    order = list(dict.fromkeys(config.network for config in configs.values()))
+    return lambda name: order.index(configs[name].network)
+
+
+def _varied(configs: list[Config]) -> list[str]:
+    names = [f.name for f in fields(Config) if f.metadata["recipe"] and f.name not in (NETWORK, *REPLICATE)]
+    return [name for name in names if len({getattr(config, name) for config in configs}) > 1]

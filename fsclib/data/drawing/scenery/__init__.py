@@ -1,1 +1,0 @@
-"""Procedural places behind the people, in three spectra."""

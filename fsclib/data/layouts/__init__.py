@@ -1,0 +1,1 @@
+"""The file layout of each data set."""

@@ -1,0 +1,1 @@
+"""Decodes image files into one memory-mapped file."""

@@ -1,0 +1,230 @@
+"""Decodes image files into RGB pixels at given positions of a file, in this process or in several.
+
+Each worker runs this file as a program that reads tasks from standard input and answers on standard output. It needs only
+Pillow. Unlike multiprocessing's spawn, it does not import the caller's main module (and torch), it can be started from a
+notebook or a script without a main guard, and it exits at the end of its input when its parent is killed.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import wait
+from typing import NamedTuple
+
+from PIL import Image
+
+UNREADABLE = -1  # size and modification time of an unreadable file, so that it is tried again at every opening
+CHUNK = 32  # images per message to a worker: slow compared with a pipe round trip, fast compared with the whole job
+FEW = 64  # below this number, decoding takes less time than starting workers
+LARGEST = 1 << 28  # bytes: Pillow's limit of 89 million pixels, uncompressed; larger files would only fill the memory
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")  # Pillow supports many more, some through external programs
+SCANS = 100  # of a progressive JPEG; ten are usual, and each further one costs a pass over all pixels for a hundred bytes
+ORIENTATION = 0x0112  # EXIF: how the camera was held
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Decoded(NamedTuple):
+    """The result for a file: size in bytes, modification time in ns, content hash, and why decoding failed ("" if it did not)."""
+
+    size: int
+    mtime: int
+    digest: str
+    reason: str
+
+
+def read(path: str) -> tuple[bytes, Decoded]:
+    """The bytes of a file, and its size, time and 16-byte blake2b hash."""
+    try:
+        with open(path, "rb", opener=_at_once) as file:
+            state = os.fstat(file.fileno())  # before reading: a change in between is then detected at the next opening
+            if not stat.S_ISREG(state.st_mode):
+                return _unread("cannot be read: not a file")
+            if state.st_size > LARGEST:
+                return _unread(f"{state.st_size} bytes, expected at most {LARGEST}")
+            data = file.read()
+    except OSError as error:
+        return _unread(f"cannot be read: {error.strerror}")
+    return data, Decoded(state.st_size, state.st_mtime_ns, hashlib.blake2b(data, digest_size=16).hexdigest(), "")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens a file without blocking, even a pipe without a writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _unread(reason: str) -> tuple[bytes, Decoded]:
+    return b"", Decoded(UNREADABLE, UNREADABLE, "", reason)
+
+
+def decode(data: bytes, height: int, width: int) -> bytes:
+    """RGB pixels, height·width·3 bytes in row order, resized with Lanczos as the published programs do.
+
+    Unlike these, it applies the EXIF orientation, and scales 16-bit grey to 8 bits instead of clipping it.
+    Raises ValueError, with the reason, for anything but a single image that can be decoded in full.
+    """
+    if not data:
+        raise ValueError("an empty file, 0 bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check(image, data)
+                image.load()  # before `_upright`, which ignores errors
+                rgb = _upright(_eight_bits(image)).convert("RGB")
+            if rgb.size != (width, height):
+                rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
+            return rgb.tobytes()
+    except MemoryError:  # a problem of this machine, not of the file
+        raise
+    except Image.UnidentifiedImageError:
+        raise ValueError(f"not an image, {len(data)} bytes; expected {', '.join(FORMATS)}") from None
+    except Exception as error:  # Pillow's readers raise many kinds: OSError, SyntaxError, struct.error, …
+        raise ValueError(f"cannot be decoded: {error}") from error
+
+
+def _check(image: Image.Image, data: bytes) -> None:
+    """Raises for files that Pillow accepts: several images in one file, PNGs with wrong checksums, and JPEGs that are truncated
+    or take hours."""
+    if image.format in ("GIF", "PNG", "WEBP") and image.is_animated:
+        raise ValueError(f"{image.n_frames} images in one file, expected one")
+    if image.format == "PNG":  # Pillow stops reading once all rows are complete, whatever their content
+        Image.open(io.BytesIO(data), formats=FORMATS).verify()
+    if image.format == "JPEG" and (scans := data.count(b"\xff\xda")) > SCANS:
+        raise ValueError(f"{scans} scans, expected at most {SCANS}")
+    # an interrupted copy may have its full length and end in zeros; coded pixels cannot contain the end marker
+    if image.format == "JPEG" and data.rfind(b"\xff\xd9") < data.find(b"\xff\xda"):
+        raise ValueError("truncated: the end marker is missing")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Converts 16-bit grey by its high byte, as Pillow does for 16-bit colour; its own conversion clips at 255."""
+    return image.convert("I").point(lambda grey: grey / 256).convert("L") if image.mode.startswith("I;16") else image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(ORIENTATION)
+    except Exception:  # a broken EXIF entry does not affect the pixels
+        return image
+    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
+
+
+class Target(NamedTuple):
+    """Where pixels are written: row r of the images, height × width, starts at byte offset + r·height·width·3 of the file."""
+
+    file: str
+    offset: int
+    height: int
+    width: int
+
+    def fill(self, tasks: Sequence[tuple[int, str]]) -> list[Decoded]:
+        """Decode files into their rows; tasks (row, path). Rows of broken files are not changed.
+
+        Raises OSError if the disk is full.
+        """
+        done = []
+        # written, not mapped: on a full disk a write raises an error, while a page fault kills the process
+        with open(self.file, "r+b") as file:  # noqa: PTH123
+            for row, path in tasks:
+                data, found = read(path)
+                if not found.reason:
+                    try:
+                        pixels = decode(data, self.height, self.width)
+                    except ValueError as error:
+                        found = found._replace(reason=str(error))
+                    else:
+                        file.seek(self.offset + row * self.height * self.width * 3)
+                        file.write(pixels)
+                done.append(found)
+        return done
+
+
+def decode_all(tasks: Sequence[tuple[int, str]], target: Target, workers: int = 0) -> Iterator[list[tuple[int, Decoded]]]:
+    """Decode files into their rows, chunk by chunk in no particular order.
+
+    tasks    (row, path)
+    workers  processes, 0 = one per usable core; fewer than FEW images are decoded in this process
+
+    Yields the result for each row. Raises OSError if the disk is full, DecodingError if a worker dies.
+    """
+    chunks = [tasks[start : start + CHUNK] for start in range(0, len(tasks), CHUNK)]
+    if len(tasks) < FEW:
+        for chunk in chunks:
+            yield [(row, found) for (row, _), found in zip(chunk, target.fill(chunk), strict=True)]
+        return
+    command = [sys.executable, "-P", __file__, json.dumps(target)]  # -P: modules beside this one must not shadow others
+    idle = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(min(workers or usable_cores(), len(chunks)))
+    ]
+    busy, processes = {}, tuple(idle)
+    try:
+        while chunks or busy:
+            while chunks and idle:
+                process, chunk = idle.pop(), chunks.pop()
+                with contextlib.suppress(BrokenPipeError):  # a dead worker is detected by its empty answer
+                    print(json.dumps(chunk), file=process.stdin, flush=True)
+                busy[process.stdout] = process, chunk
+            for stream in wait(list(busy)):
+                process, chunk = busy.pop(stream)
+                idle.append(process)
+                yield [(row, found) for (row, _), found in zip(chunk, _answer(process, chunk), strict=True)]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def _answer(process: subprocess.Popen, chunk: Sequence[tuple[int, str]]) -> list[Decoded]:
+    line = process.stdout.readline()
+    if not line:
+        from fsclib.data.pixels.errors import DecodingError  # imported here, so that workers do not import fsclib
+
+        raise DecodingError(
+            f"a decoding process died (exit status {process.wait()}) on files {chunk[0][1]} to {chunk[-1][1]}. "
+            "Start again with workers=1 to find the file, or with fewer workers if memory ran out."
+        )
+    answer = json.loads(line)
+    if isinstance(answer, dict):
+        raise OSError(answer["errno"], answer["strerror"])
+    return [Decoded(*found) for found in answer]
+
+
+def usable_cores() -> int:
+    """Number of cores that this process may use, possibly fewer than the machine has."""
+    if hasattr(os, "process_cpu_count"):
+        return os.process_cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _serve() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and kills its workers
+    target = Target(*json.loads(sys.argv[1]))
+    for line in sys.stdin:
+        try:
+            answer = target.fill(json.loads(line))
+        except OSError as error:
+            answer = {"errno": error.errno, "strerror": error.strerror}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        _serve()

@@ -1,0 +1,31 @@
+"""Lists runs on the command line.
+
+python -m fsclib.runs                 # all runs
+python -m fsclib.runs DATASET NAME    # the results of one run, and the location of its files
+"""
+
+import sys
+from collections.abc import Sequence
+
+from fsclib import runs
+from fsclib.runs import RunError
+
+
+def main(words: Sequence[str]) -> None:
+    if len(words) == 2:
+        run = runs.load(*words)
+        print(run.headline().to_string(index=False))
+        print(f"in per cent, means over trials; selected on {run.metrics.get('select_on', 'not recorded')}")
+        print(f"figures: {run.folder / 'figures'}\ntables:  {run.folder / 'tables'}")
+    elif not words:
+        found = runs.table()
+        print(found[["dataset", "name", "finished", "epochs_done"]].to_string(index=False) if len(found) else "there are no runs")
+    else:
+        sys.exit("usage: python -m fsclib.runs [DATASET NAME]")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (RunError, OSError) as error:
+        sys.exit(str(error))

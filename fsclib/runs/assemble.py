@@ -1,0 +1,75 @@
+"""Builds what a configuration describes: its images, its network and the initial weights."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fsclib.config import Config
+from fsclib.data.images import Images, open_images
+from fsclib.models import weights
+from fsclib.models.networks import Network, build_model
+from fsclib.runs import checkpoint, folder
+from fsclib.runs.environment import environment
+
+
+def images_of(config: Config) -> Images:
+    """The decoded data set of a configuration. Errors: DatasetError that lists everything wrong with it."""
+    return open_images(
+        config.dataset,
+        (config.height, config.width),
+        root=config.data_root or None,
+        trial=config.trial,
+        strict=config.strict,
+        workers=config.workers,
+    )
+
+
+def network_of(config: Config, num_classes: int, pretrained: bool, attributes: int = 0) -> Network:
+    """The network of a configuration.
+
+    pretrained: load the initial weights, which are not needed to resume or test a run. attributes: total number of values of all
+    person attributes, 0 for a network without an attribute head.
+    """
+    state = starting_weights(config) if pretrained else None
+    net = build_model(
+        config.network,
+        num_classes,
+        stages=config.stages,
+        modules=config.modules,
+        branches=config.branches,
+        backbone=config.backbone,
+        pretrained=pretrained and config.pretrained == "imagenet",
+    )
+    if attributes:
+        net.add_attributes(attributes)
+    if state is not None:
+        weights.start_from(net, state)
+    return net
+
+
+def ours(config: Config) -> bool:
+    """Whether a configuration starts from weights shipped with fsclib."""
+    return config.pretrained.partition("/")[0] == "people"
+
+
+def environment_of(config: Config, device: torch.device, precision: torch.dtype, images: Images, ranks: int = 1) -> dict[str, Any]:
+    """The environment of a run of this configuration on this machine, with the hash of the shipped weights if it uses any."""
+    found = environment(device, precision, images, ranks)
+    return found | {"weights": weights.card(config.pretrained)["sha256"]} if ours(config) else found
+
+
+def starting_weights(config: Config) -> dict[str, Tensor] | None:
+    """The initial weights of a configuration: shipped ones or those of a finished run; None for ImageNet or random weights.
+
+    Errors: ValueError for weights that are missing, broken or for another backbone; RunError if the run does not exist.
+    """
+    if config.pretrained in ("none", "imagenet"):
+        return None
+    if ours(config):
+        return weights.read(config.pretrained, config.backbone)
+    run = folder.load(*config.pretrained.split("/"))
+    if run.config.backbone != config.backbone:
+        found = f"a run with backbone {run.config.backbone}, expected {config.backbone}"
+        raise ValueError(f"pretrained: found {config.pretrained!r}, {found}; choose another run or backbone")
+    return checkpoint.network(run.checkpoint("best"))

@@ -1,0 +1,1 @@
+"""The foundation: files, locks, progress and processes. Independent of images and networks."""

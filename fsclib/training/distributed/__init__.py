@@ -1,0 +1,1 @@
+"""Trains one network with several processes."""

@@ -1,0 +1,121 @@
+"""The training loop, with resumption of interrupted runs.
+
+All randomness in an epoch is seeded from (seed, epoch, process), so an interrupted run that resumes from its last checkpoint ends
+with the same weights as an uninterrupted one. Several processes may train together; only process 0 writes and prints.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from fsclib import runs
+from fsclib.config import Config
+from fsclib.errors import FsclibError
+from fsclib.models.networks import Network
+from fsclib.retrieval import evaluation
+from fsclib.runs import Run, checkpoint
+from fsclib.runs.assemble import environment_of
+from fsclib.system.device import device_of, precision_of
+from fsclib.system.processes import Ranks, noticing, started
+from fsclib.system.progress import progress
+from fsclib.training import collapse, divergence, preparation
+from fsclib.training.distributed import launch
+from fsclib.training.distributed.rendezvous import joined
+from fsclib.training.divergence import NotFinite
+from fsclib.training.state import Training
+
+SHOWN = ("lr", "total", "val_rank1", "val_map")
+CHOSEN_BY = {"holdout": "val_map", "test": "val_rank1"}  # select_on → the column of the log that the best checkpoint maximises
+
+
+class TrainingError(FsclibError, RuntimeError):
+    """Training cannot continue: the message says where it stopped, on which images, and what was saved."""
+
+
+def fit(config: Config) -> Run:
+    """Trains the network of a configuration, or resumes its training, tests it, and returns the finished run.
+
+    With `devices` above 1, or under torchrun, several processes train together.
+    Errors: DatasetError, RunError, CheckpointError, ValueError before any training; TrainingError when a loss is not finite.
+    """
+    if config.devices > 1 and started() == 1:
+        preparation.check(config)  # fail early, before starting other processes
+        if told := launch.run(config):
+            raise TrainingError(told)
+        return runs.load(config.dataset, config.name, data_root=config.data_root, device=config.device, workers=config.workers)
+    with joined(device_of(config.device)) as ranks, noticing(), runs.alone(config) if ranks.first else contextlib.nullcontext():
+        return _fit(config, ranks)
+
+
+def _fit(config: Config, ranks: Ranks) -> Run:
+    device = device_of(config.device)
+    precision = precision_of(config.precision, device)
+    images, chosen, sampler = ranks.agree(lambda: preparation.prepared(config, ranks))
+    around = environment_of(config, device, precision, images, ranks.count)
+    ranks.agree(lambda: preparation.check_alike(config, around, ranks))
+    run = ranks.agree(lambda: runs.begin(config, around) if ranks.first else Run(runs.folder_of(config), config))
+    if ranks.told(run.finished if ranks.first else None):
+        if ranks.first:
+            print(f"{run.folder} is complete; nothing to train")
+        return run
+    start = time.monotonic()
+    coded = preparation.attribute_targets(config, images.dataset, chosen, sampler) if config.attributes_weight else None
+    training = Training(run, images, chosen, sampler, device, precision, ranks, coded)
+    net, optimizer, state = training.left_off()
+    shared = training.shared(net)
+    if state["epoch"] >= 0 and ranks.first:
+        print(f"{run.folder}: resuming after epoch {state['epoch'] + 1} of {config.epochs}")
+    for epoch in range(state["epoch"] + 1, config.epochs):
+        steps = training.steps(shared, optimizer, epoch)
+        row = {"epoch": epoch, "lr": optimizer.param_groups[0]["lr"]}
+        try:
+            with progress(sampler.steps, f"epoch {epoch + 1}/{config.epochs}", shown=ranks.first, passing=True) as bar:
+                row |= divergence.mean_losses(steps, net, bar, ranks)
+        except NotFinite as found:
+            steps.close()
+            raise TrainingError(divergence.explain(training, epoch, found)) from None
+        if config.select_on in CHOSEN_BY and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
+            if config.batch == "per-rank":
+                ranks.copy(net.buffers())
+            row |= evaluation.validate(net, images, device, precision, config.select_on, ranks)
+        if ranks.first:
+            keep(run, row, net, optimizer, state)
+            figures = ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key in SHOWN)
+            print(f"epoch {epoch + 1}/{config.epochs}: {sampler.steps} steps in {row['seconds']:.0f} s, {figures}", flush=True)
+            if told := collapse.warning(row, config):
+                print(told, flush=True)
+        ranks.wait()
+    if not config.epochs and ranks.first:
+        checkpoint.write(run.checkpoint("best"), net, None, state)
+        checkpoint.write(run.checkpoint("last"), net, optimizer, state)
+        print(f"nothing to train; testing {config.network} with the weights of {config.pretrained}", flush=True)
+    elif ranks.first:
+        print(f"trained in {time.monotonic() - start:.0f} s; testing the checkpoint of epoch {state['best_epoch'] + 1}", flush=True)
+    if ranks.count > 1:
+        evaluation.run_features(run, images, ranks)
+    if ranks.first:
+        evaluation.evaluate_run(run, images=images)
+    ranks.wait()
+    return run
+
+
+def keep(run: Run, row: Mapping[str, float], net: Network, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Writes the results of an epoch: its row of the log, the best checkpoint if this is the best epoch, and the last one."""
+    run.add_to_log(row)
+    state["epoch"] = row["epoch"]
+    if is_best(row, state, run.config):
+        state |= {"best": row.get(CHOSEN_BY.get(run.config.select_on, "")), "best_epoch": row["epoch"]}
+        checkpoint.write(run.checkpoint("best"), net, None, state)
+    # written last: a run killed before this line repeats the epoch, one killed after it does not
+    checkpoint.write(run.checkpoint("last"), net, optimizer, state)
+
+
+def is_best(row: Mapping[str, float], state: Mapping[str, Any], config: Config) -> bool:
+    """Whether the epoch of this row of the log is the best so far by `select_on`; on a tie the earlier epoch stays."""
+    if config.select_on == "last":
+        return row["epoch"] + 1 == config.epochs
+    value = row.get(CHOSEN_BY[config.select_on])
+    return value is not None and (state["best"] is None or value > state["best"])

@@ -1,0 +1,131 @@
+"""Everything before the first step: checks the configuration and the data, decodes the images, and creates the sampler."""
+
+import contextlib
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fsclib import runs
+from fsclib.config import Config
+from fsclib.config.schema import difference, undivided
+from fsclib.data.attributes import Targets, held_out, person_of, read_attributes, targets
+from fsclib.data.datasets import open_dataset
+from fsclib.data.images import Images
+from fsclib.data.protocols import training_rows
+from fsclib.data.records import INFRARED, VISIBLE, Dataset, DatasetError, training_labels
+from fsclib.data.sampler import IdentitySampler
+from fsclib.models.backbone import imagenet_weights
+from fsclib.retrieval import evaluation
+from fsclib.runs import RunError
+from fsclib.runs.assemble import images_of, starting_weights
+from fsclib.system.processes import ALONE, Ranks
+from fsclib.training import disk_space
+from fsclib.training.distributed.rendezvous import restarts
+
+
+def prepared(config: Config, ranks: Ranks) -> tuple[Images, np.ndarray, IdentitySampler]:
+    """Checks a configuration; returns its images, the rows to train on, (M,), and a sampler over them."""
+    check(config, ranks)
+    images = images_of(config)
+    with telling(images.dataset):
+        evaluation.check_protocols(images.dataset)  # again: broken images may have been the last matches
+        if config.select_on == "holdout":
+            images = images.with_records(held_out(images.dataset, config.seed))
+            evaluation.check_validation(images.records, images.dataset.layout)
+        chosen, sampler = training_set(config, images.records, ranks.count)
+    if ranks.first:
+        disk_space.check(config, len(sampler.labels))  # again: the decoded pixels have taken up space
+    return images, chosen, sampler
+
+
+def check(config: Config, ranks: Ranks = ALONE) -> None:
+    """Runs all checks that need no decoded images.
+
+    Errors: RunError for a run of this name with another recipe; DatasetError and ValueError for data that cannot be trained on or
+    tested; DiskError if the run cannot be written; FileNotFoundError for required ImageNet weights that are unavailable.
+    """
+    if problem := undivided(config, ranks.count, "processes"):
+        raise ValueError(problem)
+    if ranks.count > 1 and config.devices not in (1, ranks.count):
+        raise ValueError(f"devices: found {config.devices}, but torchrun has started {ranks.count} processes; leave devices out")
+    if restarts() and not config.resume and runs.folder_of(config).exists():
+        found = f"resume: found False, but {runs.folder_of(config)} exists: each automatic restart would train from the beginning"
+        raise ValueError(f"{found}; move that folder aside, or give this run another name, and leave resume out")
+    if ranks.first:
+        runs.check(config)
+    found = open_dataset(config.dataset, config.data_root or None, config.trial, strict=False)
+    with telling(found):
+        records = found.records
+        if config.select_on == "holdout":
+            records = held_out(found, config.seed)
+            evaluation.check_validation(records, found.layout)
+        chosen, sampler = training_set(config, records, ranks.count)
+        if config.attributes_weight:
+            attribute_targets(config, found, chosen, sampler)
+        evaluation.check_protocols(found)
+    if not ranks.first:  # only process 0 writes
+        return
+    disk_space.check(config, len(sampler.labels))
+    goes_on = config.resume and runs.Run(runs.folder_of(config), config).checkpoint("last").exists()
+    if not goes_on:
+        if config.pretrained == "imagenet":
+            imagenet_weights(config.backbone)
+        starting_weights(config)
+
+
+@contextlib.contextmanager
+def telling(dataset: Dataset) -> Iterator[None]:
+    """Adds the broken files found in a data set to an error that makes it unfit for training, as they may be the reason."""
+    try:
+        yield
+    except DatasetError as error:
+        raise DatasetError([*error.problems, *dataset.problems], error.heading) from None
+    except ValueError as error:
+        if not dataset.problems:
+            raise
+        raise ValueError(f"{error}\n{DatasetError(dataset.problems, 'left out as broken')}") from None
+
+
+def check_alike(config: Config, around: Mapping[str, Any], ranks: Ranks) -> None:
+    """Refuses processes whose configuration or `environment` differs. RunError with the differences from process 0."""
+    facts = {name: around[name] for name in ("data_hash", "precision", "revision")} | {"torch": around["packages"]["torch"]}
+    recipes = [json.loads(text) for text in ranks.texts(json.dumps(config.recipe() | facts | {"host": platform.node()}))]
+    hosts = [process.pop("host") for process in recipes]
+    problems = [
+        f"process {rank} on {host}: {told}"
+        for rank, (host, process) in enumerate(zip(hosts, recipes, strict=True))
+        for told in difference(process, recipes[0])
+    ]
+    if problems:
+        fix = "give every node the same configuration, data and programs"
+        raise RunError(
+            "\n  ".join([f"the processes differ from process 0 on {hosts[0]}, whose values come second; {fix}:", *problems])
+        )
+
+
+def training_set(config: Config, records: pd.DataFrame, ranks: int = 1) -> tuple[np.ndarray, IdentitySampler]:
+    """Rows of the records to train on, (M,), and a sampler over them, for `ranks` processes."""
+    # unless identities are held out, SYSU-MM01's own validation identities are trained on too
+    chosen = training_rows(records, include_val=config.select_on != "holdout")
+    modalities = records["modality"].to_numpy()[chosen]
+    if config.streams == "visible":  # each visible image once as it is and once as pseudo-infrared
+        chosen = np.tile(chosen[modalities == VISIBLE], 2)
+        modalities = np.repeat([VISIBLE, INFRARED], len(chosen) // 2)
+    labels = training_labels(records["identity"].to_numpy()[chosen])
+    draw = ranks if config.batch == "per-rank" else 1
+    return chosen, IdentitySampler(labels, modalities, config.identities, config.images, config.seed, draw)
+
+
+def attribute_targets(config: Config, dataset: Dataset, chosen: np.ndarray, sampler: IdentitySampler) -> Targets:
+    """The attributes of each training label, from the corpus's attributes.csv. ValueError for a data set without this file."""
+    table = read_attributes(dataset.root)
+    if table is None:
+        found = f"attributes_weight: found {config.attributes_weight}, but {dataset.root} has no attributes.csv"
+        raise ValueError(f"{found}; only corpora of synthetic people have this file: use attributes_weight=0")
+    labels = training_labels(dataset.records["identity"].to_numpy()[chosen])
+    _, first = np.unique(labels, return_index=True)  # of each label, in the order of the sampler
+    return targets(table, person_of(dataset.records["path"].to_numpy()[chosen[first]]))

@@ -1,0 +1,82 @@
+"""A training: the inputs of its epochs, and network, optimiser and state after the last finished epoch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from fsclib import losses
+from fsclib.data.attributes import Targets
+from fsclib.data.images import Images
+from fsclib.data.records import INFRARED, VISIBLE
+from fsclib.data.sampler import IdentitySampler
+from fsclib.models.networks import Network
+from fsclib.runs import Run, checkpoint
+from fsclib.runs.assemble import network_of
+from fsclib.system.processes import ALONE, Ranks
+from fsclib.training.distributed.whole_batch import together
+from fsclib.training.steps import build_optimizer, set_learning_rates, training_steps
+
+SLOTS = {"sgd": ("momentum_buffer",), "adamw": ("step", "exp_avg", "exp_avg_sq")}  # optimiser state of each parameter
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A run and the inputs of its epochs. chosen: the records to train on, (M,), which the sampler indexes."""
+
+    run: Run
+    images: Images
+    chosen: np.ndarray
+    sampler: IdentitySampler
+    device: torch.device
+    precision: torch.dtype
+    ranks: Ranks = ALONE
+    attributes: Targets | None = None
+
+    def left_off(self) -> tuple[Network, torch.optim.Optimizer, dict[str, Any]]:
+        """Network, optimiser and state after the last finished epoch, or before the first, copied from process 0."""
+        config, last, classes, ranks = self.run.config, self.run.checkpoint("last"), len(self.sampler.labels), self.ranks
+        torch.manual_seed(config.seed)
+        goes_on = ranks.told(last.exists() if ranks.first else None)
+        values = sum(self.attributes.sizes) if self.attributes else 0
+        net = network_of(config, classes, pretrained=not goes_on and ranks.first, attributes=values)
+        net = net.to(self.device, memory_format=torch.channels_last)
+        optimizer = build_optimizer(net, config)
+        state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": classes}
+        if goes_on:
+            state |= ranks.told(ranks.agree(lambda: checkpoint.read(last, net, optimizer) if ranks.first else None))
+        ranks.copy(net.state_dict().values())
+        if goes_on and (config.optimizer == "adamw" or config.momentum):
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            ranks.copy(
+                optimizer.state[p].setdefault(slot, torch.zeros(()) if slot == "step" else torch.zeros_like(p))
+                for p in parameters
+                for slot in SLOTS[config.optimizer]
+            )
+        return net, optimizer, state
+
+    def shared(self, net: Network) -> nn.Module:
+        """The module that processes call in place of the network to train it together, sharing its weights (whole_batch.py)."""
+        if self.ranks.count == 1:
+            return net
+        return together(net, self.ranks.steps, whole_batch=self.run.config.batch == "global")
+
+    def steps(self, net: nn.Module, optimizer: torch.optim.Optimizer, epoch: int) -> Iterator[losses.Parts]:
+        """The steps of an epoch, by `training_steps`, at the learning rates of that epoch."""
+        config, rows, pixels = self.run.config, self.images.place[self.chosen], self.images.pixels
+        set_learning_rates(optimizer, config, epoch, 0, self.sampler.steps)
+        return training_steps(
+            net, optimizer, config, pixels, rows, self.sampler, epoch, self.precision, self.ranks, self.attributes
+        )
+
+    def images_of_step(self, epoch: int, step: int) -> dict[str, list[str]]:
+        """Modality → paths, relative to the data set's folder, of the images of a step, over all processes."""
+        paths = self.images.records["path"].to_numpy()[self.chosen]
+        seen: dict[str, dict[str, None]] = {VISIBLE: {}, INFRARED: {}}
+        for rank in range(self.sampler.ranks):
+            for modality, rows in zip(seen, self.sampler.epoch(epoch, rank)[:2], strict=True):
+                seen[modality] |= dict.fromkeys(paths[rows[step]])
+        return {modality: list(found) for modality, found in seen.items()}

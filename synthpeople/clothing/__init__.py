@@ -1,0 +1,1 @@
+"""Clothes, headwear and bags that a body wears, as surfaces around it."""

@@ -1,0 +1,1 @@
+"""Synthetic people: identity, gait and clothing, and their appearance in three spectra."""

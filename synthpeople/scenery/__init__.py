@@ -1,0 +1,1 @@
+"""Procedural backgrounds behind the people, in three spectra."""

@@ -1,0 +1,75 @@
+"""Importing fsclib and making a Config is light, and the names that need torch are there on first use."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import fsclib
+import workbook
+from fsclib.config import registry
+from fsclib.losses import LOSSES
+from fsclib.models.backbone import BACKBONES
+from fsclib.models.fsc import PUBLISHED
+from fsclib.models.networks import NETWORKS, FSCNet
+
+
+def test_importing_and_configuring_need_no_torch():
+    program = (
+        "import sys, fsclib; fsclib.Config(dataset='llcm'); print({'torch', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("name", fsclib.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(fsclib, name) is getattr(fsclib, name)
+    assert name in dir(fsclib)
+
+
+def test_another_name_is_refused():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = fsclib.nothing
+
+
+def test_the_names_known_without_torch_are_those_of_the_classes():
+    assert registry.NETWORKS.own == tuple(NETWORKS)
+    assert registry.LOSSES.own == tuple(LOSSES)
+    assert registry.BACKBONES.own == tuple(BACKBONES)
+    assert registry.MODULES.own == PUBLISHED
+    assert {name for name, network in NETWORKS.items() if issubclass(network, FSCNet)} == set(registry.EXPANDING)
+
+
+def test_every_error_of_ours_is_one():
+    """Of all three packages but synthpeople, which knows nothing of fsclib."""
+    found = []
+    for package in (fsclib, workbook):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name.endswith("__main__"):
+                continue
+            classes = vars(importlib.import_module(module.name)).values()
+            found += [c for c in classes if isinstance(c, type) and issubclass(c, Exception) and c.__module__ == module.name]
+    assert len(found) > 15
+    assert [c for c in found if not issubclass(c, fsclib.FsclibError)] == []
+
+
+def test_a_system_without_flock_and_resource_imports_everything_and_warns_once(tmp_path):
+    """As Windows: both modules are missing there."""
+    program = f"""
+import sys
+from pathlib import Path
+sys.modules.update(fcntl=None, resource=None)
+import fsclib.retrieval.embedder, fsclib.training.loop, workbook.run_options, synthpeople.generate
+from fsclib.system.locks import locked
+from fsclib.system.storage import write_text
+for _ in range(2):
+    with locked(Path({str(tmp_path / "lock")!r}), None):
+        write_text(Path({str(tmp_path / "file")!r}), "whole")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "file").read_text() == "whole"
+    assert done.stdout.count("no flock") == len(done.stdout.splitlines()) == 1

@@ -1,0 +1,1 @@
+"""What notebooks and the command line need around fsclib: parameters, sweeps, the paper, the explorer."""

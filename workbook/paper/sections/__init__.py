@@ -1,0 +1,1 @@
+"""The sections of a paper: their figures and tables, and how each is made."""
