@@ -3,7 +3,7 @@
 import pytest
 
 from fsclib.config import Config
-from fsclib.data.datasets import FOLDERS
+from fsclib.config.specs import DATASETS
 from synthpeople.generate import write_corpus
 
 PEOPLE = {"sysu": 14, "regdb": 12, "llcm": 12}
@@ -14,7 +14,8 @@ def corpora(tmp_path_factory):
     """A folder with a data/ that holds a small corpus in each layout, under the names of the real data sets. Not to be changed."""
     home = tmp_path_factory.mktemp("home")
     for layout, people in PEOPLE.items():
-        write_corpus(home / "data" / FOLDERS[layout], layout, people, 3, images=2, height=64, width=24, workers=1, progress=False)
+        folder = home / "data" / DATASETS[layout].folder
+        write_corpus(folder, layout, people, 3, images=2, height=64, width=24, workers=1, progress=False)
     return home
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fsclib.data import protocols
+from fsclib.config.specs import DATASETS
 from fsclib.data.images import open_images
 from fsclib.data.records import select
 from fsclib.retrieval import baselines, evaluation
@@ -16,7 +16,7 @@ def test_rows_are_methods_by_protocols_in_per_cent(home, dataset):
     images = open_images(dataset, (48, 24), workers=1, show=False)
     table = baselines.without_training(images)
     assert list(table) == ["method", "mode", "direction", "rank1", "rank5", "rank10", "rank20", "map", "minp"]
-    expected = [(m, p.mode, p.direction) for m in ("chance", "raw pixels") for p in protocols.for_layout(dataset)]
+    expected = [(m, p.mode, p.direction) for m in ("chance", "raw pixels") for p in DATASETS[dataset].protocols]
     assert list(zip(table["method"], table["mode"], table["direction"], strict=True)) == expected
     figures = table[list(baselines.FIGURES)].to_numpy()
     assert figures.min() > 0
@@ -35,7 +35,7 @@ def test_chance_is_what_random_features_score(home):
     for _ in range(30):
         drawn = torch.nn.functional.normalize(torch.randn(2, len(rows), 16, generator=generator), dim=2)
         features = Features(rows, drawn, torch.zeros(2, len(rows), 1))
-        trials = evaluation.evaluate(features, images.records, protocols.for_layout("llcm"), mirrors=[True], weightings=["equal"])
+        trials = evaluation.evaluate(features, images.records, DATASETS["llcm"].protocols, mirrors=[True], weightings=["equal"])
         found.append(trials.groupby(["mode", "direction"], sort=False)[["rank1", "map", "minp"]].mean().to_numpy())
     chance = baselines.without_training(images)[["rank1", "map", "minp"]].to_numpy()[:3]
     error = np.std(found, axis=0) / len(found) ** 0.5

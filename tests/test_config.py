@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fsclib.config import Config, ConfigError
-from fsclib.config.presets import DATASETS, SCALES
+from fsclib.config.presets import SCALES
 from fsclib.config.schema import difference
+from fsclib.config.specs import DATASETS
 from fsclib.config.strict import AUTO
 from fsclib.models.fsc import MODULES, PUBLISHED
 from fsclib.models.networks import NETWORKS
@@ -179,8 +180,10 @@ def test_an_unknown_name_brings_the_nearest_and_all_valid_ones():
         ({"branches": 3}, ["found 3", "at most 2"]),
         ({"stages": 3, "network": "agw"}, ["found 3", "'agw'", "expected 4"]),
         ({"erase_min": 0.5, "erase_max": 0.4}, ["0.5", "erase_max (0.4)"]),
-        ({"trial": 2}, ["found 2", "RegDB"]),
+        ({"trial": 2}, ["found 2", "expected 1, since demo has a single split"]),
         ({"trial": 11}, ["found 11", "at most 10"]),
+        ({"pretrained": "regbd/x"}, ["'regbd/x'", "a run of demo, sysu, regdb, llcm, did you mean 'regdb'?"]),
+        ({"pretrained": "people/FSC"}, ["'people/FSC'", "people/<network>"]),
         ({"device": "cuda:01"}, ["'cuda:01'", "cuda:N"]),
     ],
 )

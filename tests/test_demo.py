@@ -20,7 +20,7 @@ def test_it_is_written_on_first_use_and_opened_after_that(folder):
     first = open_dataset("demo")
     written = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     demo.ensure("demo")
-    assert (first.name, first.layout, first.root) == ("demo", "llcm", folder)
+    assert (first.name, first.spec.layout, first.root) == ("demo", "llcm", folder)
     assert first.records.equals(open_dataset("demo").records)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == written
 

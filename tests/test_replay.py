@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from fsclib import runs
 from fsclib.config import Config
-from fsclib.data.datasets import FOLDERS
+from fsclib.config.specs import DATASETS
 from fsclib.runs import Run, RunError
 from fsclib.runs.folder import ASIDE
 from fsclib.training import loop, state
@@ -191,7 +191,7 @@ def test_first_difference_of_logs():
 def test_from_a_shell(results, tmp_path):
     """A whole repetition in another process, from a copy of the corpus, which two processes decode and not one."""
     shutil.rmtree(results / f"{NAME}.replay")
-    copy = shutil.copytree(results.parents[1] / "data" / FOLDERS["llcm"], tmp_path / "copy")
+    copy = shutil.copytree(results.parents[1] / "data" / DATASETS["llcm"].folder, tmp_path / "copy")
     words = [str(results / NAME), "--workers", "2", "--data-root", str(copy)]
     done = subprocess.run([sys.executable, "-m", "workbook.replay", *words], capture_output=True, text=True, env=os.environ)
     assert (done.returncode, done.stderr) == (0, "")

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 
 from fsclib import metrics
 from fsclib.analysis import samples
+from fsclib.config.specs import DATASETS
 from fsclib.data import protocols
 from fsclib.data.augment import normalise
-from fsclib.data.datasets import FOLDERS
 from fsclib.data.records import DatasetError
 from fsclib.models.networks import FSCNet
 from fsclib.retrieval import baselines, evaluation
@@ -64,7 +64,7 @@ def slow_features(net, images, row):
 def test_a_trial_is_what_its_formula_says(trained):
     run, images = trained("llcm")
     table, records = evaluation.evaluate_run(run, images=images), images.records
-    protocol = next(p for p in protocols.for_layout("llcm") if (p.mode, p.direction) == ("paper", "ir2vis"))
+    protocol = next(p for p in DATASETS["llcm"].protocols if (p.mode, p.direction) == ("paper", "ir2vis"))
     query, gallery = protocols.query_and_gallery(records, protocol, 3)
     query = query[:: max(1, len(query) // 40)]
     net = evaluation.run_network(run, torch.device("cpu"))
@@ -120,7 +120,7 @@ def test_people_add_up_to_the_headline_without_a_second_look_at_the_images(train
     monkeypatch.setattr(evaluation, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
     table = evaluation.evaluate_run(run, images=images)
     assert len(compared) == 4  # with and without mirror images, two weightings
-    alone = evaluation.evaluate(evaluation.run_features(run, images), images.records, protocols.for_layout(dataset))
+    alone = evaluation.evaluate(evaluation.run_features(run, images), images.records, DATASETS[dataset].protocols)
     pd.testing.assert_frame_equal(table.drop(columns="trial"), alone.drop(columns="trial"))
     people = run.read_table("identities")
     assert list(people.columns) == ["mode", "direction", "identity", "share", "rank1", "map", "minp"]
@@ -161,7 +161,7 @@ def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(trained, tmp_p
         evaluation.evaluate_run(run, images=images)
 
     root = tmp_path / "changed"
-    shutil.copytree(home / "data" / FOLDERS["llcm"], root)
+    shutil.copytree(home / "data" / DATASETS["llcm"].folder, root)
     run, _ = trained("llcm", data_root=str(root), name="changed")
     picture = next((root / "test_vis").rglob("*.jpg"))
     picture.write_bytes(next((root / "test_nir").rglob("*.jpg")).read_bytes())
@@ -186,7 +186,7 @@ def test_ranked_lists_are_the_most_similar_images_that_may_be_seen(trained):
     queries, found, right, names = samples.ranked_lists(run, images, queries=5, seed=1)
     assert len(queries) == len(found) == len(right) == len(names) == 5
     records = images.records
-    protocol = protocols.for_layout("sysu")[0]
+    protocol = DATASETS["sysu"].protocols[0]
     query, gallery = protocols.query_and_gallery(records, protocol, 0)
     features = evaluation.run_features(run, images)
     for picture, pictures, truths in zip(queries, found, right, strict=True):
@@ -220,7 +220,7 @@ def test_a_run_that_is_not_trained_to_its_end_is_not_completed_by_testing_it(hom
 
 def test_a_protocol_without_a_match_is_refused_before_training(home, tiny, tmp_path):
     root = tmp_path / "SYSU"
-    shutil.copytree(home / "data" / FOLDERS["sysu"], root)
+    shutil.copytree(home / "data" / DATASETS["sysu"].folder, root)
     test = {int(i) for i in (root / "exp/test_id.txt").read_text().split(",")}
     for camera in (1, 2):  # all that an indoor search may find
         for who in test:
@@ -232,7 +232,7 @@ def test_a_protocol_without_a_match_is_refused_before_training(home, tiny, tmp_p
 
 def test_changed_labels_are_other_data(trained, home, tmp_path):
     root = tmp_path / "relabelled"
-    shutil.copytree(home / "data" / FOLDERS["llcm"], root)
+    shutil.copytree(home / "data" / DATASETS["llcm"].folder, root)
     run, _ = trained("llcm", data_root=str(root), name="relabelled")
     index = root / "idx/train_vis.txt"
     lines = index.read_text().splitlines()

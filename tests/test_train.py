@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 from fsclib import runs
 from fsclib.config import Config
+from fsclib.config.specs import DATASETS
 from fsclib.config.strict import ConfigError
-from fsclib.data.datasets import FOLDERS
 from fsclib.data.records import DatasetError
 from fsclib.runs import RunError, checkpoint
 from fsclib.runs.assemble import network_of
@@ -248,7 +248,7 @@ def test_too_few_identities_are_noticed_before_anything_is_decoded(home, tiny, m
 
 def test_broken_files_are_listed_at_once_or_left_out_and_counted(home, tiny, tmp_path):
     root = tmp_path / "broken"
-    shutil.copytree(home / "data" / FOLDERS["llcm"], root)
+    shutil.copytree(home / "data" / DATASETS["llcm"].folder, root)
     index = root / "idx/train_vis.txt"
     lines = index.read_text().splitlines()
     truncated, empty = (root / lines[row].split()[0] for row in (0, 1))
@@ -276,7 +276,7 @@ def test_broken_files_are_listed_at_once_or_left_out_and_counted(home, tiny, tmp
 def test_what_makes_a_data_set_unfit_comes_with_what_is_broken_in_it(home, tiny, tmp_path, monkeypatch, layout, gone, told, reason):
     """Folders that are gone: of a protocol's cameras, of nearly all training identities in infrared."""
     root = tmp_path / "broken"
-    shutil.copytree(home / "data" / FOLDERS[layout], root)
+    shutil.copytree(home / "data" / DATASETS[layout].folder, root)
     for folder in root.glob(gone):
         shutil.rmtree(folder)
     monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))

@@ -6,7 +6,7 @@ From a shell: python -m workbook.demo
 from pathlib import Path
 from types import MappingProxyType
 
-from fsclib.data.datasets import FOLDERS
+from fsclib.config import specs
 from fsclib.system import paths
 from fsclib.system.disk_space import make_folder
 from fsclib.system.locks import lock_beside, locked
@@ -16,7 +16,7 @@ from synthpeople.generate import write_corpus
 # Enough people to learn from and 120 for the test; few enough images for two cores to draw them and train on them in minutes.
 DEMO = MappingProxyType(
     {
-        "layout": "llcm",
+        "layout": specs.DEMO.layout,
         "identities": 1320,
         "seed": 1,
         "images": 1,
@@ -33,7 +33,7 @@ def ensure(dataset: str, data_root: str = "") -> None:
     Does nothing for other data sets, or if `data_root` names another folder.
     """
     if dataset == "demo" and not data_root:
-        draw(paths.data_dir() / FOLDERS["demo"])
+        draw(paths.data_dir() / specs.DEMO.folder)
 
 
 def draw(folder: Path) -> None:

@@ -11,7 +11,6 @@ from fsclib.analysis.gallery_search.crowd import Crowd, around
 from fsclib.analysis.gallery_search.measurement import Neighbours, closeness, curve, measure, neighbours
 from fsclib.config.schema import OPENED
 from fsclib.config.strict import AUTO, option
-from fsclib.data import protocols
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.retrieval import evaluation
 from fsclib.retrieval.gallery.building import build
@@ -72,7 +71,7 @@ def load(options: GalleryOptions) -> Subject:
     identity, camera, modality = (records[column].to_numpy() for column in ("identity", "camera", "modality"))
     real = Entries(features.joined(features.rows, mirror=True).numpy(), identity, camera, images.data_hash)
     origin = Origin(checkpoint.fingerprint(run.checkpoint("best")))
-    return Subject(run, real, modality, origin, protocols.for_layout(images.dataset.layout)[0].scoring)
+    return Subject(run, real, modality, origin, images.protocols[0].scoring)
 
 
 def crowd(subject: Subject, options: GalleryOptions, images: int) -> Crowd:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fsclib.config import Config, location
-from fsclib.config.presets import DATASETS, SCALES
+from fsclib.config.presets import SCALES
 from fsclib.config.schema import OPENED
+from fsclib.config.specs import DATASETS, REGDB
 from fsclib.config.strict import AUTO, Strict, option
 from fsclib.models.networks import NETWORKS
 from fsclib.runs import Run
@@ -71,7 +72,7 @@ class NamedRunOptions(RunOptions):
     network: str = option("fsc", "part of an automatic name", choices=NETWORKS)
     scale: str = option(AUTO, "part of an automatic name", choices=SCALES)
     seed: int = option(0, "part of an automatic name", low=0, high=2**31 - 1)
-    trial: int = option(1, "RegDB's split that the run was trained on", low=1, high=10)
+    trial: int = option(1, "RegDB's split that the run was trained on", low=1, high=REGDB.splits)
 
     def run(self) -> Run:
         """Opens the run that the options name. Errors: those of shipped.open_run."""

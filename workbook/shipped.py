@@ -40,11 +40,11 @@ def as_config(dataset: str, name: str, trial: int = 1, **here: object) -> Config
     card = weights.card(name)
     height, width = card["image"]
     facts = {key: card[key] for key in ("network", "backbone", "stages", "modules", "branches", "seed") if key in card}
-    folder = FOLDER + name.partition("/")[2] + (f"-trial{trial}" if dataset == "regdb" else "")
-    return Config(
-        dataset=dataset, scale="tiny", name=folder, pretrained=name, epochs=0, small_epochs=0, select_on="last", trial=trial,
+    config = Config(
+        dataset=dataset, scale="tiny", pretrained=name, epochs=0, small_epochs=0, select_on="last", trial=trial,
         height=height, width=width, identities=2, images=1, attributes_weight=0.0, **facts, **here,
     )  # fmt: skip
+    return replace(config, name=FOLDER + name.partition("/")[2] + config.spec.suffix(trial))
 
 
 def usual(dataset: str, network: str = "fsc") -> str:

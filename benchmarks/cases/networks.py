@@ -18,6 +18,7 @@ from benchmarks.plain import data, training
 from benchmarks.plain.network import PlainFSCNet
 from fsclib import losses
 from fsclib.config import Config
+from fsclib.config.specs import LLCM
 from fsclib.data.images import Images
 from fsclib.data.records import INFRARED, VISIBLE, Dataset, table
 from fsclib.data.sampler import IdentitySampler
@@ -108,7 +109,7 @@ def embedding(setting: Setting, pixels: np.ndarray, precision: str) -> Work:
     net = folded(network(setting, configuration(setting)))
     number = len(pixels)
     records = table([(str(row), row, 1, VISIBLE, "test") for row in range(number)])
-    images = Images(Dataset("benchmark", "llcm", Path(), records), pixels, np.arange(number), "", "")
+    images = Images(Dataset("benchmark", LLCM, Path(), records), pixels, np.arange(number), "", "")
     arithmetic, options = getattr(torch, precision), {"mirror": False, "batch": number, "show": False}
     return partial(embed, net, images, np.arange(number), torch.device(setting.device), arithmetic, **options)
 

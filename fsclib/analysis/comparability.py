@@ -75,8 +75,8 @@ def protocol_of(rows: pd.DataFrame) -> pd.Series:
 
 
 def replicate(run: Run) -> str:
-    """Seed and trial in words; only RegDB has one model per trial."""
-    return f"seed {run.config.seed}" + (f", trial {run.config.trial}" if run.config.dataset == "regdb" else "")
+    """Seed and trial in words; a trial is mentioned if each has a model of its own."""
+    return f"seed {run.config.seed}" + (f", trial {run.config.trial}" if run.config.spec.splits > 1 else "")
 
 
 def _facts(run: Run, same_split: bool, same_network: bool) -> dict[str, Any]:

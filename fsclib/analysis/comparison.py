@@ -206,13 +206,13 @@ def _notes(kept: dict[str, list[Run]], people: pd.DataFrame, effects: pd.DataFra
         fewest = min(fewest, number)
         yield f"Test set, {_setting(protocol)}: {number} people, {_queries(group, protocol)} queries."
     yield f"Trained models per row: {len(group)} ({'; '.join(map(replicate, group))})."
-    if any(run.environment.get("synthetic", config.dataset == "demo") for run in everyone):
+    if any(run.environment.get("synthetic", config.spec.synthetic) for run in everyone):
         yield "Synthetic people: figures are not comparable with published ones and say nothing about method rankings on real data."
     yield from dict.fromkeys(SELECTED[run.config.select_on] for run in everyone)
     departures = [f"{name} {value}" for name, value in config.departures().items() if name not in (switch, *REPLICATE)]
     preset = f"Recipe: the preset {config.scale} for {config.dataset}"
     yield f"{preset}, except for {', '.join(departures)}." if departures else f"{preset}."
-    if config.dataset == "regdb" and len({run.config.seed for run in group}) > 1:
+    if config.spec.splits > 1 and len({run.config.seed for run in group}) > 1:
         yield "Seeds of one trial share its people, which the intervals over trainings ignore: they are too narrow."
     if changed := sum(not run.environment.get("revision") or "+" in run.environment["revision"] for run in everyone):
         yield f"{changed} of {len(everyone)} runs come from uncommitted code, which may have differed between them."

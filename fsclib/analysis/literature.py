@@ -18,7 +18,8 @@ from typing import Any
 import pandas as pd
 
 from fsclib.config import Config
-from fsclib.data.protocols import DIRECTIONS, PROTOCOLS
+from fsclib.config.specs import DATASETS
+from fsclib.data.protocols import DIRECTIONS
 from fsclib.errors import FsclibError
 from fsclib.runs import config_of, finished
 from fsclib.system.reading import read_text
@@ -37,13 +38,6 @@ SELECTED = {"last": "last epoch", "holdout": "selected on held-out identities", 
 INCOMPARABLE = {  # why a run is not comparable, by whether its people are synthetic
     True: "made on synthetic people, expected the real data set",
     None: 'config.json does not record whether its people are synthetic; add "synthetic": true or false to its "environment"',
-}
-TITLES = {
-    ("sysu", "all"): "SYSU-MM01, all-search",
-    ("sysu", "indoor"): "SYSU-MM01, indoor-search",
-    ("regdb", ""): "RegDB",
-    ("llcm", "paper"): "LLCM, protocol of the paper",
-    ("llcm", "as-coded"): "LLCM, as coded in the published program",
 }
 
 
@@ -154,7 +148,7 @@ def beside(own_runs: pd.DataFrame, dataset: str, mode: str, direction: str, sett
     frame = frame.fillna(dict.fromkeys(("venue", "note"), ""))
     bold = "Own results in bold: means over the protocol's trials; with several runs, mean ± standard deviation over runs."
     caption = [
-        f"{TITLES[dataset, mode]}, {DIRECTIONS[direction]}: {setting}. In per cent.",
+        f"{DATASETS[dataset].caption(mode)}, {DIRECTIONS[direction]}: {setting}. In per cent.",
         *([bold] if own else []),
         "Own figures on synthetic data are not comparable with published ones and are excluded.",
         *(["† Not the method's own figures: copied or rerun by another publication."] if rows["secondary"].any() else []),
@@ -168,10 +162,12 @@ def _problems(row: Mapping[str | None, Any], line: int, seen: dict[tuple[str, ..
     if None in row or None in row.values():
         return [f"too {'many' if None in row else 'few'} fields, expected {len(COLUMNS)}; put text with commas in quotes"]
     problems = [f"{name} is empty, expected text" for name in ("method", "setting", "source") if not row[name].strip()]
-    if (row["dataset"], row["mode"]) not in TITLES:
-        expected = "; ".join(" ".join(known).strip() for known in TITLES)
+    tested = [(name, mode) for name, spec in DATASETS.items() if not spec.synthetic for mode in spec.modes]
+    if (row["dataset"], row["mode"]) not in tested:
+        expected = "; ".join(" ".join(known).strip() for known in tested)
         problems.append(f"found data set {row['dataset']!r} with mode {row['mode']!r}, expected one of: {expected}")
-    directions = sorted({p.direction for p in PROTOCOLS if p.layout == row["dataset"]} or DIRECTIONS)
+    spec = DATASETS.get(row["dataset"])
+    directions = sorted({p.direction for p in spec.protocols} if spec else DIRECTIONS)
     if row["direction"] not in directions:
         problems.append(f"direction: found {row['direction']!r}, expected {' or '.join(directions)}")
     if not re.fullmatch(r"((19|20)[0-9]{2})?", row["year"]):
@@ -189,7 +185,8 @@ def _problems(row: Mapping[str | None, Any], line: int, seen: dict[tuple[str, ..
 def _own(own_runs: pd.DataFrame, dataset: str, mode: str, direction: str) -> list[dict[str, Any]]:
     """Finished runs with this protocol, replicates grouped, sorted by rank-1: the row of the first replicate in runs.table() with
     `runs`, all their rows, `synthetic` (True, False, or None for unknown), and each figure with its standard deviation."""
-    repeated = {"seed", "trial", "data_hash"} if dataset == "regdb" else {"seed"}  # each trial of RegDB has its own labels
+    several = dataset in DATASETS and DATASETS[dataset].splits > 1
+    repeated = {"seed", "trial", "data_hash"} if several else {"seed"}  # each trial of RegDB has its own labels
     same = sorted({*RECIPE, "synthetic", "precision", "data_hash", "pixels_hash", "torch", "revision"} - repeated)
     prefix = ".".join(filter(None, ("metrics", mode, direction)))
     groups: dict[str, dict[tuple[int, int], dict[str, Any]]] = {}
@@ -210,7 +207,7 @@ def _own(own_runs: pd.DataFrame, dataset: str, mode: str, direction: str) -> lis
 def _origin(run: Mapping[str, Any]) -> bool | None:
     """Whether a run's people are synthetic; None: not recorded, because the run is from an earlier version."""
     said = run.get("synthetic")
-    return said if isinstance(said, bool) else (run["dataset"] == "demo" or None)
+    return said if isinstance(said, bool) else (DATASETS[run["dataset"]].synthetic or None)
 
 
 def _refuse_incomparable(own: Iterable[Mapping[str, Any]]) -> None:
@@ -233,7 +230,7 @@ def _row(own: Mapping[str, Any]) -> dict[str, Any]:
         SELECTED["test" if own.get("metrics.test_selected") is True else config.select_on],
         f"{own['metrics.weighting']} weighting",
         f"{'with' if own['metrics.mirror'] else 'without'} mirror images",
-        *([f"{trials} of 10 trials"] if config.dataset == "regdb" else []),
+        *([f"{trials} of {config.spec.splits} trials"] if config.spec.splits > 1 else []),
         f"{seeds} seed{'s' * (seeds > 1)}",
     ]
     return {name: value for name, value in own.items() if name.removesuffix("_std") in FIGURES} | {

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from fsclib.data import protocols
 from fsclib.data.images import Images
 from fsclib.data.records import MODALITIES, Problem, seen_by_both, select
 from fsclib.retrieval import evaluation
@@ -104,7 +103,7 @@ class Lists(NamedTuple):
 
 def ranked_lists(run: Run, images: Images, queries: int, seed: int, length: int = 10) -> Lists:
     """Ranked lists under the data set's first protocol and first gallery, for queries drawn among those with a match."""
-    ranking = rank(evaluation.run_features(run, images), images.records, protocols.for_layout(images.dataset.layout)[0])
+    ranking = rank(evaluation.run_features(run, images), images.records, images.protocols[0])
     drawn = np.random.default_rng(seed).permutation(len(ranking.query))
     places = drawn[ranking.scores.valid[drawn]][:queries]
     return lists(images, ranking, places, length)
@@ -115,7 +114,7 @@ def failures(run: Run, images: Images, queries: int, length: int = 9) -> tuple[L
 
     The names include the average precision in per cent and the rank of that match among all images not hidden from the query.
     """
-    ranking = rank(evaluation.run_features(run, images), images.records, protocols.for_layout(images.dataset.layout)[0])
+    ranking = rank(evaluation.run_features(run, images), images.records, images.protocols[0])
     precision = ranking.scores.average_precision
     ascending = np.argsort(precision, kind="stable")[: ranking.scores.valid.sum()]  # nan sorts last: no match
     _, first = np.unique(ranking.identity[ranking.query[ascending]], return_index=True)

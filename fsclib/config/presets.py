@@ -6,13 +6,8 @@ The scale `paper` is the recipe of the published programs: FSC-Net's and DEEN's,
 from typing import Any
 
 from fsclib.config.registry import MODULES
+from fsclib.config.specs import DATASETS
 
-DATASETS: dict[str, dict[str, Any]] = {
-    "demo": {"scale": "tiny", "stages": 4, "erase_min": 0.02, "erase_max": 0.3, "select_on": "holdout", "attributes_weight": 2.0},
-    "sysu": {"scale": "paper", "stages": 4, "erase_min": 0.2, "erase_max": 0.8, "select_on": "last"},
-    "regdb": {"scale": "paper", "stages": 3, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
-    "llcm": {"scale": "paper", "stages": 4, "erase_min": 0.02, "erase_max": 0.4, "select_on": "last"},
-}
 OPTIMIZERS, SCHEDULES = ("sgd", "adamw"), ("step", "cosine")
 PUBLISHED_TRAINING: dict[str, Any] = {  # options that no published program in this field uses are off
     "optimizer": "sgd", "schedule": "step", "warmup_steps": 0, "small_epochs": 0, "weight_decay": 5e-4, "clip": 0.0,
@@ -60,7 +55,7 @@ NETWORKS["twostream"] = NETWORKS["agw"]
 
 def preset(dataset: str, network: str, scale: str) -> dict[str, Any]:
     """Fields and their preset values. `scale` "auto" is the data set's own; a network without presets gets DEEN's."""
-    found = EVERY | DATASETS[dataset]
+    found = EVERY | DATASETS[dataset].preset
     if scale != "auto":
         found["scale"] = scale
     always, at_scale = NETWORKS.get(network, NETWORKS["deen"])

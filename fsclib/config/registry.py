@@ -1,8 +1,8 @@
 """Names of the networks, modules, losses and backbones that a configuration may choose, including those of other packages.
 
-If an installed package lists one of its modules in the entry-point group "fsclib", it is imported before the first configuration
-is checked; the module then adds to NETWORKS, MODULES, LOSSES or presets.NETWORKS. A notebook may also import it directly. In the
-package's pyproject.toml:
+If an installed package lists one of its modules in the entry-point group "fsclib", it is imported before the first parameters are
+checked or the first data set is opened; the module then adds to NETWORKS, MODULES, LOSSES, presets.NETWORKS or specs.DATASETS. A
+notebook may also import it directly. In the package's pyproject.toml:
 
     [project.entry-points.fsclib]
     mine = "my_package.networks"

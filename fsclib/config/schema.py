@@ -11,17 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fsclib.config import location, presets, registry
-from fsclib.config.presets import DATASETS, OPTIMIZERS, SCALES, SCHEDULES
+from fsclib.config import location, presets
+from fsclib.config.presets import OPTIMIZERS, SCALES, SCHEDULES
 from fsclib.config.registry import BACKBONES, LOSSES, MODULES, NETWORKS, expands
-from fsclib.config.strict import AUTO, ConfigError, Strict, named, option, shown
+from fsclib.config.specs import DATASETS, REGDB, DatasetSpec
+from fsclib.config.strict import AUTO, ConfigError, Strict, named, nearest, option, shown
 
 LONGEST = 100  # characters of a run's name
 NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")  # never a path, and plain text to LaTeX, HTML and shells alike
 SHIPPED = re.compile(r"people/[a-z0-9]+")  # networks shipped with fsclib, in place of a run's name
 OPENED = re.compile(rf"{NAME.pattern}|{SHIPPED.pattern}")
 BATCHES = ("global", "per-rank")
-START = re.compile(rf"none|imagenet|people|{SHIPPED.pattern}|({'|'.join(DATASETS)})/{NAME.pattern}")
+START = re.compile(rf"none|imagenet|people|{NAME.pattern}/{NAME.pattern}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Config(Strict):
 
     dataset: str = option("demo", "which data set", choices=DATASETS)
     data_root: str = option("", "its folder; empty: the default location in data/", recipe=False)
-    trial: int = option(1, "which of RegDB's ten splits", low=1, high=10)
+    trial: int = option(1, "which of RegDB's ten splits", low=1, high=REGDB.splits)
     strict: bool = option(True, "refuse a data set with broken files instead of skipping and counting them")
     scale: str = option(AUTO, "preset for fields that are auto", choices=SCALES)
     name: str = option(AUTO, "name of the run's folder in results/<dataset>/", recipe=False)
@@ -105,7 +106,6 @@ class Config(Strict):
     resume: bool = option(True, "resume an unfinished run of this name; False: move it aside and start again", recipe=False)
 
     def __post_init__(self):
-        registry.load()  # networks, modules and losses of installed packages are valid choices too
         if isinstance(self.pretrained, bool):  # as in older versions, which had ImageNet weights only
             object.__setattr__(self, "pretrained", "imagenet" if self.pretrained else "none")
         problems = self._check_fields()
@@ -118,8 +118,12 @@ class Config(Strict):
         if self.data_root:  # config.json does not record the working directory, so the path must be absolute
             object.__setattr__(self, "data_root", location.absolute(self.data_root))
         if self.name == AUTO:
-            trial = f"-trial{self.trial}" if self.dataset == "regdb" else ""
-            object.__setattr__(self, "name", f"{self.network}-{self.scale}-seed{self.seed}{trial}")
+            object.__setattr__(self, "name", f"{self.network}-{self.scale}-seed{self.seed}{self.spec.suffix(self.trial)}")
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """The facts of the data set."""
+        return DATASETS[self.dataset]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for config.json, with all presets filled in."""
@@ -174,8 +178,12 @@ def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:
     if config.name != AUTO and not NAME.fullmatch(config.name):
         expected = "1 to 100 letters, digits, dots, dashes and underscores, not starting with a dot or dash, and not a path"
         yield {"name"}, f"name: found {shown(config.name)}, expected {expected}"
-    if config.trial != 1 and config.dataset != "regdb":
-        yield {"trial", "dataset"}, f"trial: found {config.trial}, expected 1: only RegDB has training splits"
+    if problem := config.spec.trial_problem(config.trial):
+        yield {"trial", "dataset"}, f"trial: {problem}"
+    origin, _, run = config.pretrained.partition("/")
+    if run and origin not in DATASETS and not SHIPPED.fullmatch(config.pretrained):
+        expected = f"people/<network> or a run of {', '.join(DATASETS)}{nearest(origin, DATASETS)}"
+        yield {"pretrained"}, f"pretrained: found {config.pretrained!r}, expected {expected}"
     if problem := undivided(config, config.devices):
         yield {"identities", "devices", "batch"}, problem
     if config.devices > 1 and ":" in config.device:

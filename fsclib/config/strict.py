@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import Field, dataclass, field
 from typing import Any, get_args, get_type_hints
 
+from fsclib.config import registry
 from fsclib.errors import FsclibError
 
 AUTO = "auto"
@@ -49,6 +50,7 @@ class Strict:
 
     def _check_fields(self) -> dict[str, str]:
         """Converts each value to its field's type and returns the problems by field; invalid values become the default."""
+        registry.load()  # data sets, networks, modules and losses of installed packages are valid choices too
         types, problems = get_type_hints(type(self)), {}
         for f in dataclasses.fields(self):
             value, problem = checked(f, types[f.name], getattr(self, f.name))

@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
+from types import ModuleType
 
 import pandas as pd
 
+from fsclib.config import registry
+from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest
 from fsclib.data.layouts import llcm, regdb, sysu
 from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
 from fsclib.system import paths
 
-LAYOUTS = MappingProxyType({"sysu": sysu, "regdb": regdb, "llcm": llcm})
-FOLDERS = MappingProxyType({"demo": "demo", "sysu": "SYSU-MM01", "regdb": "RegDB", "llcm": "LLCM"})
-NAMES = tuple(FOLDERS)
-DRAW_DEMO = "python -m workbook.demo creates it; delete the folder first if it exists"
+LAYOUTS: dict[str, ModuleType] = {"sysu": sysu, "regdb": regdb, "llcm": llcm}
 MARK = "corpus.json"  # in the folder of each synthetic corpus; records how it was generated
 
 
@@ -26,7 +25,7 @@ def open_dataset(
     strict: bool = True,
     data_dir: str | Path | None = None,
 ) -> Dataset:
-    """The data set `name` ("demo", "sysu", "regdb" or "llcm") in `root`, by default in its folder in data/.
+    """The data set `name`, a key of specs.DATASETS, in `root`, by default in its folder in data/.
 
     strict: raise DatasetError, which lists all problems, if anything is broken; otherwise skip broken entries and training
     identities with one modality only, keep their problems, and raise only if nothing usable remains.
@@ -38,14 +37,15 @@ def open_dataset(
 
 def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data_dir: str | Path | None = None) -> Dataset:
     """As `open_dataset`, but collects all problems without raising, because images may turn out broken later."""
-    if name not in NAMES:
-        raise ValueError(f"unknown data set {name!r}, expected one of {', '.join(NAMES)}{nearest(str(name), NAMES)}")
-    layout = "llcm" if name == "demo" else name
-    if layout != "regdb" and trial != 1:
-        raise ValueError(f"{name} has a single split, so trial is 1, not {trial!r}; only RegDB has trials 1 to 10")
-    folder = Path(root if root is not None else Path(data_dir or paths.data_dir()) / FOLDERS[name]).expanduser()
-    records, problems = LAYOUTS[layout].read(folder, trial)
-    return Dataset(name, layout, folder, records, tuple(problems), trial)
+    registry.load()
+    if name not in DATASETS:
+        raise ValueError(f"unknown data set {name!r}, expected one of {', '.join(DATASETS)}{nearest(str(name), DATASETS)}")
+    spec = DATASETS[name]
+    if problem := spec.trial_problem(trial):
+        raise ValueError(f"trial of {name}: {problem}")
+    folder = Path(root if root is not None else Path(data_dir or paths.data_dir()) / spec.folder).expanduser()
+    records, problems = LAYOUTS[spec.layout].read(folder, trial, spec)
+    return Dataset(name, spec, folder, records, tuple(problems), trial)
 
 
 def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True) -> Dataset:
@@ -56,14 +56,14 @@ def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True
     problems = [*dataset.problems, *broken]
     records = dataset.records[~dataset.records["path"].isin([problem.path for problem in broken])]
     if not _fatal(problems):  # else the checks would only report consequences of a missing file
-        layout = LAYOUTS[dataset.layout]
+        layout = LAYOUTS[dataset.spec.layout]
         indexes = layout.training_index(dataset.trial), layout.retrieval_index(dataset.trial)
         problems += check_records(records, *indexes)
         records = _without_lonely(records)
         if not _fatal(problems):
             problems += check_records(records, *indexes)  # the dropped identities may have been the last ones
     if _fatal(problems) or (strict and problems):
-        remedy = f" ({DRAW_DEMO})" if dataset.name == "demo" else ""
+        remedy = f" ({dataset.spec.remedy})" if dataset.spec.remedy else ""
         raise DatasetError(problems, f"{dataset.name} in {dataset.root}{remedy}")
     return replace(dataset, records=records.reset_index(drop=True), problems=tuple(problems))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fsclib.config.specs import Protocol
 from fsclib.data.datasets import MARK, read_dataset, settle
 from fsclib.data.pixels.cache import open_cache
 from fsclib.data.records import Dataset, Problem
@@ -37,6 +38,11 @@ class Images:
     @property
     def problems(self) -> tuple[Problem, ...]:
         return self.dataset.problems
+
+    @property
+    def protocols(self) -> tuple[Protocol, ...]:
+        """The retrieval protocols of the data set, the default first."""
+        return self.dataset.spec.protocols
 
     @property
     def skipped(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from fsclib.config.specs import DatasetSpec
 from fsclib.errors import FsclibError
 
 COLUMNS = ("path", "identity", "camera", "modality", "split")
@@ -68,7 +69,7 @@ class Dataset:
     """A data set on disk. `problems` are the broken entries that are missing from `records`."""
 
     name: str
-    layout: str
+    spec: DatasetSpec
     root: Path
     records: pd.DataFrame = field(repr=False)
     problems: tuple[Problem, ...] = ()

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from fsclib.data.images import Images
-from fsclib.data.protocols import Protocol, for_layout, query_and_gallery
+from fsclib.data.protocols import Protocol, query_and_gallery
 from fsclib.data.records import select
 from fsclib.metrics import chance
 from fsclib.models import weights
@@ -61,16 +61,16 @@ def without_training(images: Images) -> pd.DataFrame:
 def curves(images: Images) -> dict[str, dict[str, np.ndarray]]:
     """Matching rates (20,) in per cent: protocol, as named by `retrieval.cmc_by_protocol` → "chance" or "raw pixels" → curve."""
     features = pixel_features(images, select(images.records, "test"))
-    trials = evaluation.evaluate(features, images.records, for_layout(images.dataset.layout), mirrors=[True], weightings=["equal"])
+    trials = evaluation.evaluate(features, images.records, images.protocols, mirrors=[True], weightings=["equal"])
     pixels = {name: curve.mean(0) for name, curve in evaluation.cmc_by_protocol(trials).items()}
-    known = {" ".join(part for part in (p.mode, p.direction) if part): 100 * cmc for p, cmc, _ in _chance(images)}
+    known = {str(p): 100 * cmc for p, cmc, _ in _chance(images)}
     return {name: {"chance": known[name], "raw pixels": pixels[name]} for name in pixels}
 
 
 def _chance(images: Images) -> Iterator[tuple[Protocol, np.ndarray, tuple[float, float]]]:
     """Every protocol with the expected score of a random order: CMC (20,) as a share, and mAP and mINP in per cent."""
     identity, camera = (images.records[name].to_numpy() for name in ("identity", "camera"))
-    for protocol in for_layout(images.dataset.layout):
+    for protocol in images.protocols:
         found = []
         for trial in range(protocol.trials):
             query, gallery = query_and_gallery(images.records, protocol, trial)
@@ -82,9 +82,7 @@ def _chance(images: Images) -> Iterator[tuple[Protocol, np.ndarray, tuple[float,
 def _scored(methods: Mapping[str, Features], images: Images) -> pd.DataFrame:
     found = []
     for name, features in methods.items():
-        trials = evaluation.evaluate(
-            features, images.records, for_layout(images.dataset.layout), mirrors=[True], weightings=["equal"]
-        )
+        trials = evaluation.evaluate(features, images.records, images.protocols, mirrors=[True], weightings=["equal"])
         means = trials.groupby(["mode", "direction"], sort=False)[list(FIGURES)].mean().reset_index()
         means.insert(0, "method", name)
         found.append(means)

@@ -148,7 +148,7 @@ def validate(
     held-out people is than one among the test people, who may be more. With several processes only process 0 gets the figures.
     Errors: ValueError if no query has a permitted match.
     """
-    protocol = protocols.validation(images.dataset.layout)
+    protocol = images.dataset.spec.validation
     split, trials = ("val", protocol.trials) if on == "holdout" else ("test", 1)
     drawn = [protocols.query_and_gallery(images.records, protocol, trial, split) for trial in range(trials)]
     rows = np.unique(np.concatenate([part for pair in drawn for part in pair]))
@@ -186,11 +186,11 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
     if done < config.epochs:
         raise RunError(f"{run.folder} is not fully trained: {done} of {config.epochs} epochs. Start the same training again.")
     images = images or run_images(run)
-    chosen = protocols.for_layout(images.dataset.layout)
+    chosen = images.protocols
     features = run_features(run, images)
     searches = list(search(features, images.records, chosen))
     table = tabulate(searches)
-    if images.dataset.layout == "regdb":
+    if config.spec.splits > 1:
         table["trial"] = config.trial
     run.save_table(table, "trials")
     summary = summarise(table)
@@ -202,7 +202,7 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
 
 def all_trials(run: Run) -> pd.DataFrame:
     """The table of all trials: this run's, and for RegDB also those of finished runs with the same recipe on other trials."""
-    same = [run, *runs.siblings(run, "trial")] if run.config.dataset == "regdb" else [run]
+    same = [run, *runs.siblings(run, "trial")] if run.config.spec.splits > 1 else [run]
     tables = [r.read_table("trials") for r in same]
     return pd.concat(tables).sort_values("trial", kind="stable").reset_index(drop=True)
 
@@ -234,9 +234,9 @@ def run_network(run: Run, device: torch.device, ranks: Ranks = ALONE) -> Network
     return net.to(device, memory_format=torch.channels_last).eval()
 
 
-def check_validation(records: pd.DataFrame, layout: str) -> None:
+def check_validation(records: pd.DataFrame, protocol: Protocol) -> None:
     """Refuses held-out people among whom no query has a permitted match. ValueError that says what to do."""
-    if not _searchable(records, protocols.validation(layout), "val"):
+    if not _searchable(records, protocol, "val"):
         people = records.loc[records["split"] == "val", "identity"].nunique()
         found = f"none of the {people} held-out people has images that the protocol may compare"
         raise ValueError(f"select_on: found 'holdout', but {found}; use select_on=last, which holds out nobody")
@@ -253,10 +253,10 @@ def _searchable(records: pd.DataFrame, protocol: Protocol, split: str) -> bool:
 def check_protocols(dataset: Dataset) -> None:
     """Refuses a data set in which some protocol has no query with a permitted match. DatasetError that lists these protocols."""
     problems = []
-    index = LAYOUTS[dataset.layout].retrieval_index(dataset.trial)
-    for protocol in protocols.for_layout(dataset.layout):
+    index = LAYOUTS[dataset.spec.layout].retrieval_index(dataset.trial)
+    for protocol in dataset.spec.protocols:
         if not _searchable(dataset.records, protocol, "test"):
-            found = f"no query of {protocol.layout} {protocol.mode} {protocol.direction} has a permitted match"
+            found = f"no query of {dataset.name} {protocol} has a permitted match"
             problems.append(Problem(index, None, found, "check the cameras and identities of the test images", NO_MATCH))
     if problems:
         raise DatasetError(problems, f"{dataset.name} in {dataset.root}")

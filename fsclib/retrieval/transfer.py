@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 
 from fsclib.data.images import Images
-from fsclib.data.protocols import for_layout
 from fsclib.data.records import select
 from fsclib.metrics import differences
 from fsclib.metrics.bootstrap import interval, multiplicities
@@ -29,7 +28,7 @@ def features_of(net: Network, images: Images, device: torch.device, precision: t
 
 def by_identity(features: Features, images: Images) -> pd.DataFrame:
     """One row per protocol and query identity: columns as in `retrieval.by_identity`, in per cent."""
-    chosen = for_layout(images.dataset.layout)
+    chosen = images.protocols
     return evaluation.by_identity(evaluation.search(features, images.records, chosen, mirrors=[True], weightings=["equal"]))
 
 

@@ -18,9 +18,10 @@ from typing import Any
 
 import pandas as pd
 
-from fsclib.config import Config, ConfigError
-from fsclib.config.presets import BEFORE, DATASETS
+from fsclib.config import Config, ConfigError, registry
+from fsclib.config.presets import BEFORE
 from fsclib.config.schema import NAME, difference
+from fsclib.config.specs import DATASETS
 from fsclib.config.strict import AUTO, nearest, shown
 from fsclib.errors import FsclibError
 from fsclib.runs import contents
@@ -175,6 +176,7 @@ def load(dataset: str, name: str, results: Path | None = None, *, data_root: str
 
     Errors: RunError that lists the existing runs if it does not exist, or if the name is invalid, such as a path.
     """
+    registry.load()
     if dataset not in DATASETS:
         raise RunError(f"data set: found {shown(dataset)}, expected one of {', '.join(DATASETS)}{nearest(str(dataset), DATASETS)}")
     others = (results or paths.results_dir()) / dataset

@@ -35,7 +35,7 @@ def prepared(config: Config, ranks: Ranks) -> tuple[Images, np.ndarray, Identity
         evaluation.check_protocols(images.dataset)  # again: broken images may have been the last matches
         if config.select_on == "holdout":
             images = images.with_records(held_out(images.dataset, config.seed))
-            evaluation.check_validation(images.records, images.dataset.layout)
+            evaluation.check_validation(images.records, images.dataset.spec.validation)
         chosen, sampler = training_set(config, images.records, ranks.count)
     if ranks.first:
         disk_space.check(config, len(sampler.labels))  # again: the decoded pixels have taken up space
@@ -62,7 +62,7 @@ def check(config: Config, ranks: Ranks = ALONE) -> None:
         records = found.records
         if config.select_on == "holdout":
             records = held_out(found, config.seed)
-            evaluation.check_validation(records, found.layout)
+            evaluation.check_validation(records, found.spec.validation)
         chosen, sampler = training_set(config, records, ranks.count)
         if config.attributes_weight:
             attribute_targets(config, found, chosen, sampler)

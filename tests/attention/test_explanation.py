@@ -61,7 +61,7 @@ def expected_partners(subject, row):
             "llcm": same and image["camera"] == query["camera"],
             "sysu": query["camera"] == 3 and image["camera"] == 2,
             "regdb": False,
-        }[subject.images.dataset.layout]
+        }[subject.images.dataset.spec.layout]
         if image["modality"] != query["modality"] and not unseen:
             parts = zip(features.of(np.array([row]), True), features.of(np.array([other]), True), strict=True)
             scores[other] = same, sum(float((a * b).sum()) for a, b in parts)

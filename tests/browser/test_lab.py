@@ -13,7 +13,7 @@ from papermill.iorw import load_notebook_node, write_ipynb
 from papermill.parameterize import parameterize_notebook
 
 from fsclib.config import Config
-from fsclib.data.datasets import FOLDERS
+from fsclib.config.specs import DATASETS
 from fsclib.retrieval import evaluation
 from fsclib.training.loop import fit
 from synthpeople.generate import write_corpus
@@ -37,7 +37,7 @@ SMALL = {
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("lab")
-    write_corpus(home / "data" / FOLDERS[DATASET], DATASET, 12, 3, images=2, height=96, width=48, workers=1, progress=False)
+    write_corpus(home / "data" / DATASETS[DATASET].folder, DATASET, 12, 3, images=2, height=96, width=48, workers=1, progress=False)
     return home
 
 

@@ -1,21 +1,23 @@
 """Opening by name: the right folder, everything wrong at once, and what a lenient reading keeps."""
 
+from dataclasses import replace
+
 import pytest
 from trees import TREES, append, llcm_tree, regdb_tree, sysu_tree, write
 
-from fsclib.data import datasets
-from fsclib.data.datasets import FOLDERS, LAYOUTS, open_dataset
-from fsclib.data.literature import REPORTED, beside_reported
-from fsclib.data.protocols import for_layout, query_and_gallery
+from fsclib.config.specs import DATASETS, LLCM
+from fsclib.data.datasets import LAYOUTS, open_dataset
+from fsclib.data.literature import beside_reported
+from fsclib.data.protocols import query_and_gallery
 from fsclib.data.records import NO_MATCH, NO_TEST, NO_TRAINING, DatasetError
 
 
 @pytest.mark.parametrize("layout", list(LAYOUTS))
 def test_default_folders_lie_below_the_data_folder(tmp_path, monkeypatch, layout):
-    TREES[layout](tmp_path / "data" / FOLDERS[layout])
+    folder = TREES[layout](tmp_path / "data" / DATASETS[layout].folder)
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
     found = open_dataset(layout)
-    assert (found.name, found.layout, found.root, found.problems) == (layout, layout, tmp_path / "data" / FOLDERS[layout], ())
+    assert (found.name, found.spec.layout, found.root, found.problems) == (layout, layout, folder, ())
     assert len(found.records) == len(open_dataset(layout, root=str(found.root)).records) > 0
     assert found.records.equals(open_dataset(layout, data_dir=tmp_path / "data").records)
 
@@ -123,17 +125,30 @@ def test_reported_counts_stand_beside_what_is_on_disk(tmp_path, layout):
     assert found.loc[["train", "test"], "images"].sum() == len(records)
     training = records[records["split"] != "test"]
     assert found.loc[("train", "visible"), "identities"] == training["identity"].nunique()
-    reported = REPORTED[(REPORTED["name"] == layout) & (REPORTED["split"] == "train")].set_index("modality")
-    assert found.loc[("train", "infrared"), "reported_images"] == reported.loc["infrared", "images"]
+    for part in DATASETS[layout].reported:
+        assert found.loc[(part.split, part.modality), "reported_images"] == part.images
+        assert found.loc[(part.split, part.modality), "reported_identities"] == part.identities
     assert beside_reported(records, "demo")["reported_images"].isna().all()
     assert (("gallery", "visible") in found.index) == (layout == "sysu")
     if layout == "sysu":
-        gallery = query_and_gallery(records, for_layout("sysu")[0])[1]
+        gallery = query_and_gallery(records, DATASETS["sysu"].protocols[0])[1]
         assert found.loc[("gallery", "visible"), "images"] == len(gallery)
 
 
+def test_a_data_set_that_shares_a_layout_is_registered_by_its_spec(tmp_path, monkeypatch):
+    monkeypatch.setitem(DATASETS, "campus", replace(LLCM, title="Campus", folder="Campus", owner="", reported=()))
+    with pytest.raises(
+        DatasetError, match=r"Campus: no such folder — put the data set there, so that the folder contains vis, nir"
+    ) as caught:
+        open_dataset("campus", data_dir=tmp_path)
+    assert "Xiamen" not in str(caught.value)
+    found = open_dataset("campus", llcm_tree(tmp_path / "Campus"))
+    assert found.records.equals(open_dataset("llcm", tmp_path / "Campus").records)
+    assert beside_reported(found.records, "campus")["reported_images"].isna().all()
+
+
 def test_every_layout_and_the_demo_have_a_name():
-    assert set(datasets.NAMES) == {"demo", *LAYOUTS}
+    assert {name: spec.layout for name, spec in DATASETS.items()} == {"demo": "llcm"} | {name: name for name in LAYOUTS}
 
 
 def test_reading_the_demo_writes_nothing_and_says_how_it_is_drawn(tmp_path):

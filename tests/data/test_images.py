@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fsclib.data.datasets import FOLDERS
+from fsclib.config.specs import DATASETS
 from fsclib.data.images import open_images
 from fsclib.data.records import DatasetError
 
 
 def copy(home, layout, to):
-    shutil.copytree(home / "data" / FOLDERS[layout], to)
+    shutil.copytree(home / "data" / DATASETS[layout].folder, to)
     return to
 
 

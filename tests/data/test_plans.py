@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from fsclib.data.literature import REPORTED
+from fsclib.config.specs import DATASETS
 from synthpeople.drawing import family
 from synthpeople.plans import PLANS, divide
 from synthpeople.randomness import TRACK_LENGTH, stream
@@ -74,8 +74,7 @@ def test_a_full_plan_has_the_size_of_the_original(full, layout):
     for shot in full[layout].shots:
         found["test" if shot.identity in parts["test"] else "train", shot.modality][shot.identity] += 1
     assert {key: (len(count), count.total()) for key, count in found.items()} == TOTALS[layout]
-    reported = REPORTED[(REPORTED["name"] == layout) & (REPORTED["split"] != "gallery")]
-    for row in reported.itertuples():
+    for row in (part for part in DATASETS[layout].reported if part.split != "gallery"):
         assert (len(found[row.split, row.modality]), found[row.split, row.modality].total()) == (row.identities, row.images)
     if layout == "sysu":
         assert (len(parts["train"]), len(parts["val"])) == (296, 99)

@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import llcm_tree, regdb_tree, sysu_tree, write
 
+from fsclib.config.specs import DATASETS, DEMO, LLCM, Protocol
 from fsclib.data.layouts import llcm, regdb, sysu
-from fsclib.data.protocols import PROTOCOLS, Protocol, for_layout, gallery_draw, query_and_gallery, training_rows, validation
+from fsclib.data.protocols import DIRECTIONS, gallery_draw, query_and_gallery, training_rows
 from fsclib.data.records import INFRARED, VISIBLE, hold_out, select, table
 
 REFERENCE = json.loads((Path(__file__).parent / "sysu_gallery.json").read_text())
 
 
 def protocol(layout, mode, direction):
-    return next(each for each in PROTOCOLS if (each.layout, each.mode, each.direction) == (layout, mode, direction))
+    return next(each for each in DATASETS[layout].protocols if (each.mode, each.direction) == (mode, direction))
 
 
 @pytest.fixture(scope="module")
@@ -131,30 +132,34 @@ def test_sysu_queries_are_every_infrared_test_image(tmp_path):
         assert set(records["camera"].iloc[gallery]) == cameras
 
 
-@pytest.mark.parametrize("each", PROTOCOLS, ids=str)
+@pytest.mark.parametrize("each", dict.fromkeys(each for spec in DATASETS.values() for each in spec.protocols), ids=str)
 def test_trials_out_of_range(tmp_path, each):
     for trial in (-1, each.trials):
-        with pytest.raises(ValueError, match=f"expected 0 to {each.trials - 1}"):
+        with pytest.raises(ValueError, match=f"expected 0 to {each.trials - 1} for {each}"):
             query_and_gallery(table([]), each, trial)
     with pytest.raises(ValueError, match="0 or more"):
         gallery_draw(table([]), -1, (1,))
 
 
-def test_protocols_of_a_layout():
-    assert [(each.mode, each.direction) for each in for_layout("llcm")] == [
-        ("paper", "vis2ir"),
-        ("paper", "ir2vis"),
-        ("as-coded", "vis2ir"),
-    ]
-    assert all(isinstance(each, Protocol) and each.scoring == each.layout for each in PROTOCOLS)
-    with pytest.raises(ValueError, match="expected one of sysu, regdb, llcm"):
-        for_layout("demo")
+def test_protocols_of_the_data_sets():
+    assert {name: list(map(str, spec.protocols)) for name, spec in DATASETS.items()} == {
+        "demo": ["paper vis2ir", "paper ir2vis", "as-coded vis2ir"],
+        "sysu": ["all ir2vis", "indoor ir2vis"],
+        "regdb": ["vis2ir", "ir2vis"],
+        "llcm": ["paper vis2ir", "paper ir2vis", "as-coded vis2ir"],
+    }
+    assert DEMO.protocols == LLCM.protocols
+    for spec in DATASETS.values():
+        assert {each.scoring for each in spec.protocols} == {spec.layout}
+        assert {each.mode for each in spec.protocols} == set(spec.modes)
+        assert {each.direction for each in spec.protocols} <= set(DIRECTIONS)
+        assert all(isinstance(each, Protocol) and (each.trials == 10) == bool(each.cameras) for each in spec.protocols)
 
 
 def test_held_out_identities_are_searched_among_themselves(tmp_path):
     records, _ = llcm.read(llcm_tree(tmp_path, train=range(100, 115)))
     held = hold_out(records, seed=3)
-    protocol = validation("llcm")
+    protocol = LLCM.validation
     queries, gallery = query_and_gallery(held, protocol, 4, "val")
     who = set(held["identity"].iloc[queries])
     assert len(who) == 3

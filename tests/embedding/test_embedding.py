@@ -11,7 +11,8 @@ from fsclib import metrics
 from fsclib.analysis import samples
 from fsclib.analysis.embedding_space.points import DRAWN, Points, points_of, tsne
 from fsclib.config import Config, ConfigError
-from fsclib.data.protocols import for_layout, query_and_gallery
+from fsclib.config.specs import DATASETS
+from fsclib.data.protocols import query_and_gallery
 from fsclib.retrieval import evaluation
 from fsclib.retrieval.evaluation import evaluate_run
 from fsclib.retrieval.features import similarity
@@ -124,7 +125,7 @@ def test_every_run_that_does_not_fit_is_named(embedded, home):
 @pytest.mark.parametrize("dataset", ["sysu", "llcm"])
 def test_failures_are_the_queries_with_the_lowest_precision_one_a_person(embedded, dataset):
     run, images, features = embedded(dataset)
-    protocol = for_layout(dataset)[0]
+    protocol = DATASETS[dataset].protocols[0]
     query, gallery = query_and_gallery(images.records, protocol, 0)
     close = similarity(features.of(query, True), features.of(gallery, True))
     scored = evaluation.score(close, images.records, query, gallery, protocol.scoring)

@@ -9,7 +9,8 @@ from conftest import settle
 
 from fsclib import metrics
 from fsclib.config import ConfigError
-from fsclib.data.protocols import for_layout, query_and_gallery
+from fsclib.config.specs import DATASETS
+from fsclib.data.protocols import query_and_gallery
 from fsclib.retrieval import evaluation
 from fsclib.retrieval.evaluation import evaluate_run
 from fsclib.retrieval.features import similarity
@@ -67,7 +68,7 @@ def test_finished_runs_are_offered_and_each_is_opened_once(desk):
 @pytest.mark.parametrize(("name", "options"), SIMILARITIES.items())
 def test_queries_and_their_first_rank_are_the_protocol_s(desk, name, options):
     search = Search("one", TO_VISIBLE, 3, name)
-    subject, protocol = desk.subject("one"), for_layout("sysu")[0]
+    subject, protocol = desk.subject("one"), DATASETS["sysu"].protocols[0]
     records = subject.images.records
     query, gallery = query_and_gallery(records, protocol, 2)
     close = similarity(subject.features.of(query, options[1]), subject.features.of(gallery, options[1]), options[0])

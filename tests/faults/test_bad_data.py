@@ -19,7 +19,8 @@ from PIL import Image
 from spoiling import PLACES, SIZE, Corpus, Sound
 from tally import LONG, keep
 
-from fsclib.data.datasets import FOLDERS, LAYOUTS
+from fsclib.config.specs import DATASETS
+from fsclib.data.datasets import LAYOUTS
 from fsclib.data.images import open_images
 from fsclib.data.pixels.decoding import decode
 from fsclib.data.records import FATAL, INFRARED, DatasetError
@@ -46,8 +47,8 @@ def sound(corpora, tmp_path_factory):
 
     def of(layout: str) -> Sound:
         if layout not in made:
-            root = tmp_path_factory.mktemp("sound") / FOLDERS[layout]
-            shutil.copytree(corpora / "data" / FOLDERS[layout], root)
+            root = tmp_path_factory.mktemp("sound") / DATASETS[layout].folder
+            shutil.copytree(corpora / "data" / DATASETS[layout].folder, root)
             images = opened(layout, root)
             pixels = dict(zip(images.records["path"], images.take(np.arange(len(images.records))), strict=True))
             made[layout] = Sound(layout, root, images.records, pixels)

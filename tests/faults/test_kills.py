@@ -10,7 +10,7 @@ import yaml
 from killing import Stage, survive
 from tally import LONG, keep
 
-from fsclib.data.datasets import FOLDERS
+from fsclib.config.specs import DATASETS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the descendants of a command are found in /proc")
 
@@ -56,13 +56,13 @@ def with_nothing(corpora: Path, home: Path) -> None:
 
 def with_images(corpora: Path, home: Path) -> None:
     (home / "data").mkdir()
-    (home / "data" / FOLDERS["llcm"]).symlink_to(corpora / "data" / FOLDERS["llcm"])
+    (home / "data" / DATASETS["llcm"].folder).symlink_to(corpora / "data" / DATASETS["llcm"].folder)
 
 
 def with_changed_images(corpora: Path, home: Path) -> None:
     """A cache, and after it was built every second image has taken the place of the one before."""
-    folder = home / "data" / FOLDERS["llcm"]
-    shutil.copytree(corpora / "data" / FOLDERS["llcm"], folder)
+    folder = home / "data" / DATASETS["llcm"].folder
+    shutil.copytree(corpora / "data" / DATASETS["llcm"].folder, folder)
     _run(CACHE, home)
     images = sorted(folder.rglob("*.jpg"))
     for first, second in zip(images[::2], images[1::2], strict=False):

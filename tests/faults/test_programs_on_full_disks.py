@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from tally import LONG, keep
 from writers import notebook
 
-from fsclib.data.datasets import FOLDERS
+from fsclib.config.specs import DATASETS
 
 KINDS = {"full": full, "read-only": read_only}
 
@@ -20,7 +20,7 @@ def disk(corpora):
     """A home on a small disk of its own, with a corpus beside; the cache and the results lie on it."""
     with mounted(160) as folder:
         (folder / "data").mkdir()
-        (folder / "data" / FOLDERS["llcm"]).symlink_to(corpora / "data" / FOLDERS["llcm"])
+        (folder / "data" / DATASETS["llcm"].folder).symlink_to(corpora / "data" / DATASETS["llcm"].folder)
         yield folder
 
 

@@ -15,7 +15,7 @@ from tally import LONG, keep
 
 from fsclib import runs
 from fsclib.config import Config
-from fsclib.data.datasets import FOLDERS
+from fsclib.config.specs import DATASETS
 from fsclib.data.images import open_images
 from fsclib.system.locks import held, holder, lock_beside, locked
 from synthpeople.generate import write_corpus
@@ -66,7 +66,7 @@ def test_the_same_training_twice(home, number):
 @pytest.mark.parametrize("number", range(3))
 def test_two_runs_that_decode_the_same_images(tmp_path, number):
     """Whoever comes second waits, with a message, or finds everything decoded."""
-    corpus = tmp_path / "data" / FOLDERS["llcm"]
+    corpus = tmp_path / "data" / DATASETS["llcm"].folder
     write_corpus(corpus, "llcm", 16, 3, images=4, height=288, width=108, progress=False)
     both = [start(tmp_path, *training(name, epochs=1)) for name in ("a", "b")]
     ends = [end(process) for process in both]
@@ -82,9 +82,9 @@ def test_two_runs_that_decode_the_same_images(tmp_path, number):
 
 def test_a_training_waits_for_who_decodes_its_images(corpora, tmp_path):
     """The same for certain: the test is the first of the two, and gives up."""
-    root, cache = tmp_path / "data" / FOLDERS["llcm"], tmp_path / "data" / "cache"
+    root, cache = tmp_path / "data" / DATASETS["llcm"].folder, tmp_path / "data" / "cache"
     cache.mkdir(parents=True)
-    root.symlink_to(corpora / "data" / FOLDERS["llcm"])
+    root.symlink_to(corpora / "data" / DATASETS["llcm"].folder)
     open_images("llcm", (TINY["height"], TINY["width"]), root, workers=1, cache_dir=cache, show=False)
     (lock,) = cache.glob("*.lock")
     for made in [*cache.glob("*.json"), *cache.glob("*.npy")]:

@@ -53,7 +53,7 @@ class Desk:
 
     def searches(self, name: str) -> dict[str, Protocol]:
         """The protocols of a run's data set by name."""
-        found = protocols.for_layout(self.subject(name).images.dataset.layout)
+        found = self.subject(name).images.protocols
         return {" ".join(part for part in (protocols.DIRECTIONS[p.direction], p.mode) if part): p for p in found}
 
     def ranking(self, search: Search) -> Ranking:

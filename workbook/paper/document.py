@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from fsclib.data.datasets import FOLDERS
+from fsclib.config.specs import DATASETS
 from fsclib.figures import tables
 from fsclib.figures.style import WIDTH
 from workbook.paper import commands
@@ -77,7 +77,7 @@ def text(plan: Plan, entries: Mapping[str, Sequence[Entry]], revision: str) -> s
         *(f"missing: {one.what}: {one.reason} {one.command}".rstrip() for one in plan.missing),
         *plan.cast.notes,
     ]
-    title = rf"\title{{Figures and tables: {tables.escaped(FOLDERS[options.dataset])}}}"
+    title = rf"\title{{Figures and tables: {tables.escaped(DATASETS[options.dataset].title)}}}"
     body = [part for name, found in entries.items() for part in _section(name, found)]
     parts = [
         *(f"% {' '.join(line.split())}" for line in head), PREAMBLE, title, r"\author{}\date{}", r"\begin{document}", r"\maketitle",

@@ -55,7 +55,7 @@ class Cast:
     @property
     def synthetic(self) -> bool:
         """Whether the people are synthetic. Old runs do not record it; the demo's people always are."""
-        said = [run.environment.get("synthetic", self.options.dataset == "demo") for run in self.runs]
+        said = [run.environment.get("synthetic", run.config.spec.synthetic) for run in self.runs]
         return any(said) or (self.images is not None and self.images.synthetic)
 
 

@@ -14,7 +14,6 @@ from fsclib.analysis.attention.maps import Attention, eigen_cam, grad_cam, unit_
 from fsclib.analysis.attention.subjects import Subject
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
-from fsclib.data.protocols import for_layout
 from fsclib.data.records import MODALITIES, select
 from fsclib.retrieval.evaluation import unseen_by
 from fsclib.retrieval.features import similarity
@@ -89,6 +88,6 @@ def _joined(subject: Subject, rows: np.ndarray, call: Callable[[Tensor, str, Ten
 def _own(subject: Subject, query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which gallery images are permitted and show the query's person, and which are hidden from the query: (Q, G) bool each."""
     records = subject.images.records
-    unseen = unseen_by(records, query, gallery, for_layout(subject.images.dataset.layout)[0].scoring)
+    unseen = unseen_by(records, query, gallery, subject.images.protocols[0].scoring)
     identity = records["identity"].to_numpy()
     return (identity[query, None] == identity[gallery]) & ~unseen, unseen

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from fsclib import metrics
 from fsclib.analysis.samples import spread
-from fsclib.data import protocols
 from fsclib.data.images import Images
 from fsclib.data.records import VISIBLE, seen_by_both
 from fsclib.retrieval.features import Features
@@ -74,7 +73,7 @@ def points_of(embedded: Embedded) -> Points:
     """All test images of a run as points, in the order of its features."""
     records = embedded.images.records.iloc[embedded.features.rows]
     vectors = F.normalize(torch.cat(embedded.features.of(embedded.features.rows, True), 1), dim=1)
-    scoring = protocols.for_layout(embedded.images.dataset.layout)[0].scoring
+    scoring = embedded.images.protocols[0].scoring
     labels = (records[name].to_numpy() for name in ("identity", "camera", "modality"))
     return Points(vectors, *labels, scoring)
 

@@ -22,7 +22,6 @@ from torch import Tensor
 
 from fsclib.analysis.embedding_space.points import Embedded
 from fsclib.analysis.embedding_space.resampling import Measure, over_people, ratio
-from fsclib.data import protocols
 from fsclib.data.records import MODALITIES
 from fsclib.metrics import differences
 from fsclib.retrieval import evaluation
@@ -95,7 +94,7 @@ def alone(found: Mapping[str, Embedded], seed: int = 0) -> pd.DataFrame:
     """
     rows = []
     for run, (_, images, features) in found.items():
-        protocol = protocols.for_layout(images.dataset.layout)[:1]
+        protocol = images.protocols[:1]
         several = range(number(features)) if number(features) > 1 else ()
         parts = {"all": features} | {str(v): view(features, v) for v in several}
         for name, part in parts.items():

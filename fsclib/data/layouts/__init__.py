@@ -1,1 +1,1 @@
-"""The file layout of each data set."""
+"""File layouts: modules with `read(root, trial, spec)`, and `training_index` and `retrieval_index`, which name the index files."""

@@ -9,9 +9,9 @@ import posixpath
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from fsclib.config.specs import DatasetSpec
 from fsclib.data.records import MISSING_INDEX, MISSING_ROOT, Problem
 from fsclib.system.reading import read_bytes
 
@@ -22,33 +22,28 @@ WRITE = "write `relative/path label`, or remove the line"
 EMPTY = "empty image"
 
 
-@dataclass(frozen=True)
-class Source:
-    """Origin and layout of a data set; `tree` describes its folder in one line."""
+def existing(root: Path, indexes: Sequence[str], problems: list[Problem], spec: DatasetSpec, tree: str) -> list[str]:
+    """The index files that exist, none without the root folder; missing files are problems. tree: what the folder contains."""
+    if found := _no_folder(str(root)):
+        problems.append(Problem(str(root), None, found, _obtain(spec, tree, root), MISSING_ROOT))
+        return []
+    complaints = {index: _complaint(f"{root}/{index}") for index in indexes}
+    absent = {index: complaint[1] for index, complaint in complaints.items() if complaint and complaint[0] != EMPTY}
+    for index, found in absent.items():
+        problems.append(Problem(index, None, f"{found}, expected a file in {root}", _obtain(spec, tree, root), MISSING_INDEX))
+    return [index for index in indexes if index not in absent]
 
-    layout: str
-    title: str
-    owner: str
-    tree: str
 
-    def fix(self, root: Path) -> str:
-        stand_in = root.with_name("synthetic-" + self.layout)
-        return (
-            f"{self.title} is available from {self.owner} on a signed request to its owners; unpack it there, so that the "
-            f"folder contains {self.tree}. Synthetic substitute: python -m synthpeople --layout {self.layout} --out "
-            f"{stand_in}, then pass -p data_root {stand_in} -p scale tiny to the notebooks"
-        )
-
-    def present(self, root: Path, indexes: Sequence[str], problems: list[Problem]) -> list[str]:
-        """The index files that exist, none without the root folder; missing files are problems."""
-        if found := _no_folder(str(root)):
-            problems.append(Problem(str(root), None, found, self.fix(root), MISSING_ROOT))
-            return []
-        complaints = {index: _complaint(f"{root}/{index}") for index in indexes}
-        absent = {index: complaint[1] for index, complaint in complaints.items() if complaint and complaint[0] != EMPTY}
-        for index, found in absent.items():
-            problems.append(Problem(index, None, f"{found}, expected a file in {root}", self.fix(root), MISSING_INDEX))
-        return [index for index in indexes if index not in absent]
+def _obtain(spec: DatasetSpec, tree: str, root: Path) -> str:
+    """How to get a data set that is missing in `root`."""
+    if not spec.owner:
+        return f"put the data set there, so that the folder contains {tree}"
+    stand_in = root.with_name("synthetic-" + spec.layout)
+    return (
+        f"{spec.title} is available from {spec.owner} on a signed request to its owners; unpack it there, so that the "
+        f"folder contains {tree}. Synthetic substitute: python -m synthpeople --layout {spec.layout} --out "
+        f"{stand_in}, then pass -p data_root {stand_in} -p scale tiny to the notebooks"
+    )
 
 
 def has_folder(root: Path, folder: str, problems: list[Problem]) -> bool:

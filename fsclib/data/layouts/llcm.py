@@ -10,21 +10,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from fsclib.data.layouts.listing import Source, folder_images, has_folder, read_ids, read_images
+from fsclib.config.specs import LLCM, DatasetSpec
+from fsclib.data.layouts.listing import existing, folder_images, has_folder, read_ids, read_images
 from fsclib.data.records import INFRARED, VISIBLE, Problem, table
 
-CAMERAS = tuple(range(1, 10))
 TRAINING = {"idx/train_vis.txt": VISIBLE, "idx/train_nir.txt": INFRARED}
 TEST_INDEX = "idx/test_id.txt"
 TEST_FOLDERS = {"test_vis": VISIBLE, "test_nir": INFRARED}
 DARK = ("test_nir", 3)  # every other camera has test images of both modalities
 CAMERA_IN_NAME = re.compile(r"_c(\d{1,3})_")
-SOURCE = Source(
-    "llcm",
-    "LLCM",
-    "Xiamen University",
-    "vis, nir, test_vis and test_nir with .jpg images, and idx/train_vis.txt, train_nir.txt and test_id.txt",
-)
+TREE = "vis, nir, test_vis and test_nir with .jpg images, and idx/train_vis.txt, train_nir.txt and test_id.txt"
 
 
 def training_index(trial: int = 1) -> str:
@@ -35,10 +30,10 @@ def retrieval_index(trial: int = 1) -> str:
     return TEST_INDEX
 
 
-def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
-    """Records of an LLCM folder and its problems. There is one split: `trial` has no effect."""
+def read(root: Path, trial: int = 1, spec: DatasetSpec = LLCM) -> tuple[pd.DataFrame, list[Problem]]:
+    """Records of a folder with LLCM's layout and its problems. There is one split: `trial` has no effect."""
     problems: list[Problem] = []
-    if not (present := SOURCE.present(root, [*TRAINING, TEST_INDEX], problems)):
+    if not (present := existing(root, [*TRAINING, TEST_INDEX], problems, spec, TREE)):
         return table([]), problems
     training = read_images(root, [index for index in TRAINING if index in present], problems)
     rows = [(path, label, _camera(path), TRAINING[index], "train") for index, path, label in training]
@@ -46,11 +41,11 @@ def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
     listed = read_ids(root, TEST_INDEX, problems) if TEST_INDEX in present else {}
     folders = [folder for folder in TEST_FOLDERS if has_folder(root, folder, problems)]
     if len(folders) == len(TEST_FOLDERS):
-        _compare_cameras(root, problems)
+        _compare_cameras(root, spec, problems)
     found_somewhere = set()
     for folder in folders:
         for identity in sorted(listed):
-            for camera in CAMERAS:
+            for camera in spec.cameras[TEST_FOLDERS[folder]]:
                 images = folder_images(root, f"{folder}/cam{camera}/{identity:04d}", problems)
                 rows += [(path, identity, camera, TEST_FOLDERS[folder], "test") for path in images]
                 found_somewhere.update([identity] * bool(images))
@@ -61,9 +56,9 @@ def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
     return table(rows), problems
 
 
-def _compare_cameras(root: Path, problems: list[Problem]) -> None:
+def _compare_cameras(root: Path, spec: DatasetSpec, problems: list[Problem]) -> None:
     """Reports cameras missing in one modality only, which would reduce the test set; a small corpus may lack a camera in both."""
-    for camera in CAMERAS:
+    for camera in spec.cameras[VISIBLE]:
         lost: list[Problem] = []
         exists = [has_folder(root, f"{folder}/cam{camera}", lost) for folder in TEST_FOLDERS if (folder, camera) != DARK]
         problems += lost if any(exists) else []

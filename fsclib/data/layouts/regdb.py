@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from fsclib.data.layouts.listing import Source, read_images
+from fsclib.config.specs import REGDB, DatasetSpec
+from fsclib.data.layouts.listing import existing, read_images
 from fsclib.data.records import INFRARED, VISIBLE, Problem, table
 
-TRIALS = range(1, 11)
-SOURCE = Source(
-    "regdb",
-    "RegDB",
-    "Dongguk University",
-    "Visible and Thermal with .bmp images, and idx/train_visible_1.txt … idx/test_thermal_10.txt",
-)
+TREE = "Visible and Thermal with .bmp images, and idx/train_visible_1.txt … idx/test_thermal_10.txt"
 
 
 def training_index(trial: int = 1) -> str:
@@ -28,19 +23,17 @@ def retrieval_index(trial: int = 1) -> str:
     return f"idx/test_visible_{trial}.txt and idx/test_thermal_{trial}.txt"
 
 
-def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
-    """Records of one trial of a RegDB folder and its problems. ValueError if trial is not 1 … 10."""
-    if trial not in TRIALS:
-        raise ValueError(f"RegDB trial is {trial!r}, expected a whole number from 1 to 10: pass the number of one of its splits")
-    trial = int(trial)
-    names = (("visible", VISIBLE, 1), ("thermal", INFRARED, 2))
+def read(root: Path, trial: int = 1, spec: DatasetSpec = REGDB) -> tuple[pd.DataFrame, list[Problem]]:
+    """Records of one trial of a folder with RegDB's layout and its problems. ValueError if it has no such trial."""
+    if problem := spec.trial_problem(trial):
+        raise ValueError(f"trial of {spec.title}: {problem}")
     indexes = {
-        f"idx/{split}_{name}_{trial}.txt": (camera, modality, split)
+        f"idx/{split}_{name}_{int(trial)}.txt": (*spec.cameras[modality], modality, split)
         for split in ("train", "test")
-        for name, modality, camera in names
+        for name, modality in (("visible", VISIBLE), ("thermal", INFRARED))
     }
     problems: list[Problem] = []
-    if not (present := SOURCE.present(root, list(indexes), problems)):
+    if not (present := existing(root, list(indexes), problems, spec, TREE)):
         return table([]), problems
     images = read_images(root, present, problems)
     return table([(path, label, *indexes[index]) for index, path, label in images]), problems

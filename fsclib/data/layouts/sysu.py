@@ -8,18 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from fsclib.data.layouts.listing import Source, folder_images, has_folder, read_ids
-from fsclib.data.records import INFRARED, VISIBLE, Problem, table
+from fsclib.config.specs import SYSU, DatasetSpec
+from fsclib.data.layouts.listing import existing, folder_images, has_folder, read_ids
+from fsclib.data.records import Problem, table
 
-VISIBLE_CAMERAS = (1, 2, 4, 5)
-INFRARED_CAMERAS = (3, 6)
 INDEXES = {split: f"exp/{split}_id.txt" for split in ("train", "val", "test")}
-SOURCE = Source(
-    "sysu",
-    "SYSU-MM01",
-    "Sun Yat-sen University",
-    "cam1 … cam6 with a folder of .jpg images for each identity, and exp/train_id.txt, val_id.txt and test_id.txt",
-)
+TREE = "cam1 … cam6 with a folder of .jpg images for each identity, and exp/train_id.txt, val_id.txt and test_id.txt"
 
 
 def training_index(trial: int = 1) -> str:
@@ -30,12 +24,13 @@ def retrieval_index(trial: int = 1) -> str:
     return INDEXES["test"]
 
 
-def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
-    """Records of a SYSU-MM01 folder and its problems. There is one split: `trial` has no effect."""
+def read(root: Path, trial: int = 1, spec: DatasetSpec = SYSU) -> tuple[pd.DataFrame, list[Problem]]:
+    """Records of a folder with SYSU-MM01's layout and its problems. There is one split: `trial` has no effect."""
     problems: list[Problem] = []
-    if not (present := SOURCE.present(root, list(INDEXES.values()), problems)):
+    if not (present := existing(root, list(INDEXES.values()), problems, spec, TREE)):
         return table([]), problems
-    cameras = [camera for camera in sorted(VISIBLE_CAMERAS + INFRARED_CAMERAS) if has_folder(root, f"cam{camera}", problems)]
+    modality_of = {camera: modality for modality, cameras in spec.cameras.items() for camera in cameras}
+    cameras = [camera for camera in sorted(modality_of) if has_folder(root, f"cam{camera}", problems)]
     listed: dict[int, tuple[str, int]] = {}  # identity → its split and the line that lists it
     for split, index in INDEXES.items():
         if index not in present:
@@ -52,9 +47,8 @@ def read(root: Path, trial: int = 1) -> tuple[pd.DataFrame, list[Problem]]:
     for identity, (split, line) in sorted(listed.items(), key=lambda item: (item[1][0] == "test", item[0])):
         before = len(rows)
         for camera in cameras:
-            modality = VISIBLE if camera in VISIBLE_CAMERAS else INFRARED
             images = folder_images(root, f"cam{camera}/{identity:04d}", problems)
-            rows += [(path, identity, camera, modality, split) for path in images]
+            rows += [(path, identity, camera, modality_of[camera], split) for path in images]
         if len(rows) == before:
             found = f"identity {identity} has no image in cam1/{identity:04d} … cam6/{identity:04d}"
             fix = "restore its folders or remove it from the list"
