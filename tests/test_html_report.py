@@ -160,7 +160,7 @@ def test_signs_of_html_in_names_and_prose_are_text(save, tmp_path):
     index = write(tmp_path).read_text()
     assert '<a href="html/a%20%3Cb%3E%26%22%2520%C3%A9.html">&lt;i&gt; &amp; `x`</a>' in index
     assert "Is <code>a &lt; b</code> &lt;u&gt;so&lt;/u&gt;?" in index
-    assert "<small>a &lt;b&gt;&amp;&quot;%20é.ipynb</small>" in index
+    assert "<small>a &lt;b&gt;&amp;&#34;%20é.ipynb</small>" in index
     assert (tmp_path / "html" / f"{name}.html").exists()
 
 

@@ -18,12 +18,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+import jinja2
 import nbformat
 import traitlets.config
+from markupsafe import Markup, escape
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
@@ -51,22 +52,29 @@ INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-{policy}
-<title>{folder}</title>
+{{ policy | safe }}
+<title>{{ folder }}</title>
 <style>
-body {{ font: 15px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }}
-table {{ border-collapse: collapse; }}
-td, th {{ text-align: left; vertical-align: top; padding: 0.4em 1em 0.4em 0; border-bottom: 1px solid #ccc; }}
-.time {{ white-space: nowrap; text-align: right; }}
-.failed {{ color: #a00; font-weight: bold; }}
+body { font: 15px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }
+table { border-collapse: collapse; }
+td, th { text-align: left; vertical-align: top; padding: 0.4em 1em 0.4em 0; border-bottom: 1px solid #ccc; }
+.time { white-space: nowrap; text-align: right; }
+.failed { color: #a00; font-weight: bold; }
 </style>
 </head>
 <body>
-<h1>{folder}</h1>
-<p>{summary}</p>
+<h1>{{ folder }}</h1>
+<p>{{ pages | length }} notebook{{ "s" * (pages | length > 1) }}, {{ incomplete or "none" }} of them failed or not complete</p>
 <table>
 <tr><th>notebook</th><th>what it does</th><th class="time">time</th><th>state</th></tr>
-{rows}
+{%- for page in pages %}
+<tr><td>
+  {%- if page.notebook %}<a href="html/{{ page.file.stem | link }}.html">{{ page.title }}</a>{% else %}{{ page.title }}{% endif -%}
+  <br><small>{{ page.file.name }}</small></td>
+  {#- the file's name tells apart the cells of a sweep, which share one title -#}
+  <td>{{ page.sentence | code }}</td><td class="time">{{ page.seconds | duration }}</td>
+  {%- if page.problem %}<td class="failed">{{ page.problem }}</td>{% else %}<td>complete</td>{% endif %}</tr>
+{%- endfor %}
 </table>
 </body>
 </html>
@@ -168,9 +176,10 @@ def _has_run(cell: NotebookNode) -> bool:
 
 def index(name: str, pages: Sequence[Page]) -> str:
     """The index page of a folder with this name, as HTML."""
+    environment = jinja2.Environment(autoescape=True, keep_trailing_newline=True)
+    environment.filters |= {"code": _code, "duration": duration, "link": lambda stem: quote(os.fsencode(stem))}
     incomplete = sum(bool(each.problem) for each in pages)
-    summary = f"{len(pages)} notebook{'s' * (len(pages) > 1)}, {incomplete or 'none'} of them failed or not complete"
-    return INDEX.format(policy=POLICY, folder=escape(name), summary=summary, rows="\n".join(map(_row, pages)))
+    return environment.from_string(INDEX).render(policy=POLICY, folder=name, pages=pages, incomplete=incomplete)
 
 
 def duration(seconds: float | None) -> str:
@@ -183,13 +192,8 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _row(page: Page) -> str:
-    title = escape(page.title)
-    link = f'<a href="html/{quote(os.fsencode(page.file.stem))}.html">{title}</a>' if page.notebook is not None else title
-    sentence = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(page.sentence))
-    state = f'<td class="failed">{escape(page.problem)}</td>' if page.problem else "<td>complete</td>"
-    name = f"<small>{escape(page.file.name)}</small>"  # tells apart the cells of a sweep, which share one title
-    return f'<tr><td>{link}<br>{name}</td><td>{sentence}</td><td class="time">{duration(page.seconds)}</td>{state}</tr>'
+def _code(text: str) -> Markup:
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _first_line(text: str) -> str:
