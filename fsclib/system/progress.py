@@ -5,11 +5,13 @@ nbconvert cannot. Outside notebooks a session is interactive if standard error i
 FSCLIB_HEADLESS, 1 or 0, overrides both.
 """
 
+import io
 import os
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Sized
 from typing import Any
+
+from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 60  # a log read afterwards needs to show how far a long job got, not each step
 
@@ -39,56 +41,27 @@ def progress(work: Iterable | int, description: str, *, shown: bool = True, pass
     shown        False: no output at all
     passing      the bar disappears when it is full, and no lines are printed: the caller prints the result
 
-    Returns a tqdm bar or a `Lines`, which prints instead; both are context managers with `update(n)`, `set_postfix_str(text)` and
-    `close()`.
+    Returns a tqdm bar, which is a context manager with `update(n)` and `close()`.
     """
     iterable, total = (None, work) if isinstance(work, int) else (work, len(work) if isinstance(work, Sized) else None)
     if shown and watched():
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm as bar  # in a notebook, a widget
 
-        return tqdm(iterable, desc=description, total=total, dynamic_ncols=True, leave=not passing)
-    return Lines(iterable, description, total, shown and not passing)
+        return bar(iterable, desc=description, total=total, dynamic_ncols=True, leave=not passing)
+    seldom = {"mininterval": SECONDS_BETWEEN_LINES, "maxinterval": SECONDS_BETWEEN_LINES, "miniters": 1}
+    return Lines(iterable, description, total, disable=passing or not shown, file=io.StringIO(), **seldom)
 
 
-class Lines:
-    """A substitute for a tqdm bar that prints a line every minute and one at the end."""
+class Lines(tqdm):
+    """A tqdm bar that prints a line a minute and one at the end, and draws nothing."""
 
-    def __init__(self, iterable: Iterable | None, description: str, total: int | None, shown: bool = True):
-        self.iterable, self.description, self.total, self.shown = iterable, description, total, shown
-        self.n, self.postfix = 0, ""
-        self.start = self.printed = time.monotonic()
+    monitor_interval = 0  # no thread, which would refresh a bar that has not moved
 
-    def __iter__(self) -> Iterator:
-        with self:
-            for item in self.iterable:
-                yield item
-                self.update()
-
-    def update(self, n: int = 1) -> None:
-        self.n += n
-        if time.monotonic() - self.printed > SECONDS_BETWEEN_LINES and self.n != self.total:
-            self._print()
-
-    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
-        self.postfix = text
-
-    def close(self) -> None:
-        """Print the last line; later calls do nothing."""
-        if self.shown:
-            self._print()
-            self.shown = False
-
-    def __enter__(self) -> "Lines":
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self.close()
-
-    def _print(self) -> None:
-        self.printed = time.monotonic()
-        seconds = self.printed - self.start
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Prints the state, unless the line at the end, for which tqdm gives a position, will say the same."""
+        if pos is None and self.n in (0, self.total):
+            return
+        seconds = self.format_dict["elapsed"]
         done = f"{self.n}" if self.total in (None, self.n) else f"{self.n} of {self.total}"
         rate = f", {self.n / seconds:.1f}/s" if seconds > 1 else ""
-        if self.shown:
-            postfix = f", {self.postfix}" if self.postfix else ""
-            print(f"{self.description}: {done} in {seconds:.0f} s{rate}{postfix}", flush=True)
+        print(f"{self.desc}: {done} in {seconds:.0f} s{rate}", flush=True)
