@@ -17,27 +17,27 @@ from workbook.paper.items import Drawn, Item, Tabled
 from workbook.paper.sections.manifest import Plan
 
 SYNTHETIC = "Synthetic people: this shows that the program works, and says nothing about real data."
-PREAMBLE = rf"""\documentclass[10pt]{{article}}
-\usepackage[letterpaper,textwidth={WIDTH:g}in,textheight=9in,centering]{{geometry}}
-\usepackage{{booktabs,graphicx}}
-\newsavebox{{\madepicture}}
-\newcommand{{\asmade}}[1]{{%
-  \sbox{{\madepicture}}{{\includegraphics{{#1}}}}%
-  \ifdim\wd\madepicture>\textwidth\sbox{{\madepicture}}{{\includegraphics[width=\textwidth]{{#1}}}}\fi
-  \ifdim\ht\madepicture>.85\textheight\sbox{{\madepicture}}{{\includegraphics[height=.85\textheight]{{#1}}}}\fi
-  \usebox{{\madepicture}}}}
+PREAMBLE = r"""\documentclass[10pt]{article}
+\usepackage[letterpaper,textwidth=WIDTHin,textheight=9in,centering]{geometry}
+\usepackage{booktabs,graphicx}
+\newsavebox{\madepicture}
+\newcommand{\asmade}[1]{%
+  \sbox{\madepicture}{\includegraphics{#1}}%
+  \ifdim\wd\madepicture>\textwidth\sbox{\madepicture}{\includegraphics[width=\textwidth]{#1}}\fi
+  \ifdim\ht\madepicture>.85\textheight\sbox{\madepicture}{\includegraphics[height=.85\textheight]{#1}}\fi
+  \usebox{\madepicture}}
 \let\scaled\resizebox
-\renewcommand{{\resizebox}}[3]{{%
-  \sbox{{\madepicture}}{{#3}}%
-  \ifdim\wd\madepicture>#1\scaled{{#1}}{{#2}}{{\usebox{{\madepicture}}}}\else\usebox{{\madepicture}}\fi}}
+\renewcommand{\resizebox}[3]{%
+  \sbox{\madepicture}{#3}%
+  \ifdim\wd\madepicture>#1\scaled{#1}{#2}{\usebox{\madepicture}}\else\usebox{\madepicture}\fi}
 \let\small\footnotesize\let\scriptsize\footnotesize
 \makeatletter
-\newcommand{{\inplace}}[1]{{\renewenvironment{{#1}}[1][]{{%
-  \par\bigskip\noindent\begin{{minipage}}{{\textwidth}}\def\@captype{{#1}}}}{{\end{{minipage}}\par\bigskip}}}}
-\inplace{{figure}}\inplace{{table}}
+\newcommand{\inplace}[1]{\renewenvironment{#1}[1][]{%
+  \par\bigskip\noindent\begin{minipage}{\textwidth}\def\@captype{#1}}{\end{minipage}\par\bigskip}}
+\inplace{figure}\inplace{table}
 \makeatother
-\setlength{{\abovecaptionskip}}{{6pt}}\setlength{{\belowcaptionskip}}{{6pt}}\raggedbottom
-"""
+\setlength{\abovecaptionskip}{6pt}\setlength{\belowcaptionskip}{6pt}\raggedbottom
+""".replace("WIDTH", f"{WIDTH:g}")
 
 
 class Entry(NamedTuple):
