@@ -72,12 +72,12 @@ def test_a_line_for_each_change_where_nobody_watches(sweep, capsys):
     live = board.Live(sweep)
     live.update()
     assert capsys.readouterr().out == "1 of 6 done, 1 running, 1 failed, 3 waiting\n"
-    live.close()
+    live.draw()
     assert capsys.readouterr().out == ""
     fail(sweep.cells[3], "OSError: no space")
     live.update()
     assert capsys.readouterr().out == ""  # it has looked just now
-    live.close()
+    live.draw()
     counts = "1 of 6 done, 1 running, 2 failed, 2 waiting"
     assert capsys.readouterr().out == f"{sweep.cells[3].name}: failed, OSError: no space ({counts})\n"
 
@@ -88,12 +88,12 @@ def test_a_terminal_is_redrawn_in_place_and_only_after_a_change(sweep, monkeypat
     monkeypatch.setattr(board.shutil, "get_terminal_size", lambda: os.terminal_size((80, 24)))
     live = board.Live(sweep)
     for _ in range(3):
-        live.close()
+        live.draw()
     first = board.sys.stderr.getvalue()
     assert first.count("\x1b[J") == 1
     assert "\x1b[8A" not in first
     fail(sweep.cells[3], "OSError: no space")
-    live.close()
+    live.draw()
     second = board.sys.stderr.getvalue()[len(first) :]
     assert second.startswith("\x1b[8A\r\x1b[J")  # heading, six cells, counts
     assert second.endswith("1 of 6 done, 1 running, 2 failed, 2 waiting\n")
@@ -111,9 +111,9 @@ def test_a_notebook_has_one_output_that_is_updated(sweep, monkeypatch):
     monkeypatch.setattr(board, "notebook_kernel", object)
     monkeypatch.setattr("IPython.display.display", lambda *_, **__: Handle())
     live = board.Live(sweep)
-    live.close()
+    live.draw()
     fail(sweep.cells[3], "OSError: <no> space")
-    live.close()
+    live.draw()
     assert len(shown) == 2
     assert shown[1]["text/plain"].endswith("1 of 6 done, 1 running, 2 failed, 2 waiting")
     assert "<td>OSError: &lt;no&gt; space</td>" in shown[1]["text/html"]

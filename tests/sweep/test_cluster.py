@@ -50,10 +50,11 @@ def test_a_job_that_breaks_has_failed(small, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "problem"), [({"timeout_min": "long"}, "timeout_min"), ({"colour": 3}, "colour"), ({"slurm_colour": 3}, "colour")]
 )
-def test_options_that_submitit_does_not_know_are_refused_before_anything_is_submitted(small, options, problem):
+def test_options_that_submitit_does_not_know_are_refused_before_anything_is_submitted(small, options, problem, capsys):
     with pytest.raises(ClusterError, match=problem):
         sweep.run(dataclasses.replace(small, slurm=options), cluster="local")
     assert [cell.error for cell in small.cells] == ["", ""]
+    assert "waiting" not in capsys.readouterr().out  # no board is drawn
 
 
 def test_without_submitit_the_error_names_the_extra(small, monkeypatch):

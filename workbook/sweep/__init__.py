@@ -62,5 +62,6 @@ def run(sweep: Sweep, *, workers: int | None = None, cluster: str | None = None,
         else:
             clusters.run(sweep, cluster, live.update)
     finally:
-        live.close()
+        if live.last is not None:  # a sweep that was refused shows no board
+            live.draw()
     return board.table(sweep)

@@ -43,11 +43,11 @@ class Live:
     def update(self) -> None:
         """Shows changes if it is time to; call it as often as you like."""
         if time.monotonic() >= self.due:
-            self.close()
+            self.draw()
             self.due = time.monotonic() + SECONDS
 
-    def close(self) -> None:
-        """Shows the present state."""
+    def draw(self) -> None:
+        """Shows the present state, unless it is shown already."""
         found = table(self.sweep)
         if not found.equals(self.last):
             self.show(found)
