@@ -31,7 +31,7 @@ class _Measured:
         self.device = device_of(self.run.config.device)
         self.net = evaluation.run_network(self.run, self.device)
         self.rows = measurement.sample(self.images.records, USUAL.people, USUAL.images, self.seed)
-        self.lines, self.about = measurement.chains(self.net, ())
+        self.lines, _ = measurement.chains(self.net, ())
         self.found = measurement.measure(self.net, self.images, self.rows, self.device, self.lines, USUAL.noise, self.seed)
         self.gated = cache(lambda: gates.collect(self.net, self.images, self.rows, self.device))
 
