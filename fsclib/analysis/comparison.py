@@ -5,17 +5,17 @@ differences are paired by replicate and by person (statistics.paired_difference)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fsclib import runs
 from fsclib.analysis.comparability import FACTS, REPLICATE, key, protocol_of, replicate, unlike, unpaired
-from fsclib.config import Config
-from fsclib.config.strict import checked, nearest
+from fsclib.config.schema import RECIPE, parsed
+from fsclib.config.strict import nearest
 from fsclib.data.protocols import DIRECTIONS
 from fsclib.errors import FsclibError
 from fsclib.metrics.differences import FIGURES, paired_difference
@@ -80,7 +80,7 @@ def compare(
     allow: Sequence[str] = (),
     results: Path | None = None,
 ) -> Comparison:
-    """Compares the finished runs among rows of runs.table(results) by the values of a field of Config.
+    """Compares the finished runs among rows of runs.table(results) by the values of a field of the recipe.
 
     baseline: the value that the others are compared with. protocols: as in metrics.json ("paper.ir2vis"), by default all.
     allow: recipe fields and comparability.FACTS in which rows may differ; the difference becomes a note. With "seed" (or "trial")
@@ -128,15 +128,14 @@ def compare(
 
 def _check(table: pd.DataFrame, switch: str, baseline: Any, allow: Sequence[str]) -> Any:
     """The baseline's value in the type of the switch. ComparisonError that lists all invalid arguments."""
-    recipe = {f.name: f for f in fields(Config) if f.metadata["recipe"]}
-    admissible = [name for name in recipe if name not in ("dataset", *REPLICATE)]
+    admissible = [name for name in RECIPE if name not in ("dataset", *REPLICATE)]
     problems, value = [], baseline
     if switch not in admissible:
         problems.append(f"switch: found {switch!r}, expected one of {', '.join(admissible)}{nearest(str(switch), admissible)}")
     else:
-        value, problem = checked(recipe[switch], get_type_hints(Config)[switch], baseline)
+        value, problem = parsed(switch, baseline)
         problems += [f"baseline: {problem}"] * bool(problem)
-    known = [*recipe, *FACTS]
+    known = [*RECIPE, *FACTS]
     problems += [f"allow: no such field as {name!r}{nearest(str(name), known)}" for name in allow if name not in known]
     if table.empty:
         problems.append("table: found no run, expected rows of runs.table(); train and test some first")
@@ -151,7 +150,7 @@ def _groups(table: pd.DataFrame, switch: str, results: Path | None) -> dict[str,
     """Finished runs grouped by the value of the switch, in the order of its choices, then by seed and trial."""
     finished = runs.finished(table)
     found = [runs.load(dataset, name, results) for dataset, name in zip(finished["dataset"], finished["name"], strict=True)]
-    choices = list(next(f for f in fields(Config) if f.name == switch).metadata["choices"])
+    choices = list(RECIPE[switch].metadata["choices"])
 
     def order(run: Run) -> tuple:
         value = getattr(run.config, switch)

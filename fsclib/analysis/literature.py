@@ -10,14 +10,14 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
 
-from fsclib.config import Config
+from fsclib.config.schema import RECIPE
 from fsclib.config.specs import DATASETS
 from fsclib.data.protocols import DIRECTIONS
 from fsclib.errors import FsclibError
@@ -32,7 +32,6 @@ SINGLE_SHOT = "supervised, single-shot, no re-ranking"  # the setting of our own
 # Figures that these sources give for methods other than the named one are secondary: copied or rerun. The file does not mark them.
 OTHERS = {"DEEN paper, arXiv 2303.14481": "DEEN", "ZYK100/LLCM README": "DEEN"}
 
-RECIPE = tuple(f.name for f in fields(Config) if f.metadata["recipe"])
 NETWORKS = {"fsc": "FSC-Net", "deen": "DEEN", "agw": "AGW", "twostream": "two-stream"}
 SELECTED = {"last": "last epoch", "holdout": "selected on held-out identities", "test": "test-selected"}
 INCOMPARABLE = {  # why a run is not comparable, by whether its people are synthetic

@@ -5,17 +5,17 @@ others. The network is a switch too: each network takes part with its presets in
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from fsclib.analysis.comparability import REPLICATE
-from fsclib.config import Config
+from fsclib.config.schema import RECIPE
 from fsclib.runs import config_of, finished
 
 NETWORK = "network"
+SWITCHES = [name for name in RECIPE if name not in (NETWORK, *REPLICATE)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,13 @@ def contrasts(table: pd.DataFrame) -> list[Contrast]:
     """Every comparison possible among the finished rows of runs.table(), all of one data set."""
     rows = finished(table)
     configs = {name: config_of(row) for name, row in zip(rows.get("name", ()), rows.to_dict("records"), strict=True)}
-    networks = {network: list(names) for network, names in groupby(sorted(configs, key=_network(configs)), _network(configs))}
-    varied = {network: _varied([configs[name] for name in names]) for network, names in networks.items()}
+    networks: dict[str, list[str]] = {}
+    for name, config in configs.items():
+        networks.setdefault(config.network, []).append(name)
+    varied = {
+        network: [switch for switch in SWITCHES if len({getattr(configs[name], switch) for name in names}) > 1]
+        for network, names in networks.items()
+    }
     found: dict[tuple[str, tuple], list[str]] = {}
     for network, names in networks.items():
         for switch in varied[network]:
@@ -60,13 +65,3 @@ def contrasts(table: pd.DataFrame) -> list[Contrast]:
         for (switch, context), names in found.items()
         if len({getattr(configs[name], switch) for name in names}) > 1
     ]
-
-
-def _network(configs: Mapping[str, Config]):
-    order = list(dict.fromkeys(config.network for config in configs.values()))
-    return lambda name: order.index(configs[name].network)
-
-
-def _varied(configs: list[Config]) -> list[str]:
-    names = [f.name for f in fields(Config) if f.metadata["recipe"] and f.name not in (NETWORK, *REPLICATE)]
-    return [name for name in names if len({getattr(config, name) for config in configs}) > 1]

@@ -9,13 +9,13 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 from fsclib.config import location, presets
 from fsclib.config.presets import OPTIMIZERS, SCALES, SCHEDULES
 from fsclib.config.registry import BACKBONES, LOSSES, MODULES, NETWORKS, expands
 from fsclib.config.specs import DATASETS, REGDB, DatasetSpec
-from fsclib.config.strict import AUTO, ConfigError, Strict, named, nearest, option, shown
+from fsclib.config.strict import AUTO, ConfigError, Strict, checked, named, nearest, option, shown
 
 LONGEST = 100  # characters of a run's name
 NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")  # never a path, and plain text to LaTeX, HTML and shells alike
@@ -132,13 +132,21 @@ class Config(Strict):
     def recipe(self) -> dict[str, Any]:
         """The fields that determine the results, without those that only say where and how to run."""
         values = self.to_dict()
-        return {f.name: values[f.name] for f in dataclasses.fields(self) if f.metadata["recipe"]}
+        return {name: values[name] for name in RECIPE}
 
     def departures(self) -> dict[str, Any]:
         """The fields of the recipe that differ from the presets of its data set, scale and network."""
         chosen = {name: getattr(self, name) for name in ("dataset", "scale", "network", "trial", "seed")}
         usual = Config(**chosen).recipe()
         return {name: value for name, value in self.recipe().items() if value != usual[name]}
+
+
+RECIPE = {f.name: f for f in dataclasses.fields(Config) if f.metadata["recipe"]}  # the fields that determine the results
+
+
+def parsed(name: str, value: Any) -> tuple[Any, str]:
+    """A value in the type of a field of the recipe, and the problem with it, "" if there is none."""
+    return checked(RECIPE[name], get_type_hints(Config)[name], value)
 
 
 def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from fsclib.config import Config, ConfigError, registry
 from fsclib.config.presets import BEFORE
-from fsclib.config.schema import NAME, difference
+from fsclib.config.schema import NAME, RECIPE, difference
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import AUTO, nearest, shown
 from fsclib.errors import FsclibError
@@ -33,7 +33,6 @@ from fsclib.system.storage import PART, remove_abandoned, replacing, write_text
 
 REPLAY = ".replay"  # suffix of runs that repeat another one: see replay.py
 ASIDE = re.compile(rf"(?:\.old-\d+|{re.escape(REPLAY)})$")  # repetitions, and runs that resume=False moved aside: not counted
-LAST = Path("checkpoints", "last.safetensors")
 FIX = "restore the file, or move the folder out of results/"
 
 
@@ -263,7 +262,7 @@ def finished(table: pd.DataFrame) -> pd.DataFrame:
 
 def config_of(row: Mapping[str, Any]) -> Config:
     """The configuration with the recipe in a row of `table`."""
-    return Config(**{f.name: row[f.name] for f in fields(Config) if f.metadata["recipe"]})
+    return Config(**{name: row[name] for name in RECIPE})
 
 
 def _config(file: Path, values: Mapping[str, Any]) -> Config:
