@@ -27,6 +27,11 @@ def names() -> list[str]:
     return sorted(found, key=lambda name: name != TRUNK)
 
 
+def are_shipped(name: str) -> bool:
+    """Whether a name is one of weights shipped with fsclib, or would be."""
+    return name.partition("/")[0] == "people"
+
+
 def card(name: str) -> dict[str, Any]:
     """The content of the card of some weights. ValueError for an unknown name or a card that cannot be read."""
     full = SHORT.get(name, name)

@@ -17,7 +17,7 @@ from fsclib.models.folding import folded
 from fsclib.retrieval import evaluation
 from fsclib.retrieval.features import Features, embed
 from fsclib.runs import Run, checkpoint
-from fsclib.runs.assemble import network_of, ours
+from fsclib.runs.assemble import network_of
 from fsclib.system.device import device_of, precision_of
 
 FIGURES = ("rank1", "rank5", "rank10", "rank20", "map", "minp")
@@ -33,7 +33,9 @@ def table(run: Run, images: Images) -> pd.DataFrame:
     device = device_of(run.config.device)
     precision = precision_of(run.environment["precision"], device)  # the same as in the run
     num_classes = checkpoint.state(run.checkpoint("best"), "num_classes")["num_classes"]
-    starts = {"untrained network": "none"} | ({f"{weights.TRUNK}, not adapted": weights.TRUNK} if ours(run.config) else {})
+    starts = {"untrained network": "none"} | (
+        {f"{weights.TRUNK}, not adapted": weights.TRUNK} if weights.are_shipped(run.config.pretrained) else {}
+    )
     found = {}
     for name, start in starts.items():
         torch.manual_seed(run.config.seed)  # layers without given weights start as they did in the run

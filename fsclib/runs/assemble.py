@@ -31,7 +31,7 @@ def network_of(config: Config, num_classes: int, pretrained: bool, attributes: i
     pretrained: load the initial weights, which are not needed to resume or test a run. attributes: total number of values of all
     person attributes, 0 for a network without an attribute head.
     """
-    state = starting_weights(config) if pretrained else None
+    state = starting_weights(config.pretrained, config.backbone) if pretrained else None
     net = build_model(
         config.network,
         num_classes,
@@ -48,28 +48,23 @@ def network_of(config: Config, num_classes: int, pretrained: bool, attributes: i
     return net
 
 
-def ours(config: Config) -> bool:
-    """Whether a configuration starts from weights shipped with fsclib."""
-    return config.pretrained.partition("/")[0] == "people"
-
-
 def environment_of(config: Config, device: torch.device, precision: torch.dtype, images: Images, ranks: int = 1) -> dict[str, Any]:
     """The environment of a run of this configuration on this machine, with the hash of the shipped weights if it uses any."""
     found = environment(device, precision, images, ranks)
-    return found | {"weights": weights.card(config.pretrained)["sha256"]} if ours(config) else found
+    return found | {"weights": weights.card(config.pretrained)["sha256"]} if weights.are_shipped(config.pretrained) else found
 
 
-def starting_weights(config: Config) -> dict[str, Tensor] | None:
-    """The initial weights of a configuration: shipped ones or those of a finished run; None for ImageNet or random weights.
+def starting_weights(pretrained: str, backbone: str) -> dict[str, Tensor] | None:
+    """Initial weights by name: shipped ones or those of a finished run; None for ImageNet or random weights.
 
     Errors: ValueError for weights that are missing, broken or for another backbone; RunError if the run does not exist.
     """
-    if config.pretrained in ("none", "imagenet"):
+    if pretrained in ("none", "imagenet"):
         return None
-    if ours(config):
-        return weights.read(config.pretrained, config.backbone)
-    run = folder.load(*config.pretrained.split("/"))
-    if run.config.backbone != config.backbone:
-        found = f"a run with backbone {run.config.backbone}, expected {config.backbone}"
-        raise ValueError(f"pretrained: found {config.pretrained!r}, {found}; choose another run or backbone")
+    if weights.are_shipped(pretrained):
+        return weights.read(pretrained, backbone)
+    run = folder.load(*pretrained.split("/"))
+    if run.config.backbone != backbone:
+        found = f"a run with backbone {run.config.backbone}, expected {backbone}"
+        raise ValueError(f"pretrained: found {pretrained!r}, {found}; choose another run or backbone")
     return checkpoint.network(run.checkpoint("best"))

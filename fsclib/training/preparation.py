@@ -74,7 +74,7 @@ def check(config: Config, ranks: Ranks = ALONE) -> None:
     if not goes_on:
         if config.pretrained == "imagenet":
             imagenet_weights(config.backbone)
-        starting_weights(config)
+        starting_weights(config.pretrained, config.backbone)
 
 
 @contextlib.contextmanager

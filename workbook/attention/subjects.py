@@ -46,6 +46,6 @@ def open_runs(options: AttentionOptions) -> list[Subject]:
         raise RunError(
             f"{', '.join(others)}: trained on other images or splits than {names[0]}; name runs trained on the same data"
         )
-    labels = [label_of(run.config) for run in found]
+    labels = [label_of(run.config.network, run.config.modules) for run in found]
     own = [label if labels.count(label) == 1 and name != TRUNK else name for label, name in zip(labels, names, strict=True)]
     return [open_run(run, label) for run, label in zip(found, own, strict=True)]

@@ -1,5 +1,6 @@
 """A run opened for inspection, with its network and the embeddings of its test images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,6 @@ from torch import Tensor
 
 from fsclib.analysis.attention.maps import unit_rows
 from fsclib.analysis.literature import NETWORKS
-from fsclib.config import Config
 from fsclib.data.images import Images
 from fsclib.models.fsc import PUBLISHED
 from fsclib.models.networks import Network
@@ -36,11 +36,13 @@ def open_run(run: Run, label: str = "") -> Subject:
     """Opens a run with its images, network and embeddings; the default label is the name of the network."""
     images = evaluation.run_images(run)
     net = evaluation.run_network(run, device_of(run.config.device))
-    return Subject(label or label_of(run.config), run, images, net, evaluation.run_features(run, images))
+    return Subject(
+        label or label_of(run.config.network, run.config.modules), run, images, net, evaluation.run_features(run, images)
+    )
 
 
-def label_of(config: Config) -> str:
+def label_of(network: str, modules: Sequence[str]) -> str:
     """FSC-Net, DEEN, …; with the modules if they are a subset of FSC-Net's."""
-    if config.network != "fsc" or config.modules == PUBLISHED:
-        return NETWORKS.get(config.network, config.network)
-    return f"FSC-Net, {' + '.join(config.modules)} only" if config.modules else NETWORKS["deen"]
+    if network != "fsc" or tuple(modules) == PUBLISHED:
+        return NETWORKS.get(network, network)
+    return f"FSC-Net, {' + '.join(modules)} only" if modules else NETWORKS["deen"]
