@@ -25,9 +25,10 @@ from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
 from fsclib.runs.assemble import network_of
 from fsclib.system.device import device_of, precision_of
-from fsclib.training import steps
 from fsclib.training.distributed.rendezvous import joined
 from fsclib.training.distributed.whole_batch import together
+from fsclib.training.settings import settings_of
+from fsclib.training.steps import training_steps
 
 IMAGES = 16  # per identity and modality, enough for an epoch of many steps
 
@@ -45,10 +46,11 @@ def measure(options: argparse.Namespace) -> None:
         torch.manual_seed(0)
         net = network_of(config, classes, pretrained=False).to(device, memory_format=torch.channels_last)
         shared = net if ranks.count == 1 else together(net, ranks.steps, whole_batch=True)
-        optimizer = steps.build_optimizer(net, config)
+        settings = settings_of(config)
+        optimizer = settings.optimization.build(net)
         rest = (pixels, np.arange(len(labels)), sampler)
         epochs = (
-            steps.training_steps(shared, optimizer, config, *rest, epoch, precision_of(config.precision, device), ranks)
+            training_steps(shared, optimizer, settings, *rest, epoch, precision_of(config.precision, device), ranks)
             for epoch in count()
         )
         taken, wait, seconds = chain.from_iterable(epochs), waiting(device.type), []

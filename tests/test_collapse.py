@@ -4,6 +4,7 @@ import pytest
 
 from fsclib.config import Config
 from fsclib.training.collapse import warning
+from fsclib.training.settings import settings_of
 
 WORKS = {"identity": 3.0, "triplet": 0.4, "cpm": 1.4, "triplet_active": 0.99, "pooled_cosine": 0.97, "neck_cosine": -0.02}
 
@@ -21,7 +22,7 @@ WORKS = {"identity": 3.0, "triplet": 0.4, "cpm": 1.4, "triplet_active": 0.99, "p
     ],
 )
 def test_a_line_names_the_cause_and_the_fix(values, row, said):
-    found = warning(WORKS | row, Config(**{"dataset": "llcm", "scale": "tiny"} | values))
+    found = warning(WORKS | row, settings_of(Config(**{"dataset": "llcm", "scale": "tiny"} | values)).objective)
     assert bool(found) == bool(said)
     assert [part for part in said if part not in found] == []
     assert "\n" not in found

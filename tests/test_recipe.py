@@ -15,7 +15,8 @@ from fsclib.system.processes import ALONE
 from fsclib.training import loop, preparation, state, steps
 from fsclib.training import steps as steps_module
 from fsclib.training.loop import fit
-from fsclib.training.steps import learning_rate_factor, ramped
+from fsclib.training.objective import Objective
+from fsclib.training.settings import settings_of
 
 LEARNING = {
     "optimizer": "adamw", "schedule": "cosine", "warmup": 0, "warmup_steps": 2, "lr": 1e-3, "body_lr": 6e-4, "clip": 5.0,
@@ -26,7 +27,7 @@ LEARNING = {
 
 def test_cosine_falls_from_the_learning_rate_to_a_hundredth():
     config = Config(dataset="llcm", schedule="cosine", warmup=0, warmup_steps=0, epochs=4)
-    factors = [learning_rate_factor(config, epoch, step, 25) for epoch in range(4) for step in range(25)]
+    factors = [settings_of(config).optimization.factor(epoch, step, 25) for epoch in range(4) for step in range(25)]
     assert factors[0] == 1
     assert factors[50] == pytest.approx(0.01 + 0.99 / 2)
     assert factors[25] == pytest.approx(0.01 + 0.99 * (1 + math.cos(math.pi / 4)) / 2)
@@ -36,21 +37,22 @@ def test_cosine_falls_from_the_learning_rate_to_a_hundredth():
 
 def test_warm_up_counts_steps_over_epochs():
     config = Config(dataset="llcm", schedule="step", warmup=0, warmup_steps=30, decay="none")
-    factors = [learning_rate_factor(config, epoch, step, 20) for epoch in range(3) for step in range(20)]
+    factors = [settings_of(config).optimization.factor(epoch, step, 20) for epoch in range(3) for step in range(20)]
     assert factors[:30] == pytest.approx([(s + 1) / 30 for s in range(30)])
     assert factors[30:] == [1] * 30
 
 
 def test_pair_mining_and_orthogonality_are_ramped_in():
-    config = Config(dataset="llcm", ramp_from=10, ramp_steps=4)
     full = LossWeights(cpm=0.8, orthogonality=0.1)
-    shares = [ramped(full, config, step).cpm / 0.8 for step in (0, 10, 11, 13, 14, 99)]
+    objective = Objective("fsc", full, ramp_from=10, ramp_steps=4)
+    shares = [objective.weights_at(step).cpm / 0.8 for step in (0, 10, 11, 13, 14, 99)]
     assert shares == pytest.approx([0, 0, 0.25, 0.75, 1, 1])
-    assert ramped(full, config, 12).orthogonality == pytest.approx(0.05)
-    assert ramped(full, config, 12).triplet_margin == full.triplet_margin
-    at_once = Config(dataset="llcm", ramp_from=10, ramp_steps=0)
-    assert [ramped(full, at_once, step).cpm for step in (9, 10)] == [0, 0.8]
-    assert ramped(full, Config(dataset="llcm"), 0) is full  # as published
+    assert objective.weights_at(12).orthogonality == pytest.approx(0.05)
+    assert objective.weights_at(12).triplet_margin == full.triplet_margin
+    at_once = Objective("fsc", full, ramp_from=10, ramp_steps=0)
+    assert [at_once.weights_at(step).cpm for step in (9, 10)] == [0, 0.8]
+    published = settings_of(Config(dataset="llcm")).objective
+    assert published.weights_at(0) is published.weights == LossWeights()
 
 
 def taken(config, count=3, **options):
@@ -61,9 +63,9 @@ def taken(config, count=3, **options):
     torch.manual_seed(0)
     attributes = Targets(np.array([[0, 1], [1, 2], [0, 0], [1, 1]]), ("hat", "bag"), (2, 3)) if config.attributes_weight else None
     net = network_of(config, 4, pretrained=False, attributes=5 if attributes else 0)
-    optimizer = steps.build_optimizer(net, config)
-    rows = np.arange(32)
-    parts = list(steps.training_steps(net, optimizer, config, pixels, rows, sampler, 0, torch.float32, attributes=attributes))
+    settings, rows = settings_of(config), np.arange(32)
+    optimizer = settings.optimization.build(net)
+    parts = list(steps.training_steps(net, optimizer, settings, pixels, rows, sampler, 0, torch.float32, attributes=attributes))
     return parts[:count], net
 
 
@@ -122,7 +124,7 @@ def test_clipping_bounds_the_gradient(tiny):
 def test_the_head_for_attributes_learns_at_the_rate_of_neck_and_classifier(tiny):
     config = tiny(**LEARNING)
     net = network_of(config, 4, pretrained=False, attributes=5)
-    head, body = steps.build_optimizer(net, config).param_groups
+    head, body = settings_of(config).optimization.build(net).param_groups
     assert {id(p) for p in net.attributes.parameters()} <= {id(p) for p in head["params"]}
     assert len(head["params"]) + len(body["params"]) == sum(p.requires_grad for p in net.parameters())
 
@@ -132,10 +134,10 @@ def test_an_interrupted_run_of_adamw_ends_as_an_undisturbed_one(home, tiny, monk
     whole = fit(config)
     taken_steps = steps_module.training_steps
 
-    def stops(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
+    def stops(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
         if epoch == 2:
             raise KeyboardInterrupt
-        return taken_steps(net, optimizer, config, pixels, rows, sampler, epoch, *rest)
+        return taken_steps(net, optimizer, settings, pixels, rows, sampler, epoch, *rest)
 
     broken = tiny(**LEARNING, name="broken")
     with monkeypatch.context() as patch:

@@ -11,9 +11,9 @@ from fsclib.runs import checkpoint
 from fsclib.runs.assemble import network_of
 from fsclib.system import disk_space
 from fsclib.system.disk_space import DiskError
-from fsclib.training import disk_space as room
 from fsclib.training import loop, preparation
-from fsclib.training import steps as steps_module
+from fsclib.training.disk_space import needed
+from fsclib.training.settings import settings_of
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def free(monkeypatch):
 def test_the_size_of_a_checkpoint_is_known_before_there_is_one(tiny, tmp_path):
     config = tiny()
     net = network_of(config, 5, pretrained=False)
-    optimizer = steps_module.build_optimizer(net, config)
+    optimizer = settings_of(config).optimization.build(net)
     for parameter in net.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
@@ -34,12 +34,12 @@ def test_the_size_of_a_checkpoint_is_known_before_there_is_one(tiny, tmp_path):
     sizes = [(tmp_path / name).stat().st_size for name in ("last", "best")]
     assert checkpoint.size(net, momenta=True) == pytest.approx(sizes[0], rel=0.02)
     assert checkpoint.size(net, momenta=False) == pytest.approx(sizes[1], rel=0.02)
-    assert room._needed(config, 5) == pytest.approx(2 * sizes[0] + sizes[1], rel=0.02)
+    assert needed(lambda: network_of(config, 5, pretrained=False), momenta=1) == pytest.approx(2 * sizes[0] + sizes[1], rel=0.02)
 
 
 def test_a_training_without_room_is_refused_before_anything_is_decoded(home, tiny, monkeypatch, free):
     monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
-    free(room._needed(tiny(), 8) // 2)
+    free(needed(lambda: network_of(tiny(), 8, pretrained=False), momenta=1) // 2)
     told = r"results/llcm/full cannot be written \(its checkpoints need \d+ MB, \d+ MB are free\)"
     with pytest.raises(DiskError, match=told) as caught:
         loop.fit(tiny(name="full"))
@@ -49,17 +49,17 @@ def test_a_training_without_room_is_refused_before_anything_is_decoded(home, tin
 
 def test_what_the_checkpoints_take_already_need_not_be_free(home, tiny, free):
     config = tiny(name="later")
-    needed = room._needed(config, 8)
+    all_in_all = needed(lambda: network_of(config, 8, pretrained=False), momenta=1)
     folder = runs.folder_of(config) / "checkpoints"
     folder.mkdir(parents=True)
     (folder / "last.safetensors").write_bytes(bytes(1000))
-    free(needed - 1000)
-    room.check(config, 8)
-    free(needed - 1001)
+    free(all_in_all - 1000)
+    preparation.check_disk(config, 8)
+    free(all_in_all - 1001)
     with pytest.raises(DiskError):
-        room.check(config, 8)
+        preparation.check_disk(config, 8)
     with pytest.raises(DiskError):
-        room.check(tiny(name="later", resume=False), 8)
+        preparation.check_disk(tiny(name="later", resume=False), 8)
 
 
 def test_a_finished_run_needs_no_room(home, tiny, free):
@@ -67,13 +67,13 @@ def test_a_finished_run_needs_no_room(home, tiny, free):
     runs.folder_of(config).mkdir(parents=True)
     (runs.folder_of(config) / "metrics.json").write_text("{}")
     free(0)
-    room.check(config, 8)
+    preparation.check_disk(config, 8)
 
 
 def test_a_network_that_cannot_be_measured_is_not_refused(home, tiny, monkeypatch, free):
     def looks_at_its_weights(*arguments, **options):
         return torch.ones(1).item()
 
-    monkeypatch.setattr(room, "network_of", looks_at_its_weights)
+    monkeypatch.setattr(preparation, "network_of", looks_at_its_weights)
     free(0)
-    room.check(tiny(), 8)
+    preparation.check_disk(tiny(), 8)

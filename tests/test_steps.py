@@ -8,7 +8,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from fsclib.data.sampler import IdentitySampler
 from fsclib.models.aggregation import MultistageFeatureAggregation
 from fsclib.models.networks import build_model
-from fsclib.training import steps as steps_module
+from fsclib.training.settings import settings_of
+from fsclib.training.steps import training_steps
 
 WAITING = {  # operations whose result, or its size, the host has to know: on a GPU it waits for all that was asked of it before
     "_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "masked_select", "unique_dim", "_unique2",
@@ -45,8 +46,9 @@ def test_a_training_step_does_not_wait_for_its_device(tiny, network, stages, pre
     sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
     pixels = np.random.default_rng(0).integers(0, 256, (16, config.height, config.width, 3), dtype=np.uint8)
     net = build_model(network, 4, stages=stages, backbone=config.backbone)
-    optimizer = steps_module.build_optimizer(net, config)
-    steps = steps_module.training_steps(net, optimizer, config, pixels, np.arange(16), sampler, 0, precision)
+    settings = settings_of(config)
+    optimizer = settings.optimization.build(net)
+    steps = training_steps(net, optimizer, settings, pixels, np.arange(16), sampler, 0, precision)
     next(steps)  # the first one makes the optimiser's state
     with Counter() as counter:
         next(steps)

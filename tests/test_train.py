@@ -19,7 +19,7 @@ from fsclib.training import __main__ as command_line
 from fsclib.training import preparation, state
 from fsclib.training import steps as steps_module
 from fsclib.training.loop import TrainingError, fit
-from fsclib.training.steps import learning_rate_factor
+from fsclib.training.settings import settings_of
 
 
 def weights(run, name="last"):
@@ -34,7 +34,7 @@ def assert_same(first, second):
 
 def test_published_schedule():
     config = Config(dataset="llcm")
-    factors = [learning_rate_factor(config, epoch) for epoch in range(config.epochs)]
+    factors = [settings_of(config).optimization.factor(epoch) for epoch in range(config.epochs)]
     assert factors[:10] == pytest.approx([(e + 1) / 10 for e in range(10)])
     assert factors[10:20] == [1] * 10
     assert factors[20:80] == pytest.approx([0.1] * 60)
@@ -44,8 +44,9 @@ def test_published_schedule():
 def test_neck_and_classifier_learn_at_a_rate_of_their_own():
     config = Config(dataset="llcm", backbone="resnet18")
     net = network_of(config, 5, pretrained=False)
-    optimizer = steps_module.build_optimizer(net, config)
-    steps_module.set_learning_rates(optimizer, config, 15)
+    optimization = settings_of(config).optimization
+    optimizer = optimization.build(net)
+    optimization.set_rates(optimizer, 15)
     rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     expected = {id(net.neck.weight): 0.1, id(net.classifier.weight): 0.1}
     assert rates == {id(p): expected.get(id(p), 0.01) for p in net.parameters() if p.requires_grad}
@@ -60,7 +61,7 @@ def test_steps_of_the_optimizer_are_those_of_the_formula(layout):
     torch.manual_seed(0)
     config = Config(dataset="llcm", backbone="resnet18")
     net = network_of(config, 5, pretrained=False).to(memory_format=layout)
-    optimizer = steps_module.build_optimizer(net, config)
+    optimizer = settings_of(config).optimization.build(net)
     before = {name: value.detach().double().contiguous() for name, value in net.named_parameters()}
     momenta = dict.fromkeys(before, 0.0)
     for _ in range(3):
@@ -117,8 +118,8 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, ti
     undisturbed = fit(tiny(name="undisturbed", **values))
     steps = steps_module.training_steps
 
-    def interrupted(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
-        for number, parts in enumerate(steps(net, optimizer, config, pixels, rows, sampler, epoch, *rest)):
+    def interrupted(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
+        for number, parts in enumerate(steps(net, optimizer, settings, pixels, rows, sampler, epoch, *rest)):
             if (epoch, number) == (1, 2):
                 raise KeyboardInterrupt
             yield parts
@@ -195,8 +196,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(home, 
 
     steps = steps_module.training_steps
 
-    def spoilt(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
-        for parts in steps(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
+    def spoilt(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
+        for parts in steps(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
             yield losses.Parts(*(part * (float("nan") if epoch == 1 else 1) for part in parts))
 
     monkeypatch.setattr(state, "training_steps", spoilt)

@@ -10,31 +10,23 @@ import statistics
 import time
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 
 TURNS, STEPS = 5, 4  # medians over this many turns of this many steps each; an extra first turn is not counted
 
 
 def steps(network: str, height: int, width: int, layout: torch.memory_format) -> Iterator[object]:
-    """An endless sequence of training steps on random pixels."""
+    """Endless training steps of a network in a memory layout."""
     from fsclib.config import Config
-    from fsclib.data.records import INFRARED, VISIBLE
-    from fsclib.data.sampler import IdentitySampler
     from fsclib.runs.assemble import network_of
-    from fsclib.training.steps import build_optimizer, set_learning_rates, training_steps
+    from fsclib.training.dry_run import dry_steps, random_pixels
+    from fsclib.training.settings import settings_of
 
     config = Config(dataset="llcm", scale="tiny", network=network, height=height, width=width, padding=5, small_epochs=0)
-    labels = np.tile(np.repeat(np.arange(config.identities), config.images), 200)
-    modalities = np.repeat([VISIBLE, INFRARED], len(labels) // 2)
-    sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
-    pixels = np.random.default_rng(0).integers(0, 256, (len(labels), height, width, 3), np.uint8)
+    pixels = random_pixels(2 * config.identities * config.images, height, width)
     torch.manual_seed(0)
-    net = network_of(config, config.identities, pretrained=False).to(memory_format=layout)
-    optimizer = build_optimizer(net, config)
-    set_learning_rates(optimizer, config, 1, 0, sampler.steps)
-    for epoch in itertools.count():
-        yield from training_steps(net, optimizer, config, pixels, np.arange(len(labels)), sampler, epoch, torch.bfloat16)
+    net = network_of(config, config.identities, pretrained=False)
+    return dry_steps(net, settings_of(config), pixels, config.identities, torch.bfloat16, layout)
 
 
 def main() -> None:

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from benchmarks.case import Case, Setting, Work
-from benchmarks.cases.networks import STEPS, labels_of, of_a_step
+from benchmarks.cases.networks import labels_of, of_a_step
 from benchmarks.plain import data
 from fsclib.data.augment import Augmentation
 from fsclib.data.batches import batches
 from fsclib.data.images import open_images
 from fsclib.data.pixels.cache import open_cache
+from fsclib.training.dry_run import STEPS
 from synthpeople.generate import MARK, write_corpus
 
 

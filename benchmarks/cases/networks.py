@@ -4,9 +4,8 @@ The step of fsclib is that of its training, from pixels in memory to new weights
 device, since the published programs augment in other processes; and it stays in float32 throughout, as they do.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -16,30 +15,22 @@ import torch.nn.functional as F
 from benchmarks.case import Case, Setting, Work
 from benchmarks.plain import data, training
 from benchmarks.plain.network import PlainFSCNet
-from fsclib import losses
 from fsclib.config import Config
 from fsclib.config.specs import LLCM
 from fsclib.data.images import Images
-from fsclib.data.records import INFRARED, VISIBLE, Dataset, table
-from fsclib.data.sampler import IdentitySampler
+from fsclib.data.records import VISIBLE, Dataset, table
 from fsclib.models.folding import folded
 from fsclib.models.networks import Network
 from fsclib.retrieval.features import embed
 from fsclib.runs.assemble import network_of
-from fsclib.training import steps as steps_module
-
-STEPS = 100  # per epoch, since nothing is prefetched at its start; LLCM has 707
-
-
-def random_pixels(number: int, setting: Setting) -> np.ndarray:
-    """uint8 (number, H, W, 3)."""
-    shape = (number, setting.sizes.height, setting.sizes.width, 3)
-    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+from fsclib.training.dry_run import dry_steps, random_pixels
+from fsclib.training.settings import settings_of
 
 
 def of_a_step(setting: Setting) -> np.ndarray:
     """Pixels of P·K visible images, then of as many infrared ones, grouped by identity."""
-    return random_pixels(2 * setting.sizes.identities * setting.sizes.images, setting)
+    s = setting.sizes
+    return random_pixels(2 * s.identities * s.images, s.height, s.width)
 
 
 def labels_of(setting: Setting) -> np.ndarray:
@@ -77,20 +68,8 @@ def plain_step(setting: Setting, pixels: np.ndarray) -> Work:
 
 def step(setting: Setting, pixels: np.ndarray, precision: str) -> Work:
     config = configuration(setting, precision)
-    net = network(setting, config)
-    optimizer = steps_module.build_optimizer(net, config)
-    steps_module.set_learning_rates(optimizer, config, 0)
-    rows = np.tile(np.arange(len(pixels)), STEPS)
-    modalities = np.tile(np.repeat([VISIBLE, INFRARED], len(pixels) // 2), STEPS)
-    sampler = IdentitySampler(np.tile(labels_of(setting), STEPS), modalities, config.identities, config.images, config.seed)
-
-    arithmetic = getattr(torch, precision)
-
-    def steps() -> Iterator[losses.Parts]:
-        for epoch in count():
-            yield from steps_module.training_steps(net, optimizer, config, pixels, rows, sampler, epoch, arithmetic)
-
-    return partial(next, steps())
+    net, arithmetic = network(setting, config), getattr(torch, precision)
+    return partial(next, dry_steps(net, settings_of(config), pixels, config.identities, arithmetic))
 
 
 def plain_embedding(setting: Setting, pixels: np.ndarray) -> Work:
@@ -132,7 +111,7 @@ CASES = {
         "embedding",
         precision,
         lambda setting, pixels: f"{len(pixels)} images of {setting.sizes.height}×{setting.sizes.width}",
-        lambda setting: random_pixels(setting.sizes.embedded, setting),
+        lambda setting: random_pixels(setting.sizes.embedded, setting.sizes.height, setting.sizes.width),
         plain_embedding,
         embedding,
     )

@@ -20,22 +20,22 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from multiprocessing import get_context
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fsclib.config import Config
-from fsclib.data.records import INFRARED, VISIBLE
-from fsclib.data.sampler import IdentitySampler
+from fsclib.data.records import VISIBLE
 from fsclib.runs.assemble import network_of
 from fsclib.system.device import autocast, device_of, name_of, peak_memory, precision_of
 from fsclib.system.progress import progress
-from fsclib.training import steps as steps_module
+from fsclib.training.dry_run import dry_steps, random_pixels
+from fsclib.training.settings import settings_of
 
 BATCH = 64  # images, as in a test
 WARM_UP = 2  # batches: the first ones set up kernels and memory
@@ -123,8 +123,10 @@ def _measure(config: Config, num_classes: int, threads: int) -> Cost:
     device = device_of(config.device)
     precision = precision_of(config.precision, device)
     idle = peak_memory(device)  # before there is a network
-    net = network_of(config, num_classes, pretrained=False).to(device, memory_format=torch.channels_last)
-    _train(net, config, precision)
+    net = network_of(config, num_classes, pretrained=False).to(device)
+    pixels = random_pixels(2 * config.identities * config.images, config.height, config.width)
+    for _ in islice(dry_steps(net, settings_of(config), pixels, config.identities, precision), 2):
+        pass  # the first step allocates the momentum, the second one includes it
     megabytes = (peak_memory(device) - idle) / 1e6
     net.eval()
     images = torch.randn(BATCH, 3, config.height, config.width, device=device).contiguous(memory_format=torch.channels_last)
@@ -138,17 +140,6 @@ def _measure(config: Config, num_classes: int, threads: int) -> Cost:
         precision=str(precision).removeprefix("torch."),
         threads=threads,
     )
-
-
-def _train(net: nn.Module, config: Config, precision: torch.dtype) -> None:
-    """An epoch of two steps on random pixels: the first step allocates the momentum, the second one includes it."""
-    labels = np.tile(np.repeat(np.arange(config.identities), config.images), 2)
-    modalities = np.repeat([VISIBLE, INFRARED], len(labels) // 2)
-    sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
-    pixels = np.random.default_rng(0).integers(0, 256, (len(labels), config.height, config.width, 3), np.uint8)
-    optimizer = steps_module.build_optimizer(net, config)
-    for _ in steps_module.training_steps(net, optimizer, config, pixels, np.arange(len(labels)), sampler, 0, precision):
-        pass
 
 
 def _seconds(work: Callable[[], Any], device: torch.device, precision: torch.dtype) -> float:

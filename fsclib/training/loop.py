@@ -62,7 +62,7 @@ def _fit(config: Config, ranks: Ranks) -> Run:
             print(f"{run.folder} is complete; nothing to train")
         return run
     start = time.monotonic()
-    coded = preparation.attribute_targets(config, images.dataset, chosen, sampler) if config.attributes_weight else None
+    coded = preparation.attribute_targets(images.dataset, chosen, config.attributes_weight)
     training = Training(run, images, chosen, sampler, device, precision, ranks, coded)
     net, optimizer, state = training.left_off()
     shared = training.shared(net)
@@ -85,7 +85,7 @@ def _fit(config: Config, ranks: Ranks) -> Run:
             keep(run, row, net, optimizer, state)
             figures = ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key in SHOWN)
             print(f"epoch {epoch + 1}/{config.epochs}: {sampler.steps} steps in {row['seconds']:.0f} s, {figures}", flush=True)
-            if told := collapse.warning(row, config):
+            if told := collapse.warning(row, training.settings.objective):
                 print(told, flush=True)
         ranks.wait()
     if not config.epochs and ranks.first:
@@ -106,16 +106,16 @@ def keep(run: Run, row: Mapping[str, float], net: Network, optimizer: torch.opti
     """Writes the results of an epoch: its row of the log, the best checkpoint if this is the best epoch, and the last one."""
     run.add_to_log(row)
     state["epoch"] = row["epoch"]
-    if is_best(row, state, run.config):
+    if is_best(row, state["best"], run.config.select_on, run.config.epochs):
         state |= {"best": row.get(CHOSEN_BY.get(run.config.select_on, "")), "best_epoch": row["epoch"]}
         checkpoint.write(run.checkpoint("best"), net, None, state)
     # written last: a run killed before this line repeats the epoch, one killed after it does not
     checkpoint.write(run.checkpoint("last"), net, optimizer, state)
 
 
-def is_best(row: Mapping[str, float], state: Mapping[str, Any], config: Config) -> bool:
-    """Whether the epoch of this row of the log is the best so far by `select_on`; on a tie the earlier epoch stays."""
-    if config.select_on == "last":
-        return row["epoch"] + 1 == config.epochs
-    value = row.get(CHOSEN_BY[config.select_on])
-    return value is not None and (state["best"] is None or value > state["best"])
+def is_best(row: Mapping[str, float], best: float | None, select_on: str, epochs: int) -> bool:
+    """Whether the epoch of this row of the log is the best of `epochs` so far, by `select_on`; on a tie the earlier epoch stays."""
+    if select_on == "last":
+        return row["epoch"] + 1 == epochs
+    value = row.get(CHOSEN_BY[select_on])
+    return value is not None and (best is None or value > best)

@@ -21,7 +21,7 @@ from fsclib.data.sampler import IdentitySampler
 from fsclib.models.backbone import imagenet_weights
 from fsclib.retrieval import evaluation
 from fsclib.runs import RunError
-from fsclib.runs.assemble import images_of, starting_weights
+from fsclib.runs.assemble import images_of, network_of, starting_weights
 from fsclib.system.processes import ALONE, Ranks
 from fsclib.training import disk_space
 from fsclib.training.distributed.rendezvous import restarts
@@ -33,13 +33,10 @@ def prepared(config: Config, ranks: Ranks) -> tuple[Images, np.ndarray, Identity
     images = images_of(config)
     with telling(images.dataset):
         evaluation.check_protocols(images.dataset)  # again: broken images may have been the last matches
-        if config.select_on == "holdout":
-            images = images.with_records(held_out(images.dataset, config.seed))
-            evaluation.check_validation(images.records, images.dataset.spec.validation)
-        chosen, sampler = training_set(config, images.records, ranks.count)
+        records, chosen, sampler = training_set(images.dataset, config, ranks.count)
     if ranks.first:
-        disk_space.check(config, len(sampler.labels))  # again: the decoded pixels have taken up space
-    return images, chosen, sampler
+        check_disk(config, len(sampler.labels))  # again: the decoded pixels have taken up space
+    return images.with_records(records), chosen, sampler
 
 
 def check(config: Config, ranks: Ranks = ALONE) -> None:
@@ -59,22 +56,25 @@ def check(config: Config, ranks: Ranks = ALONE) -> None:
         runs.check(config)
     found = open_dataset(config.dataset, config.data_root or None, config.trial, strict=False)
     with telling(found):
-        records = found.records
-        if config.select_on == "holdout":
-            records = held_out(found, config.seed)
-            evaluation.check_validation(records, found.spec.validation)
-        chosen, sampler = training_set(config, records, ranks.count)
-        if config.attributes_weight:
-            attribute_targets(config, found, chosen, sampler)
+        _, chosen, sampler = training_set(found, config, ranks.count)
+        attribute_targets(found, chosen, config.attributes_weight)
         evaluation.check_protocols(found)
     if not ranks.first:  # only process 0 writes
         return
-    disk_space.check(config, len(sampler.labels))
+    check_disk(config, len(sampler.labels))
     goes_on = config.resume and runs.Run(runs.folder_of(config), config).checkpoint("last").exists()
     if not goes_on:
         if config.pretrained == "imagenet":
             imagenet_weights(config.backbone)
         starting_weights(config.pretrained, config.backbone)
+
+
+def check_disk(config: Config, num_classes: int) -> None:
+    """Checks that there is room for the checkpoints of a configuration, unless its run is finished. Errors: DiskError."""
+    run = runs.Run(runs.folder_of(config), config)
+    if not (config.resume and run.finished):
+        momenta = 2 if config.optimizer == "adamw" else 1
+        disk_space.check(run.folder, lambda: network_of(config, num_classes, pretrained=False), momenta, config.resume)
 
 
 @contextlib.contextmanager
@@ -107,24 +107,33 @@ def check_alike(config: Config, around: Mapping[str, Any], ranks: Ranks) -> None
         )
 
 
-def training_set(config: Config, records: pd.DataFrame, ranks: int = 1) -> tuple[np.ndarray, IdentitySampler]:
-    """Rows of the records to train on, (M,), and a sampler over them, for `ranks` processes."""
+def training_set(dataset: Dataset, config: Config, ranks: int = 1) -> tuple[pd.DataFrame, np.ndarray, IdentitySampler]:
+    """The records of a data set, some held out if `select_on` needs it, those to train on, (M,), and a sampler over these."""
+    records, holdout = dataset.records, config.select_on == "holdout"
+    if holdout:
+        records = held_out(dataset, config.seed)
+        evaluation.check_validation(records, dataset.spec.validation)
     # unless identities are held out, SYSU-MM01's own validation identities are trained on too
-    chosen = training_rows(records, include_val=config.select_on != "holdout")
+    chosen = training_rows(records, include_val=not holdout)
     modalities = records["modality"].to_numpy()[chosen]
     if config.streams == "visible":  # each visible image once as it is and once as pseudo-infrared
         chosen = np.tile(chosen[modalities == VISIBLE], 2)
         modalities = np.repeat([VISIBLE, INFRARED], len(chosen) // 2)
     labels = training_labels(records["identity"].to_numpy()[chosen])
     draw = ranks if config.batch == "per-rank" else 1
-    return chosen, IdentitySampler(labels, modalities, config.identities, config.images, config.seed, draw)
+    return records, chosen, IdentitySampler(labels, modalities, config.identities, config.images, config.seed, draw)
 
 
-def attribute_targets(config: Config, dataset: Dataset, chosen: np.ndarray, sampler: IdentitySampler) -> Targets:
-    """The attributes of each training label, from the corpus's attributes.csv. ValueError for a data set without this file."""
+def attribute_targets(dataset: Dataset, chosen: np.ndarray, weight: float) -> Targets | None:
+    """The attributes of each training label, from the corpus's attributes.csv; None if their weight is 0.
+
+    Errors: ValueError for a data set without this file.
+    """
+    if not weight:
+        return None
     table = read_attributes(dataset.root)
     if table is None:
-        found = f"attributes_weight: found {config.attributes_weight}, but {dataset.root} has no attributes.csv"
+        found = f"attributes_weight: found {weight}, but {dataset.root} has no attributes.csv"
         raise ValueError(f"{found}; only corpora of synthetic people have this file: use attributes_weight=0")
     labels = training_labels(dataset.records["identity"].to_numpy()[chosen])
     _, first = np.unique(labels, return_index=True)  # of each label, in the order of the sampler

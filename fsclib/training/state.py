@@ -18,9 +18,8 @@ from fsclib.runs import Run, checkpoint
 from fsclib.runs.assemble import network_of
 from fsclib.system.processes import ALONE, Ranks
 from fsclib.training.distributed.whole_batch import together
-from fsclib.training.steps import build_optimizer, set_learning_rates, training_steps
-
-SLOTS = {"sgd": ("momentum_buffer",), "adamw": ("step", "exp_avg", "exp_avg_sq")}  # optimiser state of each parameter
+from fsclib.training.settings import Settings, settings_of
+from fsclib.training.steps import training_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,25 +35,29 @@ class Training:
     ranks: Ranks = ALONE
     attributes: Targets | None = None
 
+    @property
+    def settings(self) -> Settings:
+        return settings_of(self.run.config)
+
     def left_off(self) -> tuple[Network, torch.optim.Optimizer, dict[str, Any]]:
         """Network, optimiser and state after the last finished epoch, or before the first, copied from process 0."""
-        config, last, classes, ranks = self.run.config, self.run.checkpoint("last"), len(self.sampler.labels), self.ranks
-        torch.manual_seed(config.seed)
+        settings, ranks, last, classes = self.settings, self.ranks, self.run.checkpoint("last"), len(self.sampler.labels)
+        torch.manual_seed(settings.seed)
         goes_on = ranks.told(last.exists() if ranks.first else None)
         values = sum(self.attributes.sizes) if self.attributes else 0
-        net = network_of(config, classes, pretrained=not goes_on and ranks.first, attributes=values)
+        net = network_of(self.run.config, classes, pretrained=not goes_on and ranks.first, attributes=values)
         net = net.to(self.device, memory_format=torch.channels_last)
-        optimizer = build_optimizer(net, config)
+        optimizer = settings.optimization.build(net)
         state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": classes}
         if goes_on:
             state |= ranks.told(ranks.agree(lambda: checkpoint.read(last, net, optimizer) if ranks.first else None))
         ranks.copy(net.state_dict().values())
-        if goes_on and (config.optimizer == "adamw" or config.momentum):
+        if goes_on:
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             ranks.copy(
                 optimizer.state[p].setdefault(slot, torch.zeros(()) if slot == "step" else torch.zeros_like(p))
                 for p in parameters
-                for slot in SLOTS[config.optimizer]
+                for slot in settings.optimization.slots
             )
         return net, optimizer, state
 
@@ -62,14 +65,14 @@ class Training:
         """The module that processes call in place of the network to train it together, sharing its weights (whole_batch.py)."""
         if self.ranks.count == 1:
             return net
-        return together(net, self.ranks.steps, whole_batch=self.run.config.batch == "global")
+        return together(net, self.ranks.steps, whole_batch=self.settings.whole_batch)
 
     def steps(self, net: nn.Module, optimizer: torch.optim.Optimizer, epoch: int) -> Iterator[losses.Parts]:
         """The steps of an epoch, by `training_steps`, at the learning rates of that epoch."""
-        config, rows, pixels = self.run.config, self.images.place[self.chosen], self.images.pixels
-        set_learning_rates(optimizer, config, epoch, 0, self.sampler.steps)
+        settings, rows, pixels = self.settings, self.images.place[self.chosen], self.images.pixels
+        settings.optimization.set_rates(optimizer, epoch, 0, self.sampler.steps)
         return training_steps(
-            net, optimizer, config, pixels, rows, self.sampler, epoch, self.precision, self.ranks, self.attributes
+            net, optimizer, settings, pixels, rows, self.sampler, epoch, self.precision, self.ranks, self.attributes
         )
 
     def images_of_step(self, epoch: int, step: int) -> dict[str, list[str]]:

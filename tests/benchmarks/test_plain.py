@@ -17,7 +17,7 @@ from fsclib.models.fsc import DropPath
 from fsclib.models.networks import Output, build_model
 from fsclib.models.official import DEAD, branch_channels, load_official, place, use_published_order
 from fsclib.retrieval import features as embedding_features
-from fsclib.training import steps as steps_module
+from fsclib.training.settings import settings_of
 
 CLASSES, LABELS = 5, torch.tensor([3, 3, 1, 1]).repeat(2)
 ORDERS = pytest.mark.parametrize("published_order", [False, True], ids=["fast order", "published order"])
@@ -63,7 +63,7 @@ def test_a_training_step(nets, batch, published_order):
     plain, net = nets
     use_published_order(net, published_order)
     sgd = training.optimizer(plain.train(), rate=0.01)
-    optimizer = steps_module.build_optimizer(net.train(), Config(dataset="llcm", lr=0.01, body_lr=0.001))
+    optimizer = settings_of(Config(dataset="llcm", lr=0.01, body_lr=0.001)).optimization.build(net.train())
     before = {side: copied(module) for side, module in (("plain", plain), ("own", net))}
 
     expected_features, expected_logits = plain(*batch)

@@ -18,6 +18,7 @@ from fsclib.runs.assemble import images_of
 from fsclib.training import divergence, preparation, state, steps
 from fsclib.training import steps as steps_module
 from fsclib.training.loop import TrainingError, fit
+from fsclib.training.settings import settings_of
 
 NETWORKS = [{"network": "fsc"}, {"network": "deen"}, {"network": "agw", "stages": 4}, {"network": "twostream"}]
 ARITHMETIC = [{"precision": "float32"}, {"precision": "bfloat16"}]
@@ -28,7 +29,7 @@ RATES = [{"lr": 1e30}, {"body_lr": 1e30}, {"lr": 1e308}, {"body_lr": 1e12, "warm
 def seen(config):
     """The sampler of a training, the paths it draws from, and the folder they are in."""
     images = images_of(config)
-    chosen, sampler = preparation.training_set(config, images.records)
+    _, chosen, sampler = preparation.training_set(images.dataset, config)
     return sampler, images.records["path"].to_numpy()[chosen], images.dataset.root
 
 
@@ -36,19 +37,19 @@ def stopped_before(monkeypatch, config, epoch, step):
     """The tensors of a checkpoint of an undisturbed run, written just before a step of an epoch."""
     whole = steps_module.training_steps
 
-    def interrupted(net, optimizer, config, pixels, rows, sampler, now, *rest):
-        for number, parts in enumerate(whole(net, optimizer, config, pixels, rows, sampler, now, *rest), 1):
+    def interrupted(net, optimizer, settings, pixels, rows, sampler, now, *rest):
+        for number, parts in enumerate(whole(net, optimizer, settings, pixels, rows, sampler, now, *rest), 1):
             yield parts
-            stop(net, optimizer, config, now, number)
+            stop(net, optimizer, now, number)
 
-    def stop(net, optimizer, config, now, number):
+    def stop(net, optimizer, now, number):
         if (now, number) == (epoch, step):
             checkpoint.write(runs.folder_of(config) / "here", net, optimizer, {})
             raise KeyboardInterrupt
 
-    def stopped_at_once(net, optimizer, config, pixels, rows, sampler, now, *rest):
-        stop(net, optimizer, config, now, 0)
-        return interrupted(net, optimizer, config, pixels, rows, sampler, now, *rest)
+    def stopped_at_once(net, optimizer, settings, pixels, rows, sampler, now, *rest):
+        stop(net, optimizer, now, 0)
+        return interrupted(net, optimizer, settings, pixels, rows, sampler, now, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(state, "training_steps", stopped_at_once)
@@ -88,7 +89,7 @@ def check(config, message, run, place):
     """That the message says all it should, and that the checkpoint is of the step before and says so."""
     epoch, step = place
     assert all(re.search(rf"\b{part} \S+[,)]", message.splitlines()[0]) for part in Parts._fields)
-    factor = steps.learning_rate_factor(config, epoch)
+    factor = settings_of(config).optimization.factor(epoch)
     assert f"{config.lr * factor:.4g} for neck and classifier, {config.body_lr * factor:.4g} for everything else" in message
     sampler, paths, root = seen(config)
     for modality, rows in zip(("visible", "infrared"), sampler.epoch(epoch), strict=False):
@@ -190,8 +191,8 @@ def test_a_disk_that_is_full_hides_nothing(home, tiny, monkeypatch):
 def test_the_run_stops_at_the_next_look_and_not_at_the_end_of_the_epoch(home, tiny, monkeypatch):
     whole, taken = steps_module.training_steps, Counter()
 
-    def counted(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
-        for parts in whole(net, optimizer, config, pixels, rows, sampler, epoch, *rest):
+    def counted(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
+        for parts in whole(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
             taken[epoch] += 1
             yield parts
 

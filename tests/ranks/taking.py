@@ -16,6 +16,7 @@ from fsclib.models.networks import build_model
 from fsclib.training import steps
 from fsclib.training.distributed.rendezvous import joined
 from fsclib.training.distributed.whole_batch import together
+from fsclib.training.settings import settings_of
 
 CLASSES, IMAGES = 10, 6  # people, images of each in each modality
 
@@ -57,11 +58,12 @@ def take(out, precision="float32", number=5, loud=False, layout="channels_last",
                 nn.init.uniform_(part.weight, 0.5, 1.0)
         net = net.to(torch.float64 if precision == "float64" else torch.float32, memory_format=getattr(torch, layout))
         shared = net if ranks.count == 1 else together(net, ranks.steps, whole_batch=config.batch == "global")
-        optimizer = steps.build_optimizer(net, config)
-        steps.set_learning_rates(optimizer, config, 1)
+        settings = settings_of(config)
+        optimizer = settings.optimization.build(net)
+        settings.optimization.set_rates(optimizer, 1)
         arithmetic = torch.bfloat16 if precision == "bfloat16" else torch.float32
         epochs = (
-            steps.training_steps(shared, optimizer, config, pixels, np.arange(len(labels)), sampler, epoch, arithmetic, ranks)
+            steps.training_steps(shared, optimizer, settings, pixels, np.arange(len(labels)), sampler, epoch, arithmetic, ranks)
             for epoch in range(number)
         )
         losses = torch.stack([torch.stack(parts) for parts in islice(chain.from_iterable(epochs), number)])

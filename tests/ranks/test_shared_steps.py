@@ -15,6 +15,7 @@ from fsclib.data.sampler import IdentitySampler
 from fsclib.models.networks import build_model
 from fsclib.system.processes import Ranks
 from fsclib.training import steps
+from fsclib.training.settings import settings_of
 
 PAPER = {"lr": 0.01, "body_lr": 0.001}  # of the paper's first epoch
 AT_LENGTH = {"height": 128, "width": 48, "images": 4}
@@ -88,9 +89,9 @@ def test_each_with_a_batch_of_its_own_takes_the_mean_of_their_gradients(tmp_path
     for rank in range(2):
         torch.manual_seed(1)
         net = quiet(build_model("fsc", CLASSES, stages=3, backbone="resnet18")).double()
-        optimizer = steps.build_optimizer(net, config)
-        rows = np.arange(len(labels))
-        next(steps.training_steps(net, optimizer, config, pixels, rows, sampler, 0, torch.float32, Ranks(rank, 2)))
+        settings, rows = settings_of(config), np.arange(len(labels))
+        optimizer = settings.optimization.build(net)
+        next(steps.training_steps(net, optimizer, settings, pixels, rows, sampler, 0, torch.float32, Ranks(rank, 2)))
         gradients.append({name: p.grad for name, p in net.named_parameters() if p.requires_grad})
     assert any(not torch.equal(value, gradients[1][name]) for name, value in gradients[0].items())
     for name, value in start.named_parameters():
