@@ -4,7 +4,10 @@ import pytest
 
 from fsclib.config import Config
 from fsclib.config.specs import DATASETS
+from fsclib.system import log
 from synthpeople.generate import write_corpus
+
+log.show()  # the tests read what a notebook shows; test_log.py has a program that only imports the library
 
 PEOPLE = {"sysu": 14, "regdb": 12, "llcm": 12}
 

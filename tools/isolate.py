@@ -19,6 +19,8 @@ from pathlib import Path
 import make_weights
 import pandas as pd
 
+from fsclib.system import log
+
 HOME = Path(__file__).parent.parent
 TABLE = HOME / "docs" / "learning.csv"
 CORPORA = {  # folder below data/ → arguments of the generator
@@ -81,6 +83,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--processes", type=int, default=1)
     given = parser.parse_args()
+    log.show()
     if given.seed is not None:
         found = pd.DataFrame([measure(given.row, given.seed)])
         TABLE.parent.mkdir(exist_ok=True)

@@ -22,6 +22,8 @@ from typing import Any
 
 import pandas as pd
 
+from fsclib.system import log
+
 HOME = Path(__file__).parent.parent
 WIDE, MIXED, MORE, LAST = "people-wide", "people-mixed", "people-mixed-2", "people-mixed-3"
 STANDARD = "people-standard-only"
@@ -180,6 +182,7 @@ def main() -> None:
     parser.add_argument("--stop", choices=[name.partition("/")[2] for name in SHIPPED], help="the last weights to make")
     parser.add_argument("--run", choices=RUNS, help="train and test this run instead, after the runs it builds on")
     given = parser.parse_args()
+    log.show()
     if given.run:
         for name in path(given.run):
             train(name)

@@ -9,6 +9,7 @@ results/<dataset>/<name>/   config.json   the parameters, and the revision, vers
 import contextlib
 import dataclasses
 import json
+import logging
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -30,6 +31,8 @@ from fsclib.system import paths
 from fsclib.system.disk_space import make_folder, writing
 from fsclib.system.locks import holder, lock_beside, locked
 from fsclib.system.storage import PART, remove_abandoned, replacing, write_text
+
+logger = logging.getLogger(__name__)
 
 REPLAY = ".replay"  # suffix of runs that repeat another one: see replay.py
 ASIDE = re.compile(rf"(?:\.old-\d+|{re.escape(REPLAY)})$")  # repetitions, and runs that resume=False moved aside: not counted
@@ -309,7 +312,7 @@ def _move_aside(folder: Path) -> None:
         number += 1
     with writing(aside):
         folder.rename(aside)
-    print(f"the earlier run was moved to {aside}", flush=True)
+    logger.info(f"the earlier run was moved to {aside}")
 
 
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ a holder was killed it remains until the lock is taken again.
 import contextlib
 import errno
 import functools
+import logging
 import os
 import re
 import socket
@@ -19,6 +20,8 @@ from typing import BinaryIO
 from fsclib.system.disk_space import writing
 from fsclib.system.flock import AT_ONCE, EXCLUSIVE, SHARED, flock
 
+logger = logging.getLogger(__name__)
+
 PATIENCE = 0.5  # seconds: longer than `held` takes to test a lock, even on a network drive
 UNKNOWN = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # returned by network drives without locks
 LINE = re.compile(r"process \d+ on \S+ since \S+")
@@ -26,11 +29,11 @@ LINE = re.compile(r"process \d+ on \S+ since \S+")
 
 @contextlib.contextmanager
 def locked(file: Path, message: str | None) -> Iterator[None]:
-    """Holds the lock on `file`. If another process holds it, prints the message ("corpus is being decoded") and the holder and
+    """Holds the lock on `file`. If another process holds it, logs the message ("corpus is being decoded") and the holder and
     waits; without a message, tries for half a second and raises BlockingIOError.
 
     The operating system releases the lock of a process that dies. The file itself is kept: removing it would let two processes
-    lock two files of the same name. If the file system has no locks, prints a warning and does not exclude other processes.
+    lock two files of the same name. If the file system has no locks, logs a warning and does not exclude other processes.
     Errors: DiskError if the file cannot be written.
     """
     with writing(file):
@@ -90,7 +93,7 @@ def _take(handle: BinaryIO, file: Path, message: str | None) -> None:
     end = time.monotonic() + PATIENCE
     while not _flock(handle, file, EXCLUSIVE | AT_ONCE):
         if message is not None:
-            print(f"{message} by {holder(file)}; waiting for it to finish", flush=True)
+            logger.warning(f"{message} by {holder(file)}; waiting for it to finish")
             _flock(handle, file, EXCLUSIVE)
             return
         if time.monotonic() > end:
@@ -113,7 +116,7 @@ def _flock(handle: BinaryIO, file: Path, operation: int) -> bool:
 
 @functools.cache  # once per folder
 def _warn(folder: Path, reason: str) -> None:
-    print(f"{folder}: no file locks here ({reason}): concurrent runs are not prevented", flush=True)
+    logger.warning(f"{folder}: no file locks here ({reason}): concurrent runs are not prevented")
 
 
 def _sign(handle: BinaryIO, line: str) -> None:

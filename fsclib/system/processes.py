@@ -41,7 +41,7 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is process 0; only process 0 writes and prints."""
+        """Whether this is process 0; only process 0 writes and logs."""
         return self.rank == 0
 
     def part(self, number: int) -> slice:

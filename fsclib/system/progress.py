@@ -1,4 +1,4 @@
-"""Progress of long jobs: a bar in interactive sessions, a few printed lines otherwise.
+"""Progress of long jobs: a bar in interactive sessions, a few logged lines otherwise.
 
 A notebook is interactive if the front end of the running cell could answer `input()`: JupyterLab and VS Code can, papermill and
 nbconvert cannot. Outside notebooks a session is interactive if standard error is a terminal. The environment variable
@@ -6,12 +6,15 @@ FSCLIB_HEADLESS, 1 or 0, overrides both.
 """
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterable, Sized
 from typing import Any
 
 from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 60  # a log read afterwards needs to show how far a long job got, not each step
 
@@ -39,7 +42,7 @@ def progress(work: Iterable | int, description: str, *, shown: bool = True, pass
     work         what to iterate over, or the total number of units
     description  what is being done, "decoding LLCM"
     shown        False: no output at all
-    passing      the bar disappears when it is full, and no lines are printed: the caller prints the result
+    passing      the bar disappears when it is full, and no lines are logged: the caller logs the result
 
     Returns a tqdm bar, which is a context manager with `update(n)` and `close()`.
     """
@@ -53,15 +56,15 @@ def progress(work: Iterable | int, description: str, *, shown: bool = True, pass
 
 
 class Lines(tqdm):
-    """A tqdm bar that prints a line a minute and one at the end, and draws nothing."""
+    """A tqdm bar that logs a line a minute and one at the end, and draws nothing."""
 
     monitor_interval = 0  # no thread, which would refresh a bar that has not moved
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Prints the state, unless the line at the end, for which tqdm gives a position, will say the same."""
+        """Logs the state, unless the line at the end, for which tqdm gives a position, will say the same."""
         if pos is None and self.n in (0, self.total):
             return
         seconds = self.format_dict["elapsed"]
         done = f"{self.n}" if self.total in (None, self.n) else f"{self.n} of {self.total}"
         rate = f", {self.n / seconds:.1f}/s" if seconds > 1 else ""
-        print(f"{self.desc}: {done} in {seconds:.0f} s{rate}", flush=True)
+        logger.info(f"{self.desc}: {done} in {seconds:.0f} s{rate}")

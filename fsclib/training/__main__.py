@@ -16,6 +16,7 @@ from fsclib.data.pixels.errors import DecodingError
 from fsclib.data.records import DatasetError
 from fsclib.runs import RunError
 from fsclib.runs.checkpoint import CheckpointError
+from fsclib.system import log
 from fsclib.system.processes import Elsewhere
 from fsclib.system.reading import read_json
 from fsclib.training.distributed import launch
@@ -56,6 +57,7 @@ def literal(text: str) -> object:
 
 
 if __name__ == "__main__":
+    log.show()
     launch.end_with_the_starter()
     try:
         main(sys.argv[1:])

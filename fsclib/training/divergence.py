@@ -5,6 +5,7 @@ An epoch is a function of (seed, epoch) and its initial weights, so the steps be
 has to be saved during normal training. On a GPU the repeated steps agree up to rounding.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -20,6 +21,8 @@ from fsclib.runs import checkpoint
 from fsclib.runs.checkpoint import CheckpointError
 from fsclib.system.processes import ALONE, Elsewhere, Ranks
 from fsclib.training.state import Training
+
+logger = logging.getLogger(__name__)
 
 LOOK = 50  # steps between two checks of their losses; a check waits for the device
 KEPT = "before-failure"  # name of the checkpoint
@@ -83,7 +86,7 @@ def before(training: Training, epoch: int, found: NotFinite) -> tuple[NotFinite,
 def explain(training: Training, epoch: int, found: NotFinite) -> str:
     """Saves the state before the failing step; returns where training stopped, on which images, why, and what is saved."""
     if training.ranks.first:
-        print(f"epoch {epoch + 1}, {found}\nrepeating the epoch up to this step, to save the network as it was before", flush=True)
+        logger.warning(f"epoch {epoch + 1}, {found}\nrepeating the epoch up to this step, to save the network as it was before")
     found, net, optimizer, state = before(training, epoch, found)
     if not training.ranks.first:
         training.ranks.wait()

@@ -1,10 +1,11 @@
 """The training loop, with resumption of interrupted runs.
 
 All randomness in an epoch is seeded from (seed, epoch, process), so an interrupted run that resumes from its last checkpoint ends
-with the same weights as an uninterrupted one. Several processes may train together; only process 0 writes and prints.
+with the same weights as an uninterrupted one. Several processes may train together; only process 0 writes and logs.
 """
 
 import contextlib
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,8 @@ from fsclib.training.distributed import launch
 from fsclib.training.distributed.rendezvous import joined
 from fsclib.training.divergence import NotFinite
 from fsclib.training.state import Training
+
+logger = logging.getLogger(__name__)
 
 SHOWN = ("lr", "total", "val_rank1", "val_map")
 CHOSEN_BY = {"holdout": "val_map", "test": "val_rank1"}  # select_on → the column of the log that the best checkpoint maximises
@@ -59,7 +62,7 @@ def _fit(config: Config, ranks: Ranks) -> Run:
     run = ranks.agree(lambda: runs.begin(config, around) if ranks.first else Run(runs.folder_of(config), config))
     if ranks.told(run.finished if ranks.first else None):
         if ranks.first:
-            print(f"{run.folder} is complete; nothing to train")
+            logger.info(f"{run.folder} is complete; nothing to train")
         return run
     start = time.monotonic()
     coded = preparation.attribute_targets(images.dataset, chosen, config.attributes_weight)
@@ -67,7 +70,7 @@ def _fit(config: Config, ranks: Ranks) -> Run:
     net, optimizer, state = training.left_off()
     shared = training.shared(net)
     if state["epoch"] >= 0 and ranks.first:
-        print(f"{run.folder}: resuming after epoch {state['epoch'] + 1} of {config.epochs}")
+        logger.info(f"{run.folder}: resuming after epoch {state['epoch'] + 1} of {config.epochs}")
     for epoch in range(state["epoch"] + 1, config.epochs):
         steps = training.steps(shared, optimizer, epoch)
         row = {"epoch": epoch, "lr": optimizer.param_groups[0]["lr"]}
@@ -84,16 +87,16 @@ def _fit(config: Config, ranks: Ranks) -> Run:
         if ranks.first:
             keep(run, row, net, optimizer, state)
             figures = ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key in SHOWN)
-            print(f"epoch {epoch + 1}/{config.epochs}: {sampler.steps} steps in {row['seconds']:.0f} s, {figures}", flush=True)
+            logger.info(f"epoch {epoch + 1}/{config.epochs}: {sampler.steps} steps in {row['seconds']:.0f} s, {figures}")
             if told := collapse.warning(row, training.settings.objective):
-                print(told, flush=True)
+                logger.warning(told)
         ranks.wait()
     if not config.epochs and ranks.first:
         checkpoint.write(run.checkpoint("best"), net, None, state)
         checkpoint.write(run.checkpoint("last"), net, optimizer, state)
-        print(f"nothing to train; testing {config.network} with the weights of {config.pretrained}", flush=True)
+        logger.info(f"nothing to train; testing {config.network} with the weights of {config.pretrained}")
     elif ranks.first:
-        print(f"trained in {time.monotonic() - start:.0f} s; testing the checkpoint of epoch {state['best_epoch'] + 1}", flush=True)
+        logger.info(f"trained in {time.monotonic() - start:.0f} s; testing the checkpoint of epoch {state['best_epoch'] + 1}")
     if ranks.count > 1:
         evaluation.run_features(run, images, ranks)
     if ranks.first:

@@ -84,6 +84,8 @@ def test_of_two_builders_one_builds_and_the_other_waits(root):
         import sys
         from pathlib import Path
         import fsclib.data.pixels.cache as cache, fsclib.data.pixels.decoding as decoding
+        from fsclib.system import log
+        log.show()
         root, decode = Path(sys.argv[1]), decoding.decode
         def slow(*arguments):
             print("building", flush=True)

@@ -134,7 +134,7 @@ def test_what_goes_wrong_in_another_process_is_told_in_the_one_that_started_it(h
 
 def test_nobody_is_left_when_the_process_that_started_them_dies(home):
     values = TRAINING | {"name": "orphan", "devices": 2}
-    program = f"from fsclib.config import Config; from fsclib.training.loop import fit; fit(Config(**{values!r}))"
+    program = f"import workbook; from fsclib import Config, fit; fit(Config(**{values!r}))"
     _, status = killed([sys.executable, "-c", program], r"^epoch 1/3: ", lambda process: process.pid)
     assert status == -signal.SIGKILL
     until(lambda: not held(lock_beside(load("orphan").folder)))

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import logging
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
@@ -15,6 +16,8 @@ from fsclib.system.disk_space import FULL, can_map
 from fsclib.system.progress import progress
 from fsclib.system.reading import regular
 from fsclib.system.storage import replacing, reserve
+
+logger = logging.getLogger(__name__)
 
 
 def write_pixels(
@@ -67,7 +70,7 @@ def open_pixels(file: Path) -> np.ndarray:
     if can_map(file):
         return np.load(file, mmap_mode="r", allow_pickle=False)
     size = f"{file.stat().st_size / 1e9:.3g} GB"
-    print(f"{file} is on a file system that cannot map files: reading {size} of pixels into memory", flush=True)
+    logger.warning(f"{file} is on a file system that cannot map files: reading {size} of pixels into memory")
     pixels = np.load(file, allow_pickle=False)
     pixels.flags.writeable = False
     return pixels

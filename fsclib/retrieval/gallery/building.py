@@ -6,6 +6,7 @@ when index.json names the merged lists; until then a search finds what it found 
 
 import contextlib
 import dataclasses
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from fsclib.system.disk_space import check_room, make_folder, writing
 from fsclib.system.locks import holder, lock_beside, locked
 from fsclib.system.progress import progress
 from fsclib.system.tensor_files import write_tensors
+
+logger = logging.getLogger(__name__)
 
 SPREAD = 16  # minimum number of shards to sample from, if there are as many
 USUAL = IndexOptions()
@@ -68,7 +71,7 @@ def build(
 def append(folder: Path, shards: Shards, origin: Origin) -> Manifest:
     """Adds shards to an index, or resumes an interrupted addition.
 
-    Shards that were just added are not added again, but reported in a printed line; they are recognised by their number of images
+    Shards that were just added are not added again, but logged; they are recognised by their number of images
     and by the content of the first and the last shard. Nothing is retrained: if the new images differ from those that the index was
     trained on, or outnumber them many times, a new index has better recall.
 
@@ -80,7 +83,7 @@ def append(folder: Path, shards: Shards, origin: Origin) -> Manifest:
             raise ValueError("shards: found none, expected one or more")
         _check(folder, found, np.shape(shards[0].vectors)[-1], origin, found.options)
         if found.merged == len(found.shards) and _are_last(folder, found, shards):
-            print(f"{folder.name}: these images were already added; nothing to do", flush=True)
+            logger.info(f"{folder.name}: these images were already added; nothing to do")
             return found
         check_room(folder, _needed(found.options, shards.images) + sum(found.lengths().values()), "the new images and merged lists")
         return _filled(folder, found, shards, found.merged)

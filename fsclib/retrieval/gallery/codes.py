@@ -7,6 +7,7 @@ probes the lists with the largest ⟨q, c⟩. Images are assigned by distance an
 directions of a query equal weight, the nearest centres minimise the errors of ⟨q, x⟩.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from fsclib.retrieval.gallery.reduction import read_arrays
 from fsclib.system.disk_space import can_map
 from fsclib.system.storage import replacing, reserve
 from fsclib.system.tensor_files import write_tensors
+
+logger = logging.getLogger(__name__)
 
 ROUNDS = 10  # of k-means: more rounds hardly move the centres of this many lists
 PER_VALUE = 64  # images that k-means sees for each value of a code, so that it takes no longer than k-means for the lists
@@ -151,7 +154,7 @@ def open_lists(index: Any, file: Path, sizes: NDArray[np.int64]) -> None:
         lists.set_all_lists_sizes(faiss.swig_ptr(numbers))
         lists.do_mmap()
     else:
-        print(f"{file.parent} is on a file system that cannot map files; reading {file.name} into memory", flush=True)
+        logger.warning(f"{file.parent} is on a file system that cannot map files; reading {file.name} into memory")
         lists = faiss.ArrayInvertedLists(number, code)
         content, at = np.fromfile(file, np.uint8), 0
         for place, size in enumerate(sizes.tolist()):

@@ -1,5 +1,6 @@
 """An opened index that can be searched."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from fsclib.retrieval.gallery.manifest import Manifest, reading
 from fsclib.retrieval.gallery.options import IVFPQ, Origin, SearchError, library
 from fsclib.retrieval.gallery.visibility import FREE, View, Visibility
 from fsclib.system.disk_space import can_map
+
+logger = logging.getLogger(__name__)
 
 BLOCK = 1 << 22  # bytes of float32 vectors compared with queries at once: small enough for the processor's cache
 AGAIN = 1 << 26  # bytes of float32 vectors re-ranked at once
@@ -183,7 +186,7 @@ def _raw(file: Path, kind: type, shape: tuple[int, int]) -> np.ndarray:
     """An array at the start of a file, memory-mapped, or read into memory if the file system cannot map files."""
     if can_map(file):
         return np.memmap(file, kind, "c", shape=shape)  # never written to, but torch warns about read-only arrays
-    print(f"{file.parent} is on a file system that cannot map files; reading {file.name} into memory", flush=True)
+    logger.warning(f"{file.parent} is on a file system that cannot map files; reading {file.name} into memory")
     return np.fromfile(file, kind, shape[0] * shape[1]).reshape(shape)
 
 

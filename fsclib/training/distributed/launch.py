@@ -5,6 +5,7 @@ a pipe from the process that started them. The pipe closes when that process die
 """
 
 import json
+import logging
 import os
 import re
 import subprocess
@@ -19,6 +20,8 @@ from fsclib.config import Config
 from fsclib.data.pixels.decoding import usable_cores
 from fsclib.system.processes import started
 
+logger = logging.getLogger(__name__)
+
 STARTED = "FSCLIB_STARTED"  # environment variable that marks a child
 FAILURE = re.compile(r"^fsclib failed: (\".*\")$", re.M)  # line on standard error with the reason of a failure, as JSON
 LINES = 20  # last lines of output to show if no child gave a reason
@@ -27,7 +30,7 @@ PATIENCE = 10  # seconds for children to end, and for a failed one to report bef
 
 
 def run(config: Config) -> str:
-    """Trains with `devices` processes and prints the output of process 0; returns why they failed, "" if they succeeded.
+    """Trains with `devices` processes and logs the output of process 0; returns why they failed, "" if they succeeded.
 
     The children end with this call, whether by an exception, Ctrl-C, or the death of this process.
     Errors: ValueError for more processes than GPUs.
@@ -50,7 +53,7 @@ def run(config: Config) -> str:
         )
         try:
             for line in process.stdout:
-                print(line, end="", flush=True)
+                logger.info(line.removesuffix("\n"))
             status = process.wait()
         finally:
             _end(process)

@@ -1,0 +1,24 @@
+"""Shows the messages of fsclib as plain lines. Notebooks and commands call `show`; a program that only imports the library is told
+nothing, unless it configures the logger "fsclib" itself."""
+
+import logging
+
+HANDLER = "fsclib.system.log"  # a name, because %autoreload makes a class of the same name another one
+
+
+class Lines(logging.Handler):
+    """Prints each message to the present sys.stdout, which Jupyter and pytest replace; a failing print raises its error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), flush=True)
+
+
+def show() -> None:
+    """Prints messages of fsclib from INFO upwards, in this process; a second call changes nothing."""
+    logger = logging.getLogger("fsclib")
+    if HANDLER not in {handler.name for handler in logger.handlers}:
+        handler = Lines()
+        handler.name = HANDLER
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False  # any handler of the root logger, such as Colab's, would show each line again
