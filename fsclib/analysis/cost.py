@@ -32,6 +32,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fsclib.config import Config
 from fsclib.data.records import VISIBLE
 from fsclib.runs.assemble import network_of
+from fsclib.system import children
 from fsclib.system.device import autocast, device_of, name_of, peak_memory, precision_of
 from fsclib.system.progress import progress
 from fsclib.training.dry_run import dry_steps, random_pixels
@@ -108,7 +109,7 @@ def _measured(configs: Mapping[str, Config], num_classes: int) -> list[Cost]:
     costs = []
     for name, config in progress(configs.items(), "measuring networks", shown=len(configs) > 1):
         try:
-            with ProcessPoolExecutor(1, mp_context=context) as pool:
+            with ProcessPoolExecutor(1, mp_context=context, initializer=children.end_with_parent) as pool:
                 costs.append(pool.submit(_measure, config, num_classes, torch.get_num_threads()).result())
         except BrokenProcessPool as error:
             advice = "it may have run out of memory; in a script, put the main part under `if __name__ == '__main__':`"

@@ -13,6 +13,7 @@ import torch
 
 from fsclib.config.strict import AUTO
 from fsclib.data.pixels.decoding import usable_cores
+from fsclib.system import children
 from workbook.sweep.cell import DONE, FAILED, WAITING, Job, fail, state
 from workbook.sweep.worker import PATIENCE, TAKEN
 
@@ -82,14 +83,7 @@ def _next(waiting: list[Job]) -> Job | None:
 
 def _start(job: Job, program: Sequence[str], environment: dict[str, str]) -> Worker:
     output = tempfile.TemporaryFile()  # noqa: SIM115  it is closed with the worker
-    process = subprocess.Popen(
-        [*program, job.to_json()],
-        stdin=subprocess.PIPE,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        env=environment,
-        start_new_session=True,  # so that Ctrl-C reaches only this process, which ends the workers in order
-    )
+    process = children.start([*program, job.to_json()], stdout=output, stderr=subprocess.STDOUT, env=environment)
     return Worker(job, process, output)
 
 
@@ -106,12 +100,6 @@ def _taken(worker: Worker) -> bool:
 
 
 def _end(workers: Sequence[Worker]) -> None:
+    children.end([worker.process for worker in workers], PATIENCE + 1)
     for worker in workers:
-        worker.process.stdin.close()
-    for worker in workers:
-        try:
-            worker.process.wait(PATIENCE + 1)
-        except subprocess.TimeoutExpired:
-            worker.process.kill()
-            worker.process.wait()
         worker.output.close()

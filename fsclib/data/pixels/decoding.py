@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -169,11 +168,10 @@ def decode_all(tasks: Sequence[tuple[int, str]], target: Target, workers: int = 
         for chunk in chunks:
             yield [(row, found) for (row, _), found in zip(chunk, target.fill(chunk), strict=True)]
         return
+    from fsclib.system import children  # imported here, so that workers do not import fsclib
+
     command = [sys.executable, "-P", __file__, json.dumps(target)]  # -P: modules beside this one must not shadow others
-    idle = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(min(workers or usable_cores(), len(chunks)))
-    ]
+    idle = [children.start(command, stdout=subprocess.PIPE, text=True) for _ in range(min(workers or usable_cores(), len(chunks)))]
     busy, processes = {}, tuple(idle)
     try:
         while chunks or busy:
@@ -187,15 +185,13 @@ def decode_all(tasks: Sequence[tuple[int, str]], target: Target, workers: int = 
                 idle.append(process)
                 yield [(row, found) for (row, _), found in zip(chunk, _answer(process, chunk), strict=True)]
     finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
+        children.end(processes, patience=0)  # each would decode its chunk to the end
 
 
 def _answer(process: subprocess.Popen, chunk: Sequence[tuple[int, str]]) -> list[Decoded]:
     line = process.stdout.readline()
     if not line:
-        from fsclib.data.pixels.errors import DecodingError  # imported here, so that workers do not import fsclib
+        from fsclib.data.pixels.errors import DecodingError  # as above
 
         raise DecodingError(
             f"a decoding process died (exit status {process.wait()}) on files {chunk[0][1]} to {chunk[-1][1]}. "
@@ -215,7 +211,6 @@ def usable_cores() -> int:
 
 
 def _serve() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and kills its workers
     target = Target(*json.loads(sys.argv[1]))
     for line in sys.stdin:
         try:

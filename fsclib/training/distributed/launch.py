@@ -1,7 +1,7 @@
 """Starts several training processes on this machine from a process that does not train, such as a notebook kernel.
 
-torchrun starts fresh Python processes, because a process that has used a GPU cannot be forked. As standard input the children share
-a pipe from the process that started them. The pipe closes when that process dies for any reason, and the children then exit.
+torchrun starts fresh Python processes, because a process that has used a GPU cannot be forked. They inherit torchrun's standard
+input, the pipe of system/children.py, and so end with the process that started torchrun.
 """
 
 import json
@@ -18,6 +18,7 @@ import torch
 
 from fsclib.config import Config
 from fsclib.data.pixels.decoding import usable_cores
+from fsclib.system import children
 from fsclib.system.processes import started
 
 logger = logging.getLogger(__name__)
@@ -41,22 +42,20 @@ def run(config: Config) -> str:
     words = [word for name, value in config.to_dict().items() for word in (f"--{name}", repr(value))]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:  # unnamed: deleted when all have closed it
         program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
-        process = subprocess.Popen(
+        process = children.start(
             [*program, "--nproc-per-node", str(number), "-m", "fsclib.training", *words],
-            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
             errors="replace",
             env=surroundings(number) | {STARTED: "1"},
-            start_new_session=True,  # so that Ctrl-C reaches only this process, which then ends the children in order
         )
         try:
             for line in process.stdout:
                 logger.info(line.removesuffix("\n"))
             status = process.wait()
         finally:
-            _end(process)
+            children.end([process], PATIENCE)
         if status == 0:
             return ""
         errors.seek(0)
@@ -79,7 +78,7 @@ def end_with_the_starter() -> None:
     if started() > 1:
         threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
     if STARTED in os.environ:
-        threading.Thread(target=_watch_pipe, daemon=True).start()
+        children.end_with_parent()
 
 
 def explain(error: Exception) -> None:
@@ -99,18 +98,3 @@ def _watch_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PAUSE)
     os._exit(1)
-
-
-def _watch_pipe() -> None:
-    os.read(0, 1)  # nothing is ever written, so this returns when the pipe closes
-    os._exit(1)
-
-
-def _end(process: subprocess.Popen) -> None:
-    process.stdin.close()
-    try:
-        process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()
