@@ -22,12 +22,12 @@ BANNED = {  # called or handed on
 REQUIRED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False), "numpy.load": ("allow_pickle", False)}
 TRIALS = {  # tests that make what must be refused, or send errors and records through a pickle of their own
     "tests/faults/bombs.py": {"import pickle", "torch.load", "np.load", "yaml.unsafe_load"},
-    "tests/test_checkpoint.py": {"import pickle"},
-    "tests/test_config.py": {"import pickle"},
+    "tests/runs/test_checkpoint.py": {"import pickle"},
+    "tests/config/test_config.py": {"import pickle"},
     "tests/data/test_records.py": {"import pickle"},
     "tests/models/test_networks.py": {"import pickle"},
-    "tests/test_tools.py": {"__import__"},  # of programs that stand in tools/
-    "tests/test_notebook.py": {"exec"},  # of cells that stand in the test
+    "tests/people/test_tools.py": {"__import__"},  # of programs that stand in tools/
+    "tests/notebooks/test_parameters.py": {"exec"},  # of cells that stand in the test
     "tests/faults/test_bad_parameters.py": {"compile", "exec", "yaml.load"},  # of what papermill makes of a made-up value
 }
 

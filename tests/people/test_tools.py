@@ -9,7 +9,7 @@ import pytest
 from synthpeople.people import bodies, raster
 from synthpeople.scenery import perspective
 
-TOOLS = Path(__file__).parent.parent / "tools"
+TOOLS = Path(__file__).parents[2] / "tools"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from conftest import TINY
 
 from fsclib.config.specs import LLCM
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 SCRIPT = f"""
 from fsclib import runs
 from fsclib.config import Config

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fsclib import metrics
 from fsclib.metrics import bootstrap_interval, evaluate, per_query, ranking
 
-REFERENCE = np.load(Path(__file__).parent / "reference" / "metrics.npz", allow_pickle=False)
+REFERENCE = np.load(Path(__file__).parents[1] / "reference" / "metrics.npz", allow_pickle=False)
 
 
 def integers(low, high, size):

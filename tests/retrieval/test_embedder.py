@@ -96,7 +96,7 @@ def test_what_is_no_network_is_refused(source, told):
 
 def test_the_lines_of_the_readme_run(corpus, tmp_path):
     """All but the training, which test_train has."""
-    text = (Path(__file__).parents[1] / "README.md").read_text()
+    text = (Path(__file__).parents[2] / "README.md").read_text()
     block = next(block for block in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S) if "fsclib.load" in block)
     files = sorted(corpus.rglob("*.jpg"))
     for name in ("a.jpg", "b.jpg", "c.png"):

@@ -1,4 +1,4 @@
-"""Trains, in each process with a configuration of its own: torchrun … -m tests.ranks.unequal '<a list of them as JSON>'."""
+"""Trains with a configuration per process: torchrun … -m tests.training.distributed.unequal <a list of them as JSON>."""
 
 import json
 import os

@@ -105,7 +105,7 @@ build(folder, Cut(some(900, seed=3), 100), ORIGIN, IndexOptions(kind="ivfpq", li
 @pytest.mark.parametrize("place", ["shard", "merge"])
 def test_a_killed_process_leaves_what_the_next_one_completes(place, tmp_path):
     pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
-    here = os.environ | {"PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[up]) for up in (0, 2))}
+    here = os.environ | {"PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[up]) for up in (2, 3))}
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a"), place], env=here, capture_output=True, text=True)
     assert done.returncode == 9, done.stderr
     for name in ("a", "whole"):

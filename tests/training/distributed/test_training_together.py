@@ -232,14 +232,14 @@ def test_devices_that_can_work_together_are_taken():
 
 def test_processes_with_other_data_are_refused(home):
     words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "epochs": 5}])
-    ended = torchrun(2, "tests.ranks.unequal", words)
+    ended = torchrun(2, "tests.training.distributed.unequal", words)
     assert ended.returncode != 0
     assert re.search(r"process 1 on \S+: epochs: 5 vs 3", ended.stdout)
     other = copytree(home / "data/LLCM", home / "other")
     victim = sorted((other / "vis").rglob("*.jpg"))[0]
     victim.write_bytes(sorted((other / "vis").rglob("*.jpg"))[1].read_bytes())
     words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "data_root": str(other)}])
-    ended = torchrun(2, "tests.ranks.unequal", words)
+    ended = torchrun(2, "tests.training.distributed.unequal", words)
     assert ended.returncode != 0
     assert re.search(r"process 1 on \S+: data_hash: '\w+' vs '\w+'", ended.stdout)
     assert not (home / "results/llcm/unequal").exists()
