@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = {"fsclib", "workbook", "synthpeople"}
-BROUGHT = {"ipython", "traitlets"}  # by jupyterlab and ipywidgets
+BROUGHT = {"ipython", "traitlets", "markupsafe"}  # by jupyterlab, ipywidgets and jinja2
 
 
 def installed_by(*extras: str) -> set[str]:

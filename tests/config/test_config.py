@@ -179,7 +179,7 @@ def test_an_unknown_name_brings_the_nearest_and_all_valid_ones():
         ({"branches": 1, "network": "twostream"}, ["found 1", "'twostream'", "has none"]),
         ({"branches": 3}, ["found 3", "at most 2"]),
         ({"stages": 3, "network": "agw"}, ["found 3", "'agw'", "expected 4"]),
-        ({"erase_min": 0.5, "erase_max": 0.4}, ["0.5", "erase_max (0.4)"]),
+        ({"erase_min": 0.5, "erase_max": 0.4}, ["0.5", "erase_max, which is 0.4"]),
         ({"trial": 2}, ["found 2", "expected 1, since demo has a single split"]),
         ({"trial": 11}, ["found 11", "at most 10"]),
         ({"pretrained": "regbd/x"}, ["'regbd/x'", "a run of demo, sysu, regdb, llcm, did you mean 'regdb'?"]),

@@ -49,6 +49,8 @@ def test_workers_give_the_same_from_a_program_without_a_main_file(tmp_path):
         import sys
         from pathlib import Path
         from fsclib.data.pixels.cache import open_cache
+        from fsclib.system import log
+        log.show()
         root = Path(sys.argv[1])
         paths = sorted(path.name for path in root.iterdir())
         cache = open_cache(root, paths, (24, 10), root.parent / "cache", workers=2)

@@ -44,7 +44,7 @@ class Corpus:
     def __init__(self, sound: Sound, folder: Path, place: tuple[str, str] = PLACES[0]):
         """The copy shares its files with the sound corpus, and has its cache, so that only what is spoiled is decoded."""
         shutil.copytree(sound.root.parent, folder, copy_function=_share)
-        self.sound, self.layout, self.place, self.root = sound, sound.spec.layout, place, folder / sound.root.name
+        self.sound, self.layout, self.place, self.root = sound, sound.layout, place, folder / sound.root.name
         self.problems: list[tuple[str, str, int | None]] = []
         self.words: dict[str, str] = {}
         self.gone: set[str] = set()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsclib import metrics
+from fsclib.config.specs import LLCM
 from fsclib.config.strict import ConfigError
 from fsclib.data.protocols import Protocol, query_and_gallery
 from fsclib.retrieval import evaluation, rerank
@@ -108,7 +109,7 @@ def test_figures_of_a_protocol_stand_beside_those_of_re_ranking(queries, enough)
     records.loc[np.flatnonzero(modality == "infrared")[queries:], "split"] = "train"
     rng = np.random.default_rng(0)
     parts = [torch.from_numpy(rng.permutation(features, axis=1)).float().expand(2, -1, -1) for _ in range(2)]
-    protocol = Protocol("llcm", "paper", "ir2vis", "llcm", 2)
+    protocol = Protocol("paper", "ir2vis", "llcm", trials=2, cameras=LLCM.cameras["visible"])
     found = rerank.evaluate(Features(np.arange(36), *parts), records, [protocol])
     assert found[["mode", "direction", "trial"]].values.tolist() == [["paper", "ir2vis", 0], ["paper", "ir2vis", 1]]
     plain_figures = evaluation.evaluate(Features(np.arange(36), *parts), records, [protocol], mirrors=[True], weightings=["equal"])

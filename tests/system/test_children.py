@@ -25,13 +25,13 @@ except KeyboardInterrupt:
 LINGER = """
 import time
 from fsclib.system import children
-children.end_with_parent(patience=0.1)
-print("ready", flush=True)
-while True:
-    try:
-        time.sleep(600)
-    except KeyboardInterrupt:
-        print("still here", flush=True)
+children.end_with_parent(patience=1)
+try:
+    print("ready", flush=True)
+    time.sleep(600)
+except KeyboardInterrupt:
+    print("still here", flush=True)
+time.sleep(600)
 """
 PARENT = f"import sys; from fsclib.system import children; child = children.start([sys.executable, '-c', sys.argv[1]]); {SLEEP}"
 POOL = """

@@ -5,7 +5,7 @@
 Up to 10⁶ images a query is compared with all of them. Beyond that, images are sorted into lists and coded in a few bytes
 (codes.py), a query probes the most promising lists, and the top candidates are compared again by their half-precision vectors on
 disk. In both cases dimensions are reduced first (reduction.py), files are memory-mapped for searching, images that the protocol
-hides from a query stay hidden, and the result is images or people. Only lists of codes need FAISS: pip install 'fsclib[search]'.
+hides from a query stay hidden, and the result is images or people. Only lists of codes need FAISS: pip install 'fsclib[gallery]'.
 """
 
 from fsclib.retrieval.gallery.building import append, build

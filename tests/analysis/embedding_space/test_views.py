@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from fsclib.analysis.embedding_space import views
 from fsclib.analysis.embedding_space.points import Embedded
+from fsclib.config.specs import LLCM
 from fsclib.metrics import differences
 from fsclib.retrieval.features import Features
 
@@ -24,7 +25,7 @@ def embedded(number=3, size=5, seed=0):
     camera = np.tile(np.repeat([1, 2, 3], 2), 4)
     records = pd.DataFrame({"identity": IDENTITY, "camera": camera, "modality": MODALITY, "split": "test"})
     records["path"] = [f"{row:04d}.jpg" for row in range(24)]
-    images = SimpleNamespace(records=records, dataset=SimpleNamespace(layout="llcm"))
+    images = SimpleNamespace(records=records, protocols=LLCM.protocols)
     return Embedded(None, images, Features(np.arange(24), pool, neck))
 
 

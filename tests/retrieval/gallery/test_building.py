@@ -315,9 +315,9 @@ def test_too_few_for_codes_and_without_faiss(tmp_path, monkeypatch):
     with pytest.raises(SearchError, match="found 20 images, expected 256 or more to train codes on; build with kind='exact'"):
         build(tmp_path / "a", Cut(QUERIES), ORIGIN, IndexOptions(kind=IVFPQ))
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(SearchError, match=r"pip install 'fsclib\[search\]'"):
+    with pytest.raises(SearchError, match=r"pip install 'fsclib\[gallery\]'"):
         library()
-    with pytest.raises(SearchError, match=r"pip install 'fsclib\[search\]'"):
+    with pytest.raises(SearchError, match=r"pip install 'fsclib\[gallery\]'"):
         build(tmp_path / "a", Cut(IMAGES), ORIGIN, IndexOptions(kind=IVFPQ))
     assert not (tmp_path / "a").exists()
     build(tmp_path / "a", Cut(QUERIES), ORIGIN)  # every image compared: without it
