@@ -22,20 +22,23 @@ gradient and serves as a control.
 Only grad-cam's passes and formulas are used, not its pictures, which are each rescaled to their own minimum and maximum.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pytorch_grad_cam import EigenCAM, GradCAM
-from pytorch_grad_cam.base_cam import BaseCAM
 from torch import Tensor, nn
 
 from fsclib.models.networks import Network
+
+if TYPE_CHECKING:
+    from pytorch_grad_cam.base_cam import BaseCAM
 
 NOISE = 1e-4  # of ‖A‖·‖∂s/∂A‖, at least the sine of the angle for one pooled view; other images: ≥ 10, the image itself: < 1e-5
 
@@ -61,6 +64,8 @@ def grad_cam(net: Network, pixels: Tensor, modality: str, references: Tensor) ->
     """
     if len(references) != len(pixels):
         raise ValueError(f"found {len(references)} references for {len(pixels)} images, expected one per image")
+    from pytorch_grad_cam import GradCAM  # here, because importing it takes seconds
+
     targets = [partial(torch.dot, reference) for reference in references.to(pixels.device, torch.float32)]
     with _opened(GradCAM, net, modality) as cam:
         cam(pixels, targets)
@@ -86,6 +91,8 @@ def eigen_cam(net: Network, pixels: Tensor, modality: str) -> np.ndarray:
     The sign of a principal component is arbitrary, and grad-cam does not fix it. Here the projection correlates positively with the
     mean over channels, so positive positions are those with strong activations.
     """
+    from pytorch_grad_cam import EigenCAM  # as in grad_cam
+
     with _opened(EigenCAM, net, modality) as cam, torch.no_grad():
         cam(pixels, [])
         activations = _once(cam.activations_and_grads.activations, len(pixels))

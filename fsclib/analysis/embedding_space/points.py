@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from sklearn.manifold import TSNE
 from torch import Tensor
 
 from fsclib import metrics
@@ -92,6 +91,8 @@ def tsne(points: Points, people: int, seed: int) -> pd.DataFrame:
     seen = seen[seen["identity"].isin(chosen)]
     rows = np.concatenate([spread(part.index, DRAWN) for _, part in seen.groupby(["identity", "modality"])])
     perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
+    from sklearn.manifold import TSNE  # here, because importing it takes seconds
+
     maps = TSNE(metric="cosine", perplexity=perplexity, random_state=seed)
     x, y = maps.fit_transform(points.vectors[rows].numpy()).astype(np.float64).T
     return seen.loc[rows].assign(x=x, y=y).reset_index(drop=True)
