@@ -76,7 +76,7 @@ def survive(stage: Stage, corpora: Path, folder: Path, kills: int) -> Counter[st
         home = shutil.copytree(template, folder / f"trial-{trial}", symlinks=True)
         moments = []
         told = f"{stage.name}, trial {trial}, killed at"
-        for _ in range(chance.randint(1, 3)):
+        for _ in range(min(chance.randint(1, 3), kills)):
             moments.append(draw(chance, KINDS[trial % len(KINDS)], undisturbed.began, latest))
             if not kill(stage, home, moments[-1], f"{told} {moments}"):
                 latest = max(0.7 * latest, undisturbed.began)  # the machine is faster now than when the time was measured

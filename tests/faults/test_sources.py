@@ -27,6 +27,7 @@ TRIALS = {  # tests that make what must be refused, or send errors and records t
     "tests/data/test_records.py": {"import pickle"},
     "tests/models/test_networks.py": {"import pickle"},
     "tests/people/test_tools.py": {"__import__"},  # of programs that stand in tools/
+    "tests/notebooks/test_notebooks.py": {"exec"},  # of the notebooks' own cells
     "tests/notebooks/test_parameters.py": {"exec"},  # of cells that stand in the test
     "tests/faults/test_bad_parameters.py": {"compile", "exec", "yaml.load"},  # of what papermill makes of a made-up value
 }
