@@ -51,6 +51,7 @@ bench: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 # pip only installs uv, which resolves torch and torchvision to matching builds; compiled here, as pip would, and not at each import
 .venv/installed: pyproject.toml

@@ -55,7 +55,7 @@ def plain_losses_of(setting: Setting, given: Outputs) -> Work:
 
 def losses_of(setting: Setting, given: Outputs) -> Work:
     def work() -> tuple[Tensor, ...]:
-        found = losses.fsc_loss(Output(given.features, given.logits), given.labels)
+        found = losses.fsc_loss(Output(given.features, given.logits, given.features), given.labels)
         return torch.autograd.grad(found.total, given[:2])
 
     return work

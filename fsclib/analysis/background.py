@@ -7,6 +7,7 @@ To bound the time, walks (the pictures of one person at one camera) are thinned 
 import math
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from itertools import accumulate
 
@@ -123,7 +124,7 @@ def _halves(classifier: ClassifierMixin, features: np.ndarray, identities: np.nd
     return right, chance
 
 
-CLASSIFIERS = {
+CLASSIFIERS: dict[str, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
     "nearest neighbour, one left out": _one_left_out,
     "nearest neighbour, halves": partial(_halves, KNeighborsClassifier(1)),
     "logistic regression, halves": partial(_halves, make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))),

@@ -26,11 +26,11 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fsclib.config import Config
 from fsclib.data.records import VISIBLE
+from fsclib.models.networks import Network
 from fsclib.runs.assemble import network_of
 from fsclib.system import children
 from fsclib.system.device import autocast, device_of, name_of, peak_memory, precision_of
@@ -78,7 +78,7 @@ def table(configs: Mapping[str, Config], num_classes: int) -> pd.DataFrame:
     return pd.DataFrame([{"variant": name} | asdict(cost) for name, cost in zip(configs, costs, strict=True)], columns=columns)
 
 
-def parameters(net: nn.Module) -> int:
+def parameters(net: Network) -> int:
     """The number of trained parameters of a network, without its classifier."""
     left_out = {id(parameter) for parameter in net.classifier.parameters()}
     return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad and id(parameter) not in left_out)

@@ -55,7 +55,7 @@ NETWORKS["twostream"] = NETWORKS["agw"]
 
 def preset(dataset: str, network: str, scale: str) -> dict[str, Any]:
     """Fields and their preset values. `scale` "auto" is the data set's own; a network without presets gets DEEN's."""
-    found = EVERY | DATASETS[dataset].preset
+    found = EVERY | dict(DATASETS[dataset].preset)
     if scale != "auto":
         found["scale"] = scale
     always, at_scale = NETWORKS.get(network, NETWORKS["deen"])

@@ -105,7 +105,7 @@ class Config(Strict):
     devices: int = option(1, "processes that train together on this machine, one GPU each", low=1, high=1024, recipe=False)
     resume: bool = option(True, "resume an unfinished run of this name; False: move it aside and start again", recipe=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if isinstance(self.pretrained, bool):  # as in older versions, which had ImageNet weights only
             object.__setattr__(self, "pretrained", "imagenet" if self.pretrained else "none")
         problems = self._check_fields()

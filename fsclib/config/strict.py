@@ -5,7 +5,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import Field, dataclass, field
-from typing import Any, get_args, get_type_hints
+from typing import Any, Self, get_args, get_type_hints
 
 from fsclib.config import registry
 from fsclib.errors import FsclibError
@@ -32,7 +32,7 @@ class Strict:
     Errors: ConfigError that names every unknown field (with the nearest valid one), wrong type and impossible value.
     """
 
-    def __new__(cls, /, **values: Any):  # positional-only, so that "cls" is an unknown name like any other
+    def __new__(cls, /, **values: Any) -> Self:  # positional-only, so that "cls" is an unknown name like any other
         known = [f.name for f in dataclasses.fields(cls)]
         unknown = [name for name in values if name not in known]
         if unknown:
@@ -44,7 +44,7 @@ class Strict:
             raise ConfigError([*problems, f"valid parameters are {', '.join(known)}"])
         return super().__new__(cls)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if problems := self._check_fields():
             raise ConfigError(problems.values())
 
@@ -135,7 +135,7 @@ def named(name: str) -> str:
     return name if name.replace(" ", "_").isidentifier() and len(name) <= 100 else shown(name)
 
 
-def _scalar(f: Field, kind: type, value: Any) -> tuple[Any, str]:
+def _scalar(f: Field, kind: Any, value: Any) -> tuple[Any, str]:
     if kind is float and type(value) is int and abs(value) <= 2**53:  # beyond that, not every integer is a float
         value = float(value)
     if type(value) is not kind:

@@ -50,7 +50,7 @@ class Augmentation:
     jitter: float = 0.0
     only_visible: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         shares = (self.grayscale, self.flip, self.erase, self.channel, self.pseudo_infrared, self.jitter)
         if self.padding < 0 or not all(0 <= share <= 1 for share in shares):
             raise ValueError(f"{self}: expected padding of at least 0 and probabilities between 0 and 1")

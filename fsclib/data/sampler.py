@@ -8,6 +8,7 @@ of AGW and DEEN.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fsclib.data.records import INFRARED, VISIBLE
 
@@ -34,7 +35,9 @@ class IdentitySampler:
     Raises ValueError if an identity has no image in one of the modalities, or if there are fewer than P identities.
     """
 
-    def __init__(self, labels, modalities, identities: int = 6, images: int = 4, seed: int = 0, ranks: int = 1):
+    def __init__(
+        self, labels: ArrayLike, modalities: ArrayLike, identities: int = 6, images: int = 4, seed: int = 0, ranks: int = 1
+    ):
         labels, modalities = np.asarray(labels, dtype=np.int64), np.asarray(modalities)
         if labels.ndim != 1 or labels.shape != modalities.shape:
             raise ValueError(

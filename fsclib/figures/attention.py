@@ -1,6 +1,7 @@
 """Attention: maps overlaid on their images, and the shares of attention on body, bag and background."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from fsclib.figures.sheets import BELOW, empty_sheet, put
 from fsclib.figures.style import CYCLE, SMALL, WIDTH, Picture, labelled, plain
 
-MAP = {"cmap": "inferno", "vmin": 0, "vmax": 1}  # even increase in lightness, also for colour-blind readers
+MAP: dict[str, Any] = {"cmap": "inferno", "vmin": 0, "vmax": 1}  # even increase in lightness, also for colour-blind readers
 COVER = 0.6  # opacity of a map over its image
 FOOT = 0.5  # inches for the colour bar
 

@@ -1,6 +1,7 @@
 """Properties of a data set without any network: spectra of its images, and identity leaks through their borders."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,7 @@ def spectra(amplitudes: Mapping[str, np.ndarray], profiles: Mapping[str, pd.Data
     curve.tick_params(labelbottom=False)
     curve.legend(frameon=False, fontsize=SMALL)
     ratio.axhline(0, color="black", linewidth=0.6)
-    band = {"color": CYCLE[3], "alpha": 0.3, "linewidth": 0, "label": "95 % interval"}
+    band: dict[str, Any] = {"color": CYCLE[3], "alpha": 0.3, "linewidth": 0, "label": "95 % interval"}
     ratio.fill_between(difference["frequency"], difference["low"], difference["high"], **band)
     ratio.plot(difference["frequency"], difference["decibel"], color=CYCLE[3])
     first, second = profiles

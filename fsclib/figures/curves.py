@@ -17,7 +17,9 @@ RAMPED = ("cpm", "orthogonality")  # see steps.ramped
 REFERENCE = {"color": "dimgrey", "linestyle": ":", "linewidth": 0.8}
 LINE = 0.14  # inches per line of a legend
 # legends go above their panel, which the curves fill
-ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "borderaxespad": 0.2, "frameon": False, "fontsize": SMALL}
+ABOVE: dict[str, Any] = {
+    "loc": "lower center", "bbox_to_anchor": (0.5, 1), "borderaxespad": 0.2, "frameon": False, "fontsize": SMALL,
+}  # fmt: skip
 
 
 def training_curves(log: pd.DataFrame, recipe: Mapping[str, Any] | None = None, num_classes: int = 0) -> Figure:
@@ -97,7 +99,8 @@ def cmc_curves(curves: Mapping[str, np.ndarray], references: Mapping[str, Mappin
     """
     figure = Picture((WIDTH * 0.65, 3.0), layout="constrained")
     axis = figure.subplots()
-    several, dashes = False, {}
+    several = False
+    dashes: dict[str, str] = {}
     for number, (name, curve) in enumerate(curves.items()):
         trials = np.atleast_2d(curve)
         ranks = np.arange(1, trials.shape[1] + 1)

@@ -1,6 +1,7 @@
 """Embeddings of test images: a map, distances within and between people, the modality gap, and the views."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,12 @@ from fsclib.figures.style import COLOURS, CYCLE, RIGHT, SMALL, WIDTH, WRONG, Pic
 
 MARKERS = {"visible": "o", "infrared": "^"}
 SAME = "same person"
-LINES = {
+LINES: dict[str, dict[str, Any]] = {
     SAME: {"color": RIGHT, "linewidth": 1.2},
     "other people": {"color": WRONG, "linewidth": 1.2, "linestyle": (0, (3, 1))},
 }
-APART = {"color": "black", "linewidth": 0.8, "linestyle": ":"}  # pairs that are not compared
-LEGEND = {"frameon": False, "fontsize": SMALL, "markerscale": 0.8}
+APART: dict[str, Any] = {"color": "black", "linewidth": 0.8, "linestyle": ":"}  # pairs that are not compared
+LEGEND: dict[str, Any] = {"frameon": False, "fontsize": SMALL, "markerscale": 0.8}
 
 
 def embedding_map(maps: Mapping[str, pd.DataFrame]) -> Figure:
@@ -136,5 +137,5 @@ def view_cosines(table: pd.DataFrame) -> Figure:
 def _intervals(axis: Axes, part: pd.DataFrame, rows: np.ndarray, marker: str, colour: str, label: str) -> None:
     """Values with their intervals, if they have any."""
     sides = np.abs(part[["low", "high"]].to_numpy().T - part["value"].to_numpy())
-    style = {"fmt": marker, "color": colour, "markersize": 4.5, "elinewidth": 1.5, "label": label}
+    style: dict[str, Any] = {"fmt": marker, "color": colour, "markersize": 4.5, "elinewidth": 1.5, "label": label}
     axis.errorbar(part["value"], rows, xerr=np.nan_to_num(sides), clip_on=False, **style)

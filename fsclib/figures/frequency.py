@@ -1,11 +1,14 @@
 """Feature maps in the frequency domain: spectra before and after each module, profiles, transfers, and the modality gap."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
@@ -23,8 +26,8 @@ def module_spectra(
     An empty box is not drawn.
     """
     columns = max(sum(len(points) for points in line.values()) for line in pictures.values())
-    figure = Picture((WIDTH, 0.2 + 2.2 * len(pictures)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, wspace=0.02)
+    layout = ConstrainedLayoutEngine(w_pad=0.02, wspace=0.02)
+    figure = Picture((WIDTH, 0.2 + 2.2 * len(pictures)), layout=layout)
     parts = figure.subfigures(len(pictures), 1, squeeze=False)[:, 0]
     for part, (chain, modalities) in zip(parts, pictures.items(), strict=True):
         axes = part.subplots(1, columns, squeeze=False)[0]
@@ -46,7 +49,7 @@ def module_spectra(
     return figure
 
 
-def _spectrum(axis: Axes, log: np.ndarray, box: tuple[slice, slice], low: float, high: float):
+def _spectrum(axis: Axes, log: np.ndarray, box: tuple[slice, slice], low: float, high: float) -> AxesImage:
     (bottom, top), (left, right) = ((-(n // 2) - 0.5, (n - 1) // 2 + 0.5) for n in log.shape)  # centres of pixels
     extent = (left, right, bottom, top)
     shown = axis.imshow(log, cmap="viridis", vmin=low, vmax=high, extent=extent, origin="lower", aspect="auto")
@@ -111,7 +114,7 @@ def gap_by_radius(gaps: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
     return figure
 
 
-def _banded(axis: Axes, table: pd.DataFrame, column: str, label: str, look: Mapping[str, str]) -> None:
+def _banded(axis: Axes, table: pd.DataFrame, column: str, label: str, look: Mapping[str, Any]) -> None:
     frequency = table["frequency"]
     marker = "." if len(frequency) < 16 else ""  # few radii: show the points; the line only guides the eye
     axis.fill_between(frequency, table["low"], table["high"], color=look["color"], alpha=0.2, linewidth=0)
@@ -120,9 +123,9 @@ def _banded(axis: Axes, table: pd.DataFrame, column: str, label: str, look: Mapp
     axis.grid(alpha=0.3)
 
 
-def _legend(part, axis: Axes, chain: str) -> None:
+def _legend(part: SubFigure, axis: Axes, chain: str) -> None:
     marks, names = axis.get_legend_handles_labels()
-    place = {"loc": "outside upper center", "ncols": len(names), "frameon": False, "fontsize": SMALL}
+    place: dict[str, Any] = {"loc": "outside upper center", "ncols": len(names), "frameon": False, "fontsize": SMALL}
     part.legend(marks, names, title=chain, title_fontproperties={"size": TEXT, "weight": "bold"}, **place)
 
 

@@ -1,6 +1,7 @@
 """Sheets of labelled images: samples and ranked lists."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -45,8 +46,8 @@ def ranked_lists(
     ranks = range(1, 1 + max(len(line) for line in found))
     columns = ["query", *map(str, ranks), *["match"] * bool(matches)]
     figure, grid = empty_sheet(queries[0].shape, names, columns, below=BELOW * bool(captions))
-    for line, axes in zip(captions, grid, strict=False):
-        for text, axis in zip(line, axes[1:], strict=False):
+    for texts, axes in zip(captions, grid, strict=False):
+        for text, axis in zip(texts, axes[1:], strict=False):
             axis.set_xlabel(plain(text), fontsize=SMALL - 1, labelpad=3)
     for axis, picture in zip(grid[:, -1], matches, strict=False):
         put(axis, picture)
@@ -54,7 +55,7 @@ def ranked_lists(
         put(axes[0], query)
         for axis, picture, true in zip(axes[1:], line, truths, strict=False):
             put(axis, picture)
-            style = {"edgecolor": RIGHT if true else WRONG, "linestyle": "-" if true else (0, (3, 1.5))}
+            style: dict[str, Any] = {"edgecolor": RIGHT if true else WRONG, "linestyle": "-" if true else (0, (3, 1.5))}
             axis.add_patch(Rectangle((0, 0), 1, 1, transform=axis.transAxes, fill=False, linewidth=2, clip_on=False, **style))
     return figure
 
@@ -83,7 +84,7 @@ def empty_sheet(
     starts = left + np.cumsum(gaps) - gaps[0] + width * np.arange(len(columns))
     step = height + gap + below
     page = np.array([starts[-1] + width + 0.02, head + len(rows) * step + foot])
-    figure = Picture(page)
+    figure = Picture((float(page[0]), float(page[1])))
     places = [[(x, page[1] - head - height - row * step) for x in starts] for row in range(len(rows))]
     grid = np.array([[figure.add_axes((*(corner / page), *((width, height) / page))) for corner in line] for line in places])
     for axis in grid.flat:

@@ -19,7 +19,7 @@ STYLES = ("-", "--", ":")  # the first for seven curves, then the next
 WIDTH = 7.0  # inches: the text width of a page
 TEXT, SMALL = 8, 7  # points
 MARGIN = 0.02  # inches around a figure
-PRINT = {
+PRINT: dict[Any, float] = {
     "pdf.fonttype": 42,  # TrueType: journals refuse Type 3
     "savefig.pad_inches": MARGIN,  # for bbox_inches="tight": with the default 0.1 a figure would be wider than the text
 }

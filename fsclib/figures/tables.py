@@ -7,6 +7,7 @@ that draw them.
 
 import re
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,7 +127,8 @@ def _of_protocol(comparison: Comparison, effects: pd.DataFrame, cost: pd.DataFra
 
 def _lines(comparison: Comparison, effects: pd.DataFrame, cost: pd.DataFrame | None) -> tuple[pd.DataFrame, np.ndarray, list[int]]:
     """Two lines per variant, figures and differences; the place of each figure, 0 for other cells; and where variants begin."""
-    lines, places, gaps = [], [], []
+    lines: list[dict[str, str]] = []
+    places, gaps = [], []
     beginnings = _switches(comparison.switch, list(effects["variant"].unique()))
     for (variant, figures), line in zip(effects.groupby("variant", sort=False), beginnings, strict=True):
         line |= {FIGURES[row.figure]: _mean(row) for row in figures.itertuples()}
@@ -184,11 +186,11 @@ def literature(table: Table) -> str:
     return latex(shown, caption=caption, label=table.label, bold=bold)
 
 
-def _mean(row) -> str:
+def _mean(row: Any) -> str:
     return f"{row.mean:.{DECIMALS}f}" + ("" if np.isnan(row.std) else f" ± {row.std:.{DECIMALS}f}")
 
 
-def _difference(row) -> str:
+def _difference(row: Any) -> str:
     low, high = (row.low, row.high) if np.isnan(row.low_seeds) else (row.low_seeds, row.high_seeds)
     text = f"{row.difference:+.{DECIMALS}f} [{low:.{DECIMALS}f}, {high:.{DECIMALS}f}]"
     return text.replace("-", "−") + "*" * row.shown

@@ -45,7 +45,7 @@ def mined_pairs(products: Tensor, labels: Tensor, margin: float) -> tuple[Tensor
     within = to_first.diagonal(0, 0, 2)[1:].detach()  # (V − 1, N, 2)
     across = to_first.flip(0).diagonal(0, 0, 2)[1:]
 
-    def hinge(bound):
+    def hinge(bound: Tensor) -> Tensor:
         return (margin + across - bound).relu()
 
     hinges = torch.stack([hinge(within), hinge(nearest[1:]), hinge(nearest[0])])  # (3, V − 1, N, 2)

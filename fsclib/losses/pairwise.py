@@ -6,6 +6,8 @@ kept), because the difference of close distances has no significant digits in ha
 comparing labels, never by selecting rows, so there are no loops over samples and no synchronisation with the device.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -21,11 +23,11 @@ class _Products(torch.autograd.Function):
         return product(rows, rows.mT)
 
     @staticmethod
-    def setup_context(ctx, inputs, output) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (rows,) = ctx.saved_tensors
         return (gradient + gradient.mT) @ rows
 

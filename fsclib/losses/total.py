@@ -26,9 +26,14 @@ ZERO = torch.zeros(())
 class Output(Protocol):
     """The output of a network in training: features and neck features (V, 2N, D), logits (V, 2N, C)."""
 
-    features: Tensor
-    logits: Tensor
-    neck: Tensor | None  # features after the BN neck
+    @property
+    def features(self) -> Tensor: ...
+
+    @property
+    def logits(self) -> Tensor: ...
+
+    @property
+    def neck(self) -> Tensor: ...  # features after the BN neck
 
 
 @dataclass(frozen=True)

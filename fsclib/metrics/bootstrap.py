@@ -15,7 +15,7 @@ def multiplicities(people: int, resamples: int, seed: int | np.random.Generator)
 
 def interval(drawn: ArrayLike, level: float = 0.95) -> NDArray[np.float64]:
     """Percentile interval (low, high) from the figure of each resample, (resamples, …): (2, …)."""
-    return np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
+    return np.quantile(np.asarray(drawn), ((1 - level) / 2, (1 + level) / 2), axis=0)
 
 
 def bootstrap_interval(

@@ -51,7 +51,8 @@ def evaluate(
     # queries of the same identity and camera have the same visible gallery
     cameras = np.zeros_like(query_ids) if query_cams is None else query_cams
     kinds, queries = np.unique(np.column_stack([query_ids, cameras]), axis=0, return_counts=True)
-    seen = ~hidden(kinds[:, 0], gallery_ids, kinds[:, 1], None if gallery_cams is None else np.asarray(gallery_cams), protocol)
+    gallery_cams = np.zeros_like(gallery_ids) if protocol == "regdb" else np.asarray(gallery_cams)
+    seen = ~hidden(kinds[:, 0], gallery_ids, kinds[:, 1], gallery_cams, protocol)
     by_identity = np.argsort(gallery_ids, kind="stable")
     people, starts = np.unique(gallery_ids[by_identity], return_index=True)
     images = np.add.reduceat(seen[:, by_identity], starts, axis=1, dtype=np.int64)  # (kinds, people)
@@ -78,7 +79,7 @@ def cmc_over_images(m: int, g: int) -> NDArray[np.float64]:
     """Expected CMC over images, rank-1 to rank-20, (20,), with m matches among g images; 1 ≤ m ≤ g."""
     drawn = np.arange(RANKS)
     # a factor becomes 0 before g is exhausted, and all later ranks are 1
-    return 1 - np.cumprod(np.maximum(g - m - drawn, 0) / np.maximum(g - drawn, 1))
+    return 1 - np.cumprod(np.maximum(g - m - drawn, 0) / np.maximum(g - drawn, 1), dtype=np.float64)
 
 
 def cmc_over_identities(m: int, others: tuple[int, ...]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ Sources: Wu et al., ICCV 2017 (SYSU-MM01); Nguyen et al., Sensors 2017 (RegDB); 
 Ye et al., TPAMI 2021 (mINP).
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -102,7 +103,7 @@ def per_query(
         similarity, query_ids, gallery_ids, query_cams, gallery_cams, protocol
     )
     query, column = _same_identity(query_ids, gallery_ids)
-    if protocol != "regdb":
+    if query_cams is not None and gallery_cams is not None:  # None for regdb
         unseen = hidden(query_ids, gallery_ids, query_cams, gallery_cams, protocol)
         similarity = np.where(unseen, similarity.dtype.type(-np.inf), similarity)
     seen = similarity[query, column] > -np.inf
@@ -145,7 +146,7 @@ def hidden(
     return np.zeros((len(query_ids), len(gallery_ids)), bool)
 
 
-def _same_identity(query_ids, gallery_ids):
+def _same_identity(query_ids: NDArray, gallery_ids: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """All pairs (query, column) with the same identity, ordered by query."""
     by_identity = np.argsort(gallery_ids, kind="stable")
     first, last = (np.searchsorted(gallery_ids, query_ids, side, sorter=by_identity) for side in ("left", "right"))
@@ -154,12 +155,17 @@ def _same_identity(query_ids, gallery_ids):
     return query, by_identity[first[query] + nth]
 
 
-def _count_before(similarity, query, column, count):
+def _count_before(
+    similarity: NDArray,
+    query: NDArray[np.int64],
+    column: NDArray[np.int64],
+    count: Callable[[NDArray[np.bool_]], NDArray[np.int64]],
+) -> NDArray[np.int64]:
     """count(mask) for each pair (query, column), where mask (n, G) marks the entries before `column` in that query's list."""
     position = np.arange(similarity.shape[1], dtype=np.int32)
     block = max(1, BLOCK // similarity.shape[1])
 
-    def of_block(first):
+    def of_block(first: int) -> NDArray[np.int64]:
         q, c = query[first : first + block], column[first : first + block, None].astype(np.int32)
         rows, own = similarity[q], similarity[q[:, None], c]
         return count((rows > own) | ((rows == own) & (position < c)))
@@ -168,14 +174,21 @@ def _count_before(similarity, query, column, count):
         return np.concatenate([np.zeros(0, np.int64), *pool.map(of_block, range(0, len(query), block))])
 
 
-def _identities_in(gallery_ids):
+def _identities_in(gallery_ids: NDArray) -> Callable[[NDArray[np.bool_]], NDArray[np.int64]]:
     """A function: mask (n, G) → number of identities among the marked entries of each row, (n,)."""
     by_identity = np.argsort(gallery_ids, kind="stable")
     _, starts = np.unique(gallery_ids[by_identity], return_index=True)
     return lambda mask: np.logical_or.reduceat(mask[:, by_identity], starts, axis=1).sum(axis=1)
 
 
-def _checked(similarity, query_ids, gallery_ids, query_cams, gallery_cams, protocol):
+def _checked(
+    similarity: ArrayLike,
+    query_ids: ArrayLike,
+    gallery_ids: ArrayLike,
+    query_cams: ArrayLike | None,
+    gallery_cams: ArrayLike | None,
+    protocol: str,
+) -> tuple[NDArray, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.int64] | None]:
     """The arguments as arrays, or a ValueError that says what was found, what was expected and what to do."""
     if protocol not in PROTOCOLS:
         raise ValueError(f"Found protocol {protocol!r}, expected one of {', '.join(PROTOCOLS)}: name the data set's own.")
@@ -204,7 +217,7 @@ def _checked(similarity, query_ids, gallery_ids, query_cams, gallery_cams, proto
     )
 
 
-def _labels(name, labels, length):
+def _labels(name: str, labels: ArrayLike | None, length: int) -> NDArray[np.int64]:
     labels = np.asarray(labels) if labels is not None else None
     if labels is None or labels.shape != (length,) or labels.dtype.kind not in "iu":
         found = "nothing" if labels is None else f"shape {labels.shape} and dtype {labels.dtype}"

@@ -4,7 +4,6 @@ A stem is conv1 7×7/2, BatchNorm, ReLU, max-pool 3×3/2, one per modality. The 
 stride of a bottleneck is in its 3×3 convolution), with the stride of layer4 set to 1. As in AGW and DEEN (Ye et al., TPAMI 2021).
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -88,7 +87,7 @@ def build_backbone(name: str, stages: int, imagenet: bool) -> tuple[Stem, Stem, 
     return Stem(trunk.conv1, trunk.bn1), Stem(donor.conv1, donor.bn1), layers, channels
 
 
-def imagenet_weights(name: str) -> OrderedDict[str, Tensor]:
+def imagenet_weights(name: str) -> dict[str, Tensor]:
     """torchvision's ImageNet weights of a ResNet, downloaded into torch's hub folder if they are not there.
 
     Errors: FileNotFoundError that names the file, its folder and its URL if it cannot be downloaded; ValueError for a file with
@@ -121,6 +120,6 @@ def imagenet_weights(name: str) -> OrderedDict[str, Tensor]:
     return found
 
 
-def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size | None]:
     """Shapes of all entries but BatchNorm's counters, which older files lack."""
     return {name: getattr(value, "shape", None) for name, value in state.items() if not str(name).endswith("num_batches_tracked")}

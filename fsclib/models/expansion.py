@@ -22,6 +22,7 @@ class Branch(nn.Module):
         self.steps = nn.ModuleDict({name: MODULES[name](channels // 4) for name in modules})
         self.restore = nn.Conv2d(channels // 4, channels, 1)
         nn.init.kaiming_normal_(self.restore.weight)
+        assert self.restore.bias is not None
         nn.init.zeros_(self.restore.bias)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -39,11 +40,10 @@ class DiverseEmbeddingExpansion(nn.Module):
         if unknown or len(set(modules)) != len(modules):
             raise ValueError(f"modules: found {tuple(modules)}, expected each at most once of {', '.join(MODULES)}")
         # All branches have the same input, so the convolutions of a dilation are merged into one.
-        self.dilated = nn.ModuleList(
-            nn.Conv2d(channels, branches * (channels // 4), 3, padding=d, dilation=d, bias=False) for d in DILATIONS
-        )
-        for conv in self.dilated:
+        convs = [nn.Conv2d(channels, branches * (channels // 4), 3, padding=d, dilation=d, bias=False) for d in DILATIONS]
+        for conv in convs:
             nn.init.kaiming_normal_(conv.weight)
+        self.dilated = nn.ModuleList(convs)
         self.branches = nn.ModuleList(Branch(channels, modules) for _ in range(branches))
 
     def forward(self, features: Tensor) -> Tensor:

@@ -30,7 +30,10 @@ def folded(net: Network) -> Network:
     copied = copy.deepcopy(net).eval().requires_grad_(False)
     for part in list(copied.modules()):
         for conv, norm in _pairs(part):
-            fused = fuse_conv_bn_eval(part.get_submodule(conv), part.get_submodule(norm))
+            first, second = part.get_submodule(conv), part.get_submodule(norm)
+            assert isinstance(first, nn.Conv2d)
+            assert isinstance(second, nn.BatchNorm2d)
+            fused = fuse_conv_bn_eval(first, second)
             setattr(part, conv, fused.to(memory_format=torch.channels_last))
             setattr(part, norm, nn.Identity())
     return copied

@@ -11,7 +11,7 @@ With three stages, FSC-Net's expansion is before the third layer, and the last M
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ class Output(NamedTuple):
 
     features: Tensor
     logits: Tensor
-    neck: Tensor | None = None
+    neck: Tensor
     attributes: Tensor | None = None
 
 
@@ -55,6 +55,9 @@ class Network(nn.Module):
     """
 
     views = 1
+    if TYPE_CHECKING:  # nn.Module's returns Any
+
+        def __call__(self, visible: Tensor, infrared: Tensor) -> Output: ...
 
     def add_trunk(self, backbone: str, stages: int, pretrained: bool) -> list[int]:
         """Adds both stems and the layers; returns the output channels of the stems and each layer. pretrained: on ImageNet."""
@@ -136,18 +139,19 @@ class AGW(Network):
             raise ValueError(f"stages: found {stages!r}, expected 4: AGW has four stages on every data set")
         channels = self.add_trunk(backbone, stages, pretrained)
         self.non_locals = nn.ModuleList(
-            nn.ModuleList(NonLocal(width) for _ in range(min(number, len(layer))))
+            nn.ModuleList(NonLocal(width) for _ in range(min(number, len([*layer.children()]))))
             for layer, width, number in zip(self.layers, channels[1:], NON_LOCALS, strict=False)
         )
         self.add_head(channels[-1], num_classes)
 
     def pooled(self, low: Tensor) -> Tensor:
         for layer, non_locals in zip(self.layers, self.non_locals, strict=True):
-            first = len(layer) - len(non_locals)
-            for number, block in enumerate(layer):
+            blocks, attentions = [*layer.children()], [*non_locals.children()]
+            first = len(blocks) - len(attentions)
+            for number, block in enumerate(blocks):
                 low = block(low)
                 if number >= first:
-                    low = non_locals[number - first](low)
+                    low = attentions[number - first](low)
         return generalised_mean(low)
 
 
@@ -187,7 +191,7 @@ class FSCNet(Network):
 class DEEN(FSCNet):
     """Diverse embedding expansion network (Zhang & Wang, CVPR 2023): FSC-Net without its modules; `modules` is ignored."""
 
-    def __init__(self, num_classes: int, **options):
+    def __init__(self, num_classes: int, **options: Any):
         super().__init__(num_classes, **options | {"modules": ()})
 
 
@@ -229,7 +233,7 @@ def build_model(
     own = {"modules": modules, "branches": branches} if issubclass(network, FSCNet) else {}
     own_weights = pretrained not in (False, True, "none", "imagenet")
     imagenet = pretrained in (True, "imagenet")
-    state = weights.read(pretrained, backbone) if own_weights else None  # before the network is built, because it may raise
+    state = weights.read(str(pretrained), backbone) if own_weights else None  # before the network is built, because it may raise
     net = network(num_classes, stages=stages, backbone=backbone, pretrained=imagenet, **own)
     if state is not None:
         weights.start_from(net, state)

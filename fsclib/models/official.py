@@ -6,7 +6,7 @@ errors.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from fsclib.models.networks import FSCNet, Network
 
 DEAD = re.compile(r"(visible|thermal)_module\.(visible|thermal)\.(layer\d|fc)\.|base_resnet\.base\.(conv1|bn1|fc)\.")
 DEAD_WITH_THREE_STAGES = re.compile(r"base_resnet\.base\.layer4\.|MFA3\.")
-PREFIXES = [  # published prefix → prefix in this library
+PREFIXES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # published prefix → prefix in this library
     (r"visible_module\.visible\.conv1\.", "visible_stem.conv."),
     (r"visible_module\.visible\.bn1\.", "visible_stem.norm."),
     (r"thermal_module\.thermal\.conv1\.", "infrared_stem.conv."),
@@ -63,7 +63,9 @@ def place(published: str, channels: int) -> Place | None:
 
 def branch_channels(net: Network) -> int:
     """C/4 of the expansion, 0 for a network without one."""
-    return net.expansion.dilated[0].out_channels // len(net.expansion.branches) if isinstance(net, FSCNet) else 0
+    if not isinstance(net, FSCNet):
+        return 0
+    return len(net.expansion.dilated[0].get_parameter("weight")) // len(net.expansion.branches)
 
 
 def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
@@ -119,7 +121,7 @@ def use_published_order(net: Network, on: bool = True) -> None:
     """
     for module in net.modules():
         if hasattr(module, "published_order"):
-            module.published_order = on
+            module.published_order = on  # type: ignore[assignment]  # to torch, attributes are tensors or modules
 
 
 def read_official(path: str | Path) -> dict[str, Tensor]:

@@ -40,7 +40,7 @@ def table(run: Run, images: Images) -> pd.DataFrame:
     for name, start in starts.items():
         torch.manual_seed(run.config.seed)  # layers without given weights start as they did in the run
         net = network_of(replace(run.config, pretrained=start), num_classes, pretrained=True)
-        net = net.to(device, memory_format=torch.channels_last)
+        net = net.to(device).to(memory_format=torch.channels_last)
         found[name] = embed(folded(net), images, rows, device, precision)
     found["this run"] = evaluation.run_features(run, images)
     return pd.concat([without_training(images), _scored(found, images)], ignore_index=True)
@@ -77,8 +77,8 @@ def _chance(images: Images) -> Iterator[tuple[Protocol, np.ndarray, tuple[float,
         for trial in range(protocol.trials):
             query, gallery = query_and_gallery(images.records, protocol, trial)
             found.append(chance.evaluate(identity[query], identity[gallery], camera[query], camera[gallery], protocol.scoring))
-        means = (100 * float(np.mean([getattr(each, name) for each in found])) for name in ("map", "minp"))
-        yield protocol, np.mean([each.cmc for each in found], axis=0), tuple(means)
+        precision, penalty = (100 * float(np.mean([getattr(each, name) for each in found])) for name in ("map", "minp"))
+        yield protocol, np.mean([each.cmc for each in found], axis=0), (precision, penalty)
 
 
 def _scored(methods: Mapping[str, Features], images: Images) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -45,7 +46,7 @@ class Embedder:
     precision: torch.dtype
 
     @torch.inference_mode()
-    def embed(self, images: Sequence[Picture], modality: str, *, batch: int = 64, mirror: bool = True) -> np.ndarray:
+    def embed(self, images: Sequence[Picture], modality: str, *, batch: int = 64, mirror: bool = True) -> NDArray[np.float32]:
         """Embeds pictures as vectors, (N, D) float32 of unit length, so that inner products are cosines.
 
         images: paths, PIL images, or arrays or tensors of uint8 (H, W, 3) of any size; modality: "visible" or "infrared"; mirror:
@@ -78,7 +79,7 @@ def load(source: str | Path, *, device: str = "auto", precision: str = "auto") -
     else:
         expected = f"one of {', '.join(weights.names())}, or the folder of a run with a config.json"
         raise ValueError(f"found {shown(str(source))}, expected {expected}")
-    net = folded(net).to(chosen, memory_format=torch.channels_last).eval()
+    net = folded(net).to(chosen).to(memory_format=torch.channels_last).eval()
     return Embedder(net, size, chosen, precision_of(precision, chosen))
 
 

@@ -5,7 +5,7 @@ Each distinct image is embedded once, however many trials use it, and compared o
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -231,7 +231,7 @@ def run_network(run: Run, device: torch.device, ranks: Ranks = ALONE) -> Network
     if ranks.first:
         checkpoint.read(file, net)
     ranks.copy(net.state_dict().values())
-    return net.to(device, memory_format=torch.channels_last).eval()
+    return net.to(device).to(memory_format=torch.channels_last).eval()
 
 
 def check_validation(records: pd.DataFrame, protocol: Protocol) -> None:
@@ -260,6 +260,14 @@ def check_protocols(dataset: Dataset) -> None:
             problems.append(Problem(index, None, found, "check the cameras and identities of the test images", NO_MATCH))
     if problems:
         raise DatasetError(problems, f"{dataset.name} in {dataset.root}")
+
+
+@overload
+def run_features(run: Run, images: Images) -> Features: ...
+
+
+@overload
+def run_features(run: Run, images: Images, ranks: Ranks) -> Features | None: ...
 
 
 def run_features(run: Run, images: Images, ranks: Ranks = ALONE) -> Features | None:

@@ -8,6 +8,7 @@ programs of DEEN and FSC-Net.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
@@ -51,12 +52,42 @@ class Features:
             raise ValueError(f"rows: found {missing[:10]}, which have no features; embed them as well")
         order = np.argsort(self.rows)
         place = torch.from_numpy(order[np.searchsorted(self.rows, rows, sorter=order)])
-        return tuple(x[: 1 + mirror, place].float().sum(0) for x in (self.pool, self.neck))
+        pool, neck = (x[: 1 + mirror, place].float().sum(0) for x in (self.pool, self.neck))
+        return pool, neck
 
     def joined(self, rows: np.ndarray, mirror: bool, weighting: str = "equal") -> Tensor:
         """Pooled and neck features of records `rows`, concatenated so that inner products are similarities: (len(rows), 2·V·D)
         float32. Errors: as in `of`."""
         return torch.cat([weight**0.5 * x for weight, x in zip(WEIGHTINGS[weighting], self.of(rows, mirror), strict=True)], 1)
+
+
+@overload
+def embed(
+    net: Network,
+    images: Images,
+    rows: np.ndarray,
+    device: torch.device,
+    precision: torch.dtype,
+    *,
+    mirror: bool = True,
+    batch: int = 64,
+    show: bool = True,
+) -> Features: ...
+
+
+@overload
+def embed(
+    net: Network,
+    images: Images,
+    rows: np.ndarray,
+    device: torch.device,
+    precision: torch.dtype,
+    *,
+    mirror: bool = True,
+    batch: int = 64,
+    show: bool = True,
+    ranks: Ranks,
+) -> Features | None: ...
 
 
 @torch.inference_mode()
@@ -80,7 +111,9 @@ def embed(
     """
     was_training, kept_as = net.training, torch.float32 if precision == torch.float32 else torch.float16
     net.eval()
-    batches, pool, neck = list(by_modality(images.records, rows, batch)), [], []
+    batches = list(by_modality(images.records, rows, batch))
+    pool: list[Tensor] = []
+    neck: list[Tensor] = []
     with progress(len(rows), "embedding images", shown=show and ranks.first) as bar:
         for kind, chosen in batches[ranks.rank :: ranks.count]:
             pixels = torch.from_numpy(images.take(chosen)).to(device)
@@ -106,7 +139,8 @@ def views_of(net: Network, images: Tensor, modality: str, precision: torch.dtype
         pixels = torch.cat([pixels, pixels.flip(3)])
     with autocast(images.device, precision):
         found = net.embed(pixels, modality)
-    return tuple(F.normalize(parts.float(), dim=2).flatten(1).unflatten(0, (1 + mirror, -1)) for parts in found)
+    pool, neck = (F.normalize(parts.float(), dim=2).flatten(1).unflatten(0, (1 + mirror, -1)) for parts in found)
+    return pool, neck
 
 
 def similarity(queries: tuple[Tensor, Tensor], gallery: tuple[Tensor, Tensor], weighting: str = "equal") -> np.ndarray:

@@ -66,7 +66,7 @@ def evaluate(features: Features, records: pd.DataFrame, chosen: Sequence[Protoco
             row = {"mode": protocol.mode, "direction": protocol.direction, "trial": trial}
             similarities = {"": (joined[0] @ joined[1].T).numpy()}
             if len(query) + len(gallery) > options.fewest:
-                similarities["reranked_"] = rerank(*joined, options)
+                similarities["reranked_"] = rerank(joined[0], joined[1], options)
             for prefix, similarity in similarities.items():
                 found = evaluation.as_row(metrics.average(evaluation.score(similarity, records, query, gallery, protocol.scoring)))
                 row |= {prefix + figure: found[figure] for figure in FIGURES}

@@ -6,6 +6,7 @@ images.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,11 +42,12 @@ def pooled(tables: Sequence[pd.DataFrame], *, resamples: int = 2000, seed: int =
     rows, generator = [], np.random.default_rng(seed)
     for (mode, direction), first in tables[0].groupby(["mode", "direction"], sort=False):
         parts = [first, *(t[(t["mode"] == mode) & (t["direction"] == direction)] for t in tables[1:])]
-        row: dict[str, object] = {"mode": mode, "direction": direction, "people": sum(map(len, parts))}
+        row: dict[str, Any] = {"mode": mode, "direction": direction, "people": sum(map(len, parts))}
         weights = [multiplicities(len(p), resamples, generator) for p in parts]
         weights = [np.concatenate([np.ones((1, len(p))), w]) for p, w in zip(parts, weights, strict=True)]
         for figure in differences.FIGURES:
-            value = sum(_means(p, w, figure) * len(p) for p, w in zip(parts, weights, strict=True)) / row["people"]
+            sums = (_means(p, w, figure) * len(p) for p, w in zip(parts, weights, strict=True))
+            value = sum(sums, np.zeros(())) / row["people"]
             low, high = interval(value[1:])
             row |= {figure: value[0], f"{figure}_low": low, f"{figure}_high": high}
         rows.append(row)

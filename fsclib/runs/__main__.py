@@ -13,7 +13,7 @@ from fsclib.runs import RunError
 
 def main(words: Sequence[str]) -> None:
     if len(words) == 2:
-        run = runs.load(*words)
+        run = runs.load(words[0], words[1])
         print(run.headline().to_string(index=False))
         print(f"in per cent, means over trials; selected on {run.metrics.get('select_on', 'not recorded')}")
         print(f"figures: {run.folder / 'figures'}\ntables:  {run.folder / 'tables'}")

@@ -63,7 +63,8 @@ def starting_weights(pretrained: str, backbone: str) -> dict[str, Tensor] | None
         return None
     if weights.are_shipped(pretrained):
         return weights.read(pretrained, backbone)
-    run = folder.load(*pretrained.split("/"))
+    dataset, _, name = pretrained.partition("/")
+    run = folder.load(dataset, name)
     if run.config.backbone != backbone:
         found = f"a run with backbone {run.config.backbone}, expected {backbone}"
         raise ValueError(f"pretrained: found {pretrained!r}, {found}; choose another run or backbone")

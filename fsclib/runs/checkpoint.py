@@ -153,7 +153,7 @@ def _unlike(found: Tensor, expected: Tensor) -> str:
 def _state(path: Path, header: Mapping[str, Any], needed: Sequence[str] = ()) -> dict[str, Any]:
     state = header.get("state")
     missing = [name for name in ("epoch", *needed) if not isinstance(state, dict) or name not in state]
-    if missing:
+    if missing or not isinstance(state, dict):
         found = f"found {shown(state)}, expected an object with {' and '.join(missing)}"
         raise CheckpointError(f"{path}: state: {found}; written by another program?")
     for name, possible in POSSIBLE.items():

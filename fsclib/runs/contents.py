@@ -55,7 +55,7 @@ def metrics(file: Path) -> dict[str, Any]:
     for name, value in found.items():
         if not all(isinstance(one, SCALARS) for one in (value.values() if isinstance(value, dict) else [value])):
             raise ValueError(f"{shown(name)}: found {shown(value)}, expected a plain value, or an object of plain values")
-        *_, direction, figure = ("", *name.split("."))
+        direction, figure = ["", *name.split(".")][-2:]
         number = type(value) in (int, float) and not abs(value) > 2**53  # not infinite; nan is allowed for undefined figures
         if figure != name and (direction not in DIRECTIONS or not number):
             raise ValueError(f"{shown(name)}: found {shown(value)}, expected a number for one of {', '.join(DIRECTIONS)}")

@@ -191,8 +191,8 @@ def load(dataset: str, name: str, results: Path | None = None, *, data_root: str
         )
     folder = others / name
     run = _run(folder)
-    here = {"data_root": data_root or run.config.data_root, "device": device, "workers": workers}
-    return dataclasses.replace(run, config=dataclasses.replace(run.config, **here))
+    here = dataclasses.replace(run.config, data_root=data_root or run.config.data_root, device=device, workers=workers)
+    return dataclasses.replace(run, config=here)
 
 
 def recorded(run: Run) -> Run:

@@ -28,8 +28,9 @@ def end(children: Collection[subprocess.Popen], patience: float) -> None:
     """Closes the pipes of all these children, and kills those that have not ended after `patience` seconds."""
     latest = time.monotonic() + patience
     for child in children:
-        with contextlib.suppress(BrokenPipeError):  # it died before it had read everything
-            child.stdin.close()
+        if child.stdin:
+            with contextlib.suppress(BrokenPipeError):  # it died before it had read everything
+                child.stdin.close()
     for child in children:
         try:
             child.wait(max(0, latest - time.monotonic()))

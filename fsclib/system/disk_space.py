@@ -24,7 +24,7 @@ class DiskError(FsclibError, OSError):
         return f"{self.filename} cannot be written ({self.strerror}): {advice}"
 
 
-def _fix(number: int) -> str:
+def _fix(number: int | None) -> str:
     """What to do about an error with this errno."""
     if number in FULL:
         return "free some space there"

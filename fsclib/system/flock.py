@@ -6,7 +6,7 @@ from typing import IO
 try:
     import fcntl
 except ImportError:
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # Windows has no such module
 
 SHARED, EXCLUSIVE, AT_ONCE, RELEASE = (fcntl.LOCK_SH, fcntl.LOCK_EX, fcntl.LOCK_NB, fcntl.LOCK_UN) if fcntl else (1, 2, 4, 8)
 

@@ -87,7 +87,7 @@ class Ranks:
         """
         if self.count == 1:
             return act()
-        found, failure = None, None
+        failure: Exception | None = None
         try:
             found = act()
         except Elsewhere:
@@ -96,7 +96,7 @@ class Ranks:
             failure = error
         told = self.texts(str(failure) or type(failure).__name__ if failure else "")
         failed = next((rank for rank, text in enumerate(told) if text), None)
-        if failed == self.rank:
+        if failure and failed == self.rank:
             raise failure
         if failed is not None:
             raise Elsewhere(f"process {failed} has stopped: {told[failed]}")

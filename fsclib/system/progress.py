@@ -36,7 +36,7 @@ def notebook_kernel() -> Any:
     return getattr(shell, "kernel", None)
 
 
-def progress(work: Iterable | int, description: str, *, shown: bool = True, passing: bool = False):
+def progress(work: Iterable | int, description: str, *, shown: bool = True, passing: bool = False) -> tqdm:
     """Show the progress of a job: iterate over the result, or give a total and call `.update(n)`.
 
     work         what to iterate over, or the total number of units

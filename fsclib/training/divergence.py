@@ -50,7 +50,8 @@ def mean_losses(steps: Iterator[Parts], net: nn.Module, bar: Any, ranks: Ranks =
 
     Errors: NotFinite for the first loss that is not finite, or for weights after the last step, which no loss reflects yet.
     """
-    start, looks = time.monotonic(), []
+    start = time.monotonic()
+    looks: list[Tensor] = []
     while seen := [_counted(parts, bar) for parts in islice(steps, LOOK)]:
         values = ranks.mean(torch.stack(seen).cpu())  # (≤ LOOK, parts)
         if len(wrong := (~values.isfinite().all(1)).nonzero()):
@@ -68,7 +69,7 @@ def spoilt(net: nn.Module) -> str:
     return next((name for name, value in tensors if value.is_floating_point() and not value.isfinite().all()), "")
 
 
-def before(training: Training, epoch: int, found: NotFinite) -> tuple[NotFinite, Network, torch.optim.SGD, dict[str, Any]]:
+def before(training: Training, epoch: int, found: NotFinite) -> tuple[NotFinite, Network, torch.optim.Optimizer, dict[str, Any]]:
     """Repeats the steps before the failing one; returns the failure, and network, optimiser and state as they were before it.
 
     The failure moves to an earlier step if that one already broke the weights, which its own loss does not show.

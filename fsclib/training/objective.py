@@ -53,6 +53,7 @@ class Objective:
             found = losses.info_nce(output.neck, labels, self.temperature)
             total, parts = total + self.infonce_weight * found, parts._replace(infonce=found)
         if targets is not None:
+            assert output.attributes is not None  # a network that is trained on attributes has a head for them
             found = losses.attribute_loss(output.attributes, *targets)
             total, parts = total + self.attributes_weight * found, parts._replace(attributes=found)
         with torch.no_grad():

@@ -54,11 +54,11 @@ def check(config: Config, ranks: Ranks = ALONE) -> None:
         raise ValueError(f"{found}; move that folder aside, or give this run another name, and leave resume out")
     if ranks.first:
         runs.check(config)
-    found = open_dataset(config.dataset, config.data_root or None, config.trial, strict=False)
-    with telling(found):
-        _, chosen, sampler = training_set(found, config, ranks.count)
-        attribute_targets(found, chosen, config.attributes_weight)
-        evaluation.check_protocols(found)
+    dataset = open_dataset(config.dataset, config.data_root or None, config.trial, strict=False)
+    with telling(dataset):
+        _, chosen, sampler = training_set(dataset, config, ranks.count)
+        attribute_targets(dataset, chosen, config.attributes_weight)
+        evaluation.check_protocols(dataset)
     if not ranks.first:  # only process 0 writes
         return
     check_disk(config, len(sampler.labels))

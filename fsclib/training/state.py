@@ -1,6 +1,6 @@
 """A training: the inputs of its epochs, and network, optimiser and state after the last finished epoch."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class Training:
         goes_on = ranks.told(last.exists() if ranks.first else None)
         values = sum(self.attributes.sizes) if self.attributes else 0
         net = network_of(self.run.config, classes, pretrained=not goes_on and ranks.first, attributes=values)
-        net = net.to(self.device, memory_format=torch.channels_last)
+        net = net.to(self.device).to(memory_format=torch.channels_last)
         optimizer = settings.optimization.build(net)
         state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": classes}
         if goes_on:
@@ -65,9 +65,10 @@ class Training:
         """The module that processes call in place of the network to train it together, sharing its weights (whole_batch.py)."""
         if self.ranks.count == 1:
             return net
+        assert self.ranks.steps is not None
         return together(net, self.ranks.steps, whole_batch=self.settings.whole_batch)
 
-    def steps(self, net: nn.Module, optimizer: torch.optim.Optimizer, epoch: int) -> Iterator[losses.Parts]:
+    def steps(self, net: nn.Module, optimizer: torch.optim.Optimizer, epoch: int) -> Generator[losses.Parts, None, None]:
         """The steps of an epoch, by `training_steps`, at the learning rates of that epoch."""
         settings, rows, pixels = self.settings, self.images.place[self.chosen], self.images.pixels
         settings.optimization.set_rates(optimizer, epoch, 0, self.sampler.steps)

@@ -1,6 +1,6 @@
 """The steps of an epoch. All randomness in an epoch is seeded from (seed, epoch, process)."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ def training_steps(
     precision: torch.dtype,
     ranks: Ranks = ALONE,
     attributes: Targets | None = None,
-) -> Iterator[losses.Parts]:
+) -> Generator[losses.Parts, None, None]:
     """Takes the steps of an epoch, one at each `next`, and yields the parts of their losses, still on the device.
 
     attributes: one row of targets per label.
@@ -54,7 +54,7 @@ def training_steps(
         with autocast(device, precision):
             output = net(visible, infrared)
         both = label.repeat(2)
-        targets = None if attributes is None else (coded[both], attributes.sizes)
+        targets = None if attributes is None or coded is None else (coded[both], attributes.sizes)
         parts = settings.objective(output, both, epoch * sampler.steps + step, targets)
         optimizer.zero_grad(set_to_none=True)
         parts.total.backward()

@@ -121,7 +121,7 @@ def test_what_is_random_strikes_as_often_as_it_says(monkeypatch):
 def test_losses_and_their_gradients(part):
     generator = torch.Generator().manual_seed(1)
     drawn = [torch.randn(3, 8, size, generator=generator, dtype=torch.float64).requires_grad_() for size in (16, CLASSES)]
-    values = getattr(own_losses.fsc_loss(Output(*drawn), LABELS), part)
+    values = getattr(own_losses.fsc_loss(Output(*drawn, neck=drawn[0]), LABELS), part)
     names = own_losses.Parts._fields
     expected = losses.fsc_loss(drawn[0].flatten(0, 1), drawn[1].flatten(0, 1), LABELS)[names.index(part)]
     torch.testing.assert_close(values, expected)

@@ -143,7 +143,7 @@ def _opened(kind: type[BaseCAM], net: Network, modality: str) -> Iterator[BaseCA
     after the block would overwrite the stored output. The layers before the block are frozen meanwhile: backpropagation through
     them would take most of the time, and their gradients are not needed.
     """
-    training, block = net.training, net.layers[-1][-1]
+    training, (*_, block) = net.training, net.layers[-1].children()
     trained = {p: p.requires_grad for p in net.parameters()}
     net.requires_grad_(False)
     block.requires_grad_(True)

@@ -49,12 +49,12 @@ class Gap:
     @classmethod
     def of(cls, points: Points) -> "Gap":
         people, person = np.unique(points.identity, return_inverse=True)
-        vectors, person = points.vectors, torch.from_numpy(person)
+        vectors, who = points.vectors, torch.from_numpy(person)
         both, centres = np.ones(len(people), bool), []
         for modality in MODALITIES:
             rows = torch.from_numpy(points.of(modality))
-            number = torch.bincount(person[rows], minlength=len(people))
-            total = torch.zeros(len(people), vectors.shape[1]).double().index_add_(0, person[rows], vectors[rows].double())
+            number = torch.bincount(who[rows], minlength=len(people))
+            total = torch.zeros(len(people), vectors.shape[1]).double().index_add_(0, who[rows], vectors[rows].double())
             centres.append((total / number.clamp(min=1)[:, None]).numpy())
             both &= number.numpy() > 0
         apart = centres[0] - centres[1]
@@ -86,7 +86,7 @@ def _mixtures(found: Mapping[str, Points], neighbours: int) -> Iterator[Measure]
         values = *crossings(points, neighbours), np.ones(len(person))
         for modality in MODALITIES:
             rows = points.of(modality)
-            sums = (np.bincount(person[rows], value[rows], person.max() + 1) for value in values)
+            sums: Iterator[NDArray] = (np.bincount(person[rows], value[rows], person.max() + 1) for value in values)
             yield {"run": run, "modality": modality}, Mixture(*sums)
 
 

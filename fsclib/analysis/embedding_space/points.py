@@ -73,8 +73,8 @@ def points_of(embedded: Embedded) -> Points:
     records = embedded.images.records.iloc[embedded.features.rows]
     vectors = F.normalize(torch.cat(embedded.features.of(embedded.features.rows, True), 1), dim=1)
     scoring = embedded.images.protocols[0].scoring
-    labels = (records[name].to_numpy() for name in ("identity", "camera", "modality"))
-    return Points(vectors, *labels, scoring)
+    identity, camera, modality = (records[name].to_numpy() for name in ("identity", "camera", "modality"))
+    return Points(vectors, identity, camera, modality, scoring)
 
 
 def tsne(points: Points, people: int, seed: int) -> pd.DataFrame:

@@ -28,7 +28,8 @@ def over_people(
     """
     drawn = multiplicities(people, resamples, seed)
     all_once_and_drawn = np.concatenate([np.ones((1, people)), drawn])
-    rows, first = [], {}
+    rows = []
+    first: dict[tuple[tuple[object, ...], str], NDArray] = {}
     for labels, figures in measures:
         others = tuple(value for name, value in labels.items() if name != "run")
         for figure, found in figures(all_once_and_drawn).items():
@@ -55,7 +56,8 @@ def _wide(table: pd.DataFrame, columns: tuple[str, str, str], form: str) -> pd.D
     lines: dict[tuple, dict[str, str]] = {}
     for row in table.to_dict("records"):
         line = lines.setdefault(tuple(row[name] for name in labels), {name: row[name] for name in labels})
-        line[row["figure"]] = _text(*(row[name] for name in columns), form)
+        value, low, high = (row[name] for name in columns)
+        line[row["figure"]] = _text(value, low, high, form)
     return pd.DataFrame(list(lines.values())).fillna(NOTHING)
 
 

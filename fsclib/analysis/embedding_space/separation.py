@@ -55,7 +55,9 @@ def pairs(points: Points) -> dict[str, Pairs]:
     return {kind: _count(points, *sides[kind], distances[kind], edges, person, len(people)) for kind in KINDS}
 
 
-def _count(points, some, others, distances, edges, person, people) -> Pairs:
+def _count(
+    points: Points, some: NDArray, others: NDArray, distances: NDArray, edges: NDArray, person: NDArray, people: int
+) -> Pairs:
     same, moment, other = np.zeros((people, BINS)), np.zeros((people, BINS)), np.zeros((BINS, people, people))
     for who in np.unique(person[some]):
         chosen = np.flatnonzero(person[some] == who)

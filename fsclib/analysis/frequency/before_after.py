@@ -88,7 +88,8 @@ def suppression_table(found: Spectra, seed: int) -> pd.DataFrame:
         height, width = found.size(after)
         sides = found.share[before][own], found.share[after][own]
         inside = np.zeros((height, width))[spectrum.low_box(height, width)].size
-        row = {"module": after, "modality": modality, "map": f"{height}×{width}", "box": f"{inside} of {height * width}"}
+        row: dict[str, object] = {"module": after, "modality": modality}
+        row |= {"map": f"{height}×{width}", "box": f"{inside} of {height * width}"}
         low, high = _suppression_interval(*sides, found.identity[own], seed)
         means = [side.mean() for side in sides]
         row |= {"share_before": 100 * means[0], "share_after": 100 * means[1], "suppression": spectrum.suppression(*means)}
@@ -104,7 +105,7 @@ def noise_table(found: Spectra, seed: int) -> pd.DataFrame:
     """
     rows = []
     for before, after, modality, own in _each_step(found):
-        row = {"module": after, "modality": modality}
+        row: dict[str, object] = {"module": after, "modality": modality}
         psnr = [noise.psnr(found.error[name][own]) for name in (before, after)]
         snr = [noise.decibel(found.signal[name][own] / found.error[name][own]) for name in (before, after)]
         for kind, sides in (("psnr", psnr), ("snr", snr)):

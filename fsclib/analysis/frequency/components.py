@@ -76,5 +76,5 @@ def sheet(
     places = [int(np.flatnonzero(ordered == row)[0]) for row in rows]  # back in the requested order
     records = images.records.iloc[rows]
     titles = [f"person {who}\n{modality}" for who, modality in zip(records["identity"], records["modality"], strict=True)]
-    grid = [[column[place] for column in columns.values()] for place in places]
+    grid: list[list[np.ndarray | None]] = [[column[place] for column in columns.values()] for place in places]
     return Sheet(grid, titles, [name for _, name in columns], [chain for chain, _ in columns]), shown

@@ -44,13 +44,14 @@ def collect(net: Network, images: Images, rows: np.ndarray, device: torch.device
 
     Empty for a network without FSA.
     """
-    steps = {name: point for name, point in maps.points(net).items() if isinstance(point.modules[0], FrequencySemanticAttention)}
-    names = [part for name, point in steps.items() for part in (point.before, name)]
+    places = maps.points(net).items()
+    steps = {name: (point, step) for name, point in places if isinstance(step := point.modules[0], FrequencySemanticAttention)}
+    names = [part for name, (point, _) in steps.items() for part in (point.before, name)]
     found: dict[str, dict[str, list[Gated]]] = {name: {} for name in steps}
     for modality, part in by_modality(images.records, rows, maps.BATCH) if steps else ():
         kept = maps.capture(net, normalise(torch.from_numpy(images.take(part)).to(device)), modality, names)
-        for name, point in steps.items():
-            found[name].setdefault(modality, []).append(gated(point.modules[0], kept[point.before], kept[name]))
+        for name, (point, step) in steps.items():
+            found[name].setdefault(modality, []).append(gated(step, kept[point.before], kept[name]))
     return {name: {modality: _joined(parts) for modality, parts in group.items()} for name, group in found.items()}
 
 

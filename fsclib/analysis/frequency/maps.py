@@ -44,13 +44,13 @@ def points(net: Network) -> dict[str, Point]:
     for number, layer in enumerate(net.layers):
         if isinstance(net, FSCNet) and number == len(net.layers) - 1:
             found |= _branches(net)
-        attentions = net.non_locals[number] if isinstance(net, AGW) else ()
-        for block, attention in zip(range(len(layer) - len(attentions), len(layer)), attentions, strict=True):
+        blocks, attentions = [*layer.children()], [*net.non_locals[number].children()] if isinstance(net, AGW) else []
+        for block, attention in zip(range(len(blocks) - len(attentions), len(blocks)), attentions, strict=True):
             before = f"layer{number + 1} block {block + 1}"
-            found[before] = Point((layer[block],))
+            found[before] = Point((blocks[block],))
             found[f"non-local {number + 1}.{block + 1}"] = Point((attention,), before)
         if not attentions:
-            found[f"layer{number + 1}"] = Point((layer[-1],))
+            found[f"layer{number + 1}"] = Point((blocks[-1],))
         if isinstance(net, FSCNet) and number < len(net.aggregations):
             found[f"MFA{number + 1}"] = Point((net.aggregations[number],), f"layer{number + 1}")
     return found
@@ -61,7 +61,7 @@ def _branches(net: FSCNet) -> dict[str, Point]:
     for number, branch in enumerate(net.expansion.branches, 1):
         before = f"view {number} before"
         found[before] = Point((branch,), entering=True)
-        for name, step in branch.steps.items():
+        for name, step in branch.get_submodule("steps").named_children():
             after = f"view {number} {SHORT.get(name, name)}"
             found[after] = Point((step,), before)
             before = after

@@ -44,16 +44,14 @@ class Spectra:
 
     def only(self, chosen: np.ndarray) -> "Spectra":
         """The spectra of some images, given by positions or a mask (N,)."""
-        parts = ({key: value[chosen] for key, value in part.items()} for part in self._by_point())
-        return Spectra(self.identity[chosen], self.modality[chosen], *parts, self.chains)
+        by_point = (self.energy, self.picture, self.share, self.signal, self.error)
+        energy, picture, share, signal, error = ({key: value[chosen] for key, value in part.items()} for part in by_point)
+        return Spectra(self.identity[chosen], self.modality[chosen], energy, picture, share, signal, error, self.chains)
 
     def pair(self, identity: int) -> "Spectra":
         """The spectra of the first visible and the first infrared image of a person."""
         own = [np.flatnonzero((self.identity == identity) & (self.modality == modality))[:1] for modality in MODALITIES]
         return self.only(np.concatenate(own))
-
-    def _by_point(self) -> tuple[dict[str, np.ndarray], ...]:
-        return self.energy, self.picture, self.share, self.signal, self.error
 
     def size(self, point: str) -> tuple[int, int]:
         """Height and width of the maps at a point."""
@@ -80,8 +78,7 @@ def chains(net: Network, layers: Sequence[str]) -> tuple[dict[str, list[str]], s
         return found, f"{kind} has no modules in its views: their inputs, and the MFA aggregations before and after"
     if found:
         return found, f"{kind} has no views beside the plain one and no modules of FSC-Net: its non-local blocks, before and after"
-    lines = {name: [name] for name in maps.points(net) if name.startswith("layer")}
-    return lines, f"{kind} has no modules: its layers"
+    return {name: [name] for name in maps.points(net) if name.startswith("layer")}, f"{kind} has no modules: its layers"
 
 
 def sample(records: pd.DataFrame, people: int, each: int, seed: int, person: int | str = AUTO) -> np.ndarray:
@@ -138,10 +135,10 @@ def measure(
             order.append(part)
             bar.update(len(part))
     joined = {name: [np.concatenate(parts) for parts in zip(*(found[name] for found in kept), strict=True)] for name in kept[0]}
-    by_point = ({name: parts[number] for name, parts in joined.items()} for number in range(5))
+    energy, picture, share, signal, error = ({name: parts[number] for name, parts in joined.items()} for number in range(5))
     chosen = images.records.iloc[np.concatenate(order)]
-    resolved = maps.resolved(lines, list(joined))
-    return Spectra(chosen["identity"].to_numpy(), chosen["modality"].to_numpy(str), *by_point, resolved)
+    identity, modalities = chosen["identity"].to_numpy(), chosen["modality"].to_numpy(str)
+    return Spectra(identity, modalities, energy, picture, share, signal, error, maps.resolved(lines, list(joined)))
 
 
 def _reduced(clean: np.ndarray, noisy: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -25,7 +25,7 @@ def disturbed(images: Tensor, rows: np.ndarray, level: float, seed: int) -> Tens
     return images + noise / torch.tensor(STD, device=images.device)[:, None, None]
 
 
-def squared_error(maps: np.ndarray, clean: np.ndarray) -> np.ndarray:
+def squared_error(maps: np.ndarray, clean: np.ndarray | float) -> np.ndarray:
     """MSE of maps (N, C, H, W) against those of the clean images: (N,) float64."""
     return np.mean((maps.astype(np.float64) - clean) ** 2, axis=(1, 2, 3))
 

@@ -30,13 +30,13 @@ def by_radius(
     if len(people) < 2:
         raise ValueError(f"found {len(people)} people in both modalities, expected at least two; draw more people")
     names = np.unique(modality)
-    sides = [np.stack([amplitude[(identity == who) & (modality == name)].mean(0) for who in people]) for name in names]
+    first, second = (np.stack([amplitude[(identity == who) & (modality == name)].mean(0) for who in people]) for name in names)
     number = len(people)
     times = multiplicities(number, resamples, seed) / number  # (resamples, P)
-    variance = (sides[0] - sides[1]).var(0).sum(0)  # (R,), over people, summed over channels
+    variance = (first - second).var(0).sum(0)  # (R,), over people, summed over channels
     noise = variance / (number - 1)
-    distance = _distance(*(side.mean(0)[None] for side in sides), noise)[0]
-    drawn = _distance(*(np.tensordot(times, side, 1) for side in sides), noise + variance / number)
+    distance = _distance(first.mean(0)[None], second.mean(0)[None], noise)[0]
+    drawn = _distance(np.tensordot(times, first, 1), np.tensordot(times, second, 1), noise + variance / number)
     low, high = interval(drawn, level)
     return pd.DataFrame({"frequency": np.arange(len(distance)), "distance": distance, "low": low, "high": high})
 

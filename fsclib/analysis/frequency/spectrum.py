@@ -22,7 +22,7 @@ def mean_amplitude(images: np.ndarray) -> np.ndarray:
     Colour images are averaged to grey first, so that modalities are comparable. Each image's mean is subtracted, which empties the
     centre: brightness is not structure.
     """
-    return sum(_amplitudes(images)) / len(images)
+    return sum(_amplitudes(images), np.zeros(())) / len(images)
 
 
 def radial_profile(amplitude: np.ndarray) -> pd.DataFrame:
@@ -116,7 +116,9 @@ def low_box(height: int, width: int, cutoff: float = CUTOFF) -> tuple[slice, sli
 def high_share(spectra: np.ndarray, cutoff: float = CUTOFF) -> NDArray[np.float64]:
     """Share of energy (…, H, W) outside the low-frequency box, from 0 to 1: (…), nan for a zero map."""
     total = spectra.sum((-2, -1))
-    outside = total - spectra[(..., *low_box(*spectra.shape[-2:], cutoff))].sum((-2, -1))
+    height, width = spectra.shape[-2:]
+    rows, columns = low_box(height, width, cutoff)
+    outside = total - spectra[..., rows, columns].sum((-2, -1))
     return np.divide(outside, total, out=np.full_like(total, np.nan), where=total > 0)
 
 

@@ -111,10 +111,10 @@ def around(real: Entries, modality: NDArray, images: int, seed: int) -> Crowd:
     both = np.intersect1d(*(real.identity[modality == kind] for kind in (VISIBLE, INFRARED)))
     if len(both) < 2:
         raise ValueError(f"found {len(both)} people seen by both modalities, expected two or more; take a larger test set")
-    sides = [_parts(real.of((modality == kind) & np.isin(real.identity, both)), kind) for kind in (VISIBLE, INFRARED)]
-    visible = sides[0]
-    visits = max(1, round(len(visible.visits) / len(both)))
-    return Crowd(*sides, visits, max(1, round(len(visible.shots) / len(visible.visits))), images, seed, real.data)
+    chosen = np.isin(real.identity, both)
+    visible, infrared = (_parts(real.of((modality == kind) & chosen), kind) for kind in (VISIBLE, INFRARED))
+    visits, shots = max(1, round(len(visible.visits) / len(both))), max(1, round(len(visible.shots) / len(visible.visits)))
+    return Crowd(visible, infrared, visits, shots, images, seed, real.data)
 
 
 def _parts(real: Entries, kind: str) -> Parts:
@@ -131,8 +131,8 @@ def _parts(real: Entries, kind: str) -> Parts:
     found = [float((level**2).sum()) / max(number, 1) for level, number in zip(levels, free, strict=True)]
     own = [max(found[0] - found[1] * everybody / meetings, 0), max(found[1] - found[2] * meetings / images, 0), found[2]]
     for level, variance in zip(levels, own, strict=True):  # corrects for the sampling variance of the means
-        level *= np.sqrt(variance / max(float((level**2).sum(1).mean()), np.finfo(np.float32).tiny))
-    return Parts(mean, *levels, cameras, camera[first], camera)
+        level *= np.sqrt(variance / max(float((level**2).sum(1).mean()), float(np.finfo(np.float32).tiny)))
+    return Parts(mean, levels[0], levels[1], levels[2], cameras, camera[first], camera)
 
 
 def _means(vectors: NDArray[np.float32], group: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -142,7 +142,15 @@ def _means(vectors: NDArray[np.float32], group: NDArray[np.int64]) -> NDArray[np
     return (members @ vectors).astype(np.float32)
 
 
-def _drawn(random, parts: Parts, people: sparse.csr_array, person, visit, at, number: int) -> NDArray[np.float32]:
+def _drawn(
+    random: np.random.Generator,
+    parts: Parts,
+    people: sparse.csr_array,
+    person: NDArray[np.int64],
+    visit: NDArray[np.int64],
+    at: NDArray[np.int64],
+    number: int,
+) -> NDArray[np.float32]:
     """Embeddings of images with person (n,), a row of `people`, and visit (n,), at camera at[visit]: the first `number`, which do
     not depend on `number`."""
     visits = _mixtures(random, at, parts.visit_camera)
@@ -151,7 +159,7 @@ def _drawn(random, parts: Parts, people: sparse.csr_array, person, visit, at, nu
     return mixed[:number] @ parts.levels + parts.mean
 
 
-def _mixtures(random, camera, cameras) -> sparse.csr_array:
+def _mixtures(random: np.random.Generator, camera: NDArray[np.int64], cameras: NDArray[np.int64]) -> sparse.csr_array:
     """Mixture weights (n, R): for each of n components at `camera` (n,), of MIXED of the R real ones, whose cameras are given."""
     order = np.argsort(cameras, kind="stable")
     first, last = (np.searchsorted(cameras, camera, side, sorter=order) for side in ("left", "right"))

@@ -93,7 +93,7 @@ def measure(
     settled, lengths = found.options, found.lengths()
     listed = {"lists": settled.lists, "probes": settled.probes, "code": settled.code} if found.lists in lengths else {}
     size = sum(file.stat().st_size for file in folder.iterdir())
-    row = {
+    row: dict[str, object] = {
         "kind": settled.kind, "images": crowd.images, "threads": torch.get_num_threads(), **listed,
         "recall1": recall(rows, near.reduced, 1), "recall10": recall(rows, near.reduced, 10),
         "reduced10": recall(near.reduced, near.whole, 10),

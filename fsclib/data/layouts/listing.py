@@ -154,15 +154,19 @@ def _entry(root: Path, index: str, line: int, text: str, problems: list[Problem]
 
     fields = text.rsplit(None, 1)
     if len(fields) < 2:
-        return wrong("no label", f"{text!r} is not a path and a label", WRITE)
+        wrong("no label", f"{text!r} is not a path and a label", WRITE)
+        return None
     path, label = fields[0].replace("\\", "/"), _whole_number(fields[1])
     if label is None:
-        return wrong("bad label", f"label {fields[1]!r} is not a whole number, 0 or more", WRITE)
+        wrong("bad label", f"label {fields[1]!r} is not a whole number, 0 or more", WRITE)
+        return None
     if path.startswith("/") or re.match("[A-Za-z]:", path) or ".." in path.split("/"):
-        return wrong("unsafe path", f"{fields[0]!r} is outside the data set", "write the path relative to the data set's folder")
+        wrong("unsafe path", f"{fields[0]!r} is outside the data set", "write the path relative to the data set's folder")
+        return None
     path = posixpath.normpath(path)
     if complaint := _complaint(f"{root}/{path}"):
-        return wrong(complaint[0], f"{path!r} {complaint[1]}", f"{RESTORE} or remove the line")
+        wrong(complaint[0], f"{path!r} {complaint[1]}", f"{RESTORE} or remove the line")
+        return None
     return path, label
 
 

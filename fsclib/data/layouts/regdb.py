@@ -28,7 +28,7 @@ def read(root: Path, trial: int = 1, spec: DatasetSpec = REGDB) -> tuple[pd.Data
     if problem := spec.trial_problem(trial):
         raise ValueError(f"trial of {spec.title}: {problem}")
     indexes = {
-        f"idx/{split}_{name}_{int(trial)}.txt": (*spec.cameras[modality], modality, split)
+        f"idx/{split}_{name}_{int(trial)}.txt": (spec.cameras[modality][0], modality, split)
         for split in ("train", "test")
         for name, modality in (("visible", VISIBLE), ("thermal", INFRARED))
     }

@@ -43,7 +43,7 @@ def read(root: Path, trial: int = 1, spec: DatasetSpec = SYSU) -> tuple[pd.DataF
             else:
                 listed[identity] = (split, line)
 
-    rows = []
+    rows: list[tuple[str, int, int, str, str]] = []
     for identity, (split, line) in sorted(listed.items(), key=lambda item: (item[1][0] == "test", item[0])):
         before = len(rows)
         for camera in cameras:

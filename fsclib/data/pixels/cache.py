@@ -159,14 +159,16 @@ def _update(
     _remove_leftovers(index_file, old)
     found, sources = _recognise(old, root, paths)
     if old and sources == list(range(len(old.images))):  # files were touched, but their contents are unchanged
-        index = old._replace(images=list(map(_Image, paths, found)))
+        index = old._replace(images=[_Image(path, entry) for path, entry in zip(paths, found, strict=True) if entry])
     else:
         file = folder / f"{index_file.stem}.{secrets.token_hex(4)}.npy"
         tasks = [(row, f"{root}/{paths[row]}") for row, source in enumerate(sources) if source is None]
-        known = [(source, row) for row, source in enumerate(sources) if source is not None and not found[row].reason]
+        entries = {row: entry for row, entry in enumerate(found) if entry}
+        known = [(source, row) for row, source in enumerate(sources) if source is not None and not entries[row].reason]
         old_file = folder / old.pixels if old else None
         decoded = write_pixels(file, (len(paths), *size, 3), tasks, known, old_file, workers, description)
-        images = [_Image(path, decoded.get(row, found[row])) for row, path in enumerate(paths)]
+        entries |= decoded
+        images = [_Image(path, entries[row]) for row, path in enumerate(paths)]
         index = _Index(FORMAT, *size, file.name, file.stat().st_size, _data_hash(images), images)
     if index != old:
         try:
@@ -183,14 +185,15 @@ def _recognise(old: _Index | None, root: Path, paths: list[str]) -> tuple[list[D
 
     Files are hashed only if their size or time has changed.
     """
-    rows = {path: row for row, (path, _) in enumerate(old.images)} if old else {}
+    images = old.images if old else []
+    rows = {path: row for row, (path, _) in enumerate(images)}
     sources = [rows.get(path) for path in paths]
-    found = [None if row is None else old.images[row].found for row in sources]
+    found = [None if row is None else images[row].found for row in sources]
     states = _in_threads(_state, root, paths)
     doubtful = [row for row, known in enumerate(found) if known and known[:2] != states[row]]
     for row, now in zip(doubtful, _in_threads(_fingerprint, root, [paths[row] for row in doubtful]), strict=True):
-        if now.digest == found[row].digest:
-            found[row] = found[row]._replace(size=now.size, mtime=now.mtime)
+        if (entry := found[row]) and now.digest == entry.digest:
+            found[row] = entry._replace(size=now.size, mtime=now.mtime)
         else:
             found[row] = sources[row] = None
     return found, sources

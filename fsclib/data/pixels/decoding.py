@@ -14,9 +14,9 @@ import stat
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from multiprocessing.connection import wait
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -101,8 +101,8 @@ def decode(data: bytes, height: int, width: int) -> bytes:
 def _check(image: Image.Image, data: bytes) -> None:
     """Raises for files that Pillow accepts: several images in one file, PNGs with wrong checksums, and JPEGs that are truncated
     or take hours."""
-    if image.format in ("GIF", "PNG", "WEBP") and image.is_animated:
-        raise ValueError(f"{image.n_frames} images in one file, expected one")
+    if image.format in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False):
+        raise ValueError(f"{getattr(image, 'n_frames', 'several')} images in one file, expected one")
     if image.format == "PNG":  # Pillow stops reading once all rows are complete, whatever their content
         Image.open(io.BytesIO(data), formats=FORMATS).verify()
     if image.format == "JPEG" and (scans := data.count(b"\xff\xda")) > SCANS:
@@ -155,7 +155,9 @@ class Target(NamedTuple):
         return done
 
 
-def decode_all(tasks: Sequence[tuple[int, str]], target: Target, workers: int = 0) -> Iterator[list[tuple[int, Decoded]]]:
+def decode_all(
+    tasks: Sequence[tuple[int, str]], target: Target, workers: int = 0
+) -> Generator[list[tuple[int, Decoded]], None, None]:
     """Decode files into their rows, chunk by chunk in no particular order.
 
     tasks    (row, path)
@@ -172,7 +174,8 @@ def decode_all(tasks: Sequence[tuple[int, str]], target: Target, workers: int = 
 
     command = [sys.executable, "-P", __file__, json.dumps(target)]  # -P: modules beside this one must not shadow others
     idle = [children.start(command, stdout=subprocess.PIPE, text=True) for _ in range(min(workers or usable_cores(), len(chunks)))]
-    busy, processes = {}, tuple(idle)
+    busy: dict[Any, tuple[subprocess.Popen, Sequence[tuple[int, str]]]] = {}  # by the output of the process
+    processes = tuple(idle)
     try:
         while chunks or busy:
             while chunks and idle:
@@ -189,6 +192,7 @@ def decode_all(tasks: Sequence[tuple[int, str]], target: Target, workers: int = 
 
 
 def _answer(process: subprocess.Popen, chunk: Sequence[tuple[int, str]]) -> list[Decoded]:
+    assert process.stdout  # a pipe
     line = process.stdout.readline()
     if not line:
         from fsclib.data.pixels.errors import DecodingError  # as above
@@ -214,7 +218,7 @@ def _serve() -> None:
     target = Target(*json.loads(sys.argv[1]))
     for line in sys.stdin:
         try:
-            answer = target.fill(json.loads(line))
+            answer: list[Decoded] | dict[str, int | str | None] = target.fill(json.loads(line))
         except OSError as error:
             answer = {"errno": error.errno, "strerror": error.strerror}
         print(json.dumps(answer), flush=True)

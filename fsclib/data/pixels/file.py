@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -38,7 +37,8 @@ def write_pixels(
 
     Returns the result for each decoded row. Raises OSError, and leaves no file behind, if the disk is full.
     """
-    needed, found = int(np.prod(shape)), {}
+    needed = int(np.prod(shape))
+    found: dict[int, Decoded] = {}
     try:
         free = shutil.disk_usage(file.parent).free
         if free < needed:
@@ -48,6 +48,7 @@ def write_pixels(
             chunks = decode_all(tasks, Target(str(temporary), offset, *shape[1:3]), workers)
             with progress(len(known) + len(tasks), description, shown=bool(description)) as bar, closing(chunks):
                 if known:
+                    assert old  # the file that they are rows of
                     _copy_rows(old, temporary, known)
                     bar.update(len(known))
                 for chunk in chunks:
@@ -112,7 +113,7 @@ def _copy_rows(source: Path, target: Path, rows: Sequence[tuple[int, int]]) -> N
             writer.write(reader.read(size))
 
 
-def _read_header(handle: BinaryIO) -> tuple[int, int]:
+def _read_header(handle: io.BufferedIOBase) -> tuple[int, int]:
     """The offset of the first row of pixels, and the bytes per row."""
     np.lib.format.read_magic(handle)
     (_, *row), _, _ = np.lib.format.read_array_header_1_0(handle)

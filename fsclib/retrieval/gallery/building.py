@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +56,9 @@ def build(
     with _alone(folder):
         if (folder / manifest.FILE).exists():
             found = before = manifest.read(folder)
-            searched = {"probes": settled.probes, "rerank": settled.rerank}  # these do not affect the built files
-            found = dataclasses.replace(found, options=dataclasses.replace(found.options, **searched))
+            # these two do not affect the built files
+            searched = dataclasses.replace(found.options, probes=settled.probes, rerank=settled.rerank)
+            found = dataclasses.replace(found, options=searched)
             _check(folder, found, dimension, origin, settled)
         else:
             check_room(folder, _needed(settled, shards.images), "the index and its codes")
@@ -135,7 +137,7 @@ def _filled(folder: Path, found: Manifest, shards: Shards, before: int) -> Manif
     return _merged(folder, found) if found.merged < len(found.shards) else found
 
 
-def _put(folder: Path, found: Manifest, entries: Entries, reduced_by: reduction.Reduction, index) -> Shard:
+def _put(folder: Path, found: Manifest, entries: Entries, reduced_by: reduction.Reduction, index: Any) -> Shard:
     """Writes the files of one more shard."""
     half, reduced = _kept(entries, reduced_by)
     labels = _labels(entries)
@@ -248,7 +250,7 @@ def _sample(shards: Shards, dimension: int, number: int, reduced_by: reduction.R
 
     for position, shard in enumerate(chosen):
         left -= take(shard, -(-left // (len(chosen) - position)))
-    for shard in (*sorted(spare, key=spare.get, reverse=True), *range(len(shards))):  # top up where shards were too small
+    for shard in (*sorted(spare, key=spare.__getitem__, reverse=True), *range(len(shards))):  # top up where shards were too small
         if left and spare.get(shard, left):
             before = len(parts.get(shard, ()))
             left -= take(shard, before + left) - before

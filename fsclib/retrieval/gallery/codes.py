@@ -83,6 +83,7 @@ def encode(index: Any, reduced: NDArray[np.float32], first: int) -> dict[str, np
 
 def read_codes(file: Path, options: IndexOptions, first: int, count: int) -> dict[str, np.ndarray]:
     """Codes of a shard of `count` images from `first`. Errors: OSError, ValueError."""
+    kinds: dict[str, tuple[type, tuple[int, ...]]]
     kinds = {"list": (np.int32, (count,)), "code": (np.uint8, (count, options.code)), "image": (np.int64, (count,))}
     found = read_arrays(file, kinds)
     places, images = found["list"], found["image"]
@@ -104,8 +105,7 @@ def merge(file: Path, shards: Iterator[Mapping[str, np.ndarray]], sizes: NDArray
     filled = np.zeros(len(sizes), np.int64)
     with replacing(file) as part:
         reserve(part, total * (code + 8))
-        mapped = can_map(part)
-        target = np.memmap(part, np.uint8, "r+") if mapped else np.empty(total * (code + 8), np.uint8)
+        target = np.memmap(part, np.uint8, "r+") if can_map(part) else np.empty(total * (code + 8), np.uint8)
         for shard in shards:
             lists = shard["list"]
             present, first, number = np.unique(lists, return_index=True, return_counts=True)
@@ -115,7 +115,7 @@ def merge(file: Path, shards: Iterator[Mapping[str, np.ndarray]], sizes: NDArray
             at = starts[lists] + sizes[lists] * code + place * 8
             target[at[:, None] + np.arange(8)] = shard["image"].astype("<i8").view(np.uint8).reshape(-1, 8)
             filled[present] += number
-        if mapped:
+        if isinstance(target, np.memmap):
             target.flush()
         else:
             target.tofile(part)

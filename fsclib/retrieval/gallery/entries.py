@@ -27,15 +27,16 @@ class Entries:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def of(self, rows) -> "Entries":
+    def of(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Entries":
         """The entries of the given rows or mask."""
         return Entries(self.vectors[rows], self.identity[rows], self.camera[rows], self.data)
 
     @staticmethod
     def joined(parts: "Sequence[Entries]") -> "Entries":
         """Concatenates entries of one data set."""
-        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("vectors", "identity", "camera"))
-        return Entries(*columns, parts[0].data)
+        names = ("vectors", "identity", "camera")
+        vectors, identity, camera = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+        return Entries(vectors, identity, camera, parts[0].data)
 
     def checked(self, dimension: int) -> "Entries":
         """The same entries, contiguous. ValueError for another dimension, unequal lengths, numbers that are not finite, an invalid
@@ -54,7 +55,8 @@ class Entries:
         if not np.isfinite(vectors).all():
             row = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
             raise ValueError(f"vectors: entry {row} is not finite; embed that image again, or look for the weights that overflowed")
-        return Entries(vectors, *(part.astype(np.int64) for part in labels), self.data)
+        identity, camera = (part.astype(np.int64) for part in labels)
+        return Entries(vectors, identity, camera, self.data)
 
 
 class Shards(Protocol):

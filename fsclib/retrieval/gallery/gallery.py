@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -167,10 +168,10 @@ class Gallery:
             row = torch.where(similarity > -torch.inf, row + first, NOBODY)
             joined = torch.cat([best[0], similarity], 1), torch.cat([best[1], row], 1)
             order = joined[0].argsort(dim=1, descending=True, stable=True)[:, :number]
-            best = tuple(part.gather(1, order) for part in joined)
+            best = joined[0].gather(1, order), joined[1].gather(1, order)
         return best[1].numpy(), best[0].numpy()
 
-    def _lists(self, found: Manifest):
+    def _lists(self, found: Manifest) -> Any:
         book_file = self.folder / "codebook.safetensors"
         with reading(book_file):
             book = codes.read_codebook(book_file, found.options)

@@ -58,7 +58,7 @@ class Origin:
     weighting: str = "equal"
     mirror: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.network, str) or not HASH.fullmatch(self.network):
             found = f"network: found {shown(self.network)}, expected 32 hexadecimal digits"
             raise ValueError(f"{found}; pass checkpoint.fingerprint of the file with its weights")

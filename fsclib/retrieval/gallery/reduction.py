@@ -14,6 +14,7 @@ a code such that the largest variances go with the smallest and each byte codes 
 2013, parametric OPQ).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Reduction:
 
     def images(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reduces gallery vectors (N, D) to (N, d)."""
-        return (vectors - self.mean) @ self.gallery
+        return np.matmul(vectors - self.mean, self.gallery)
 
     def queries(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Reduces queries (Q, D) to (Q, d); also returns the offset to add to each query's similarities, (Q,)."""
@@ -72,7 +73,12 @@ def fit(images: NDArray[np.float32], queries: NDArray[np.float32], dimensions: i
     scale = np.sqrt(found.sum()) or 1.0
     basis = basis[:, _dealt(dimensions, code)].T
     gallery, query = times(basis, 0.5).T / scale, times(basis, -0.5).T * scale
-    return Reduction(*(np.ascontiguousarray(part, np.float32) for part in (mean, gallery, query)), kept)
+    return Reduction(
+        mean=np.ascontiguousarray(mean, np.float32),
+        gallery=np.ascontiguousarray(gallery, np.float32),
+        query=np.ascontiguousarray(query, np.float32),
+        kept=kept,
+    )
 
 
 def _axes(vectors: NDArray[np.float64], number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -102,10 +108,11 @@ def write(file: Path, reduction: Reduction) -> None:
 def read(file: Path, dimension: int, dimensions: int) -> Reduction:
     """Reads a reduction. Errors: OSError or ValueError if the file holds no reduction from `dimension` to `dimensions`."""
     shapes = {"mean": (dimension,), "gallery": (dimension, dimensions), "query": (dimension, dimensions)}
-    return Reduction(**read_arrays(file, {name: (np.float32, shape) for name, shape in shapes.items()}))
+    found = read_arrays(file, {name: (np.float32, shape) for name, shape in shapes.items()})
+    return Reduction(found["mean"], found["gallery"], found["query"])
 
 
-def read_arrays(file: Path, expected: dict[str, tuple[type, tuple[int, ...]]]) -> dict[str, np.ndarray]:
+def read_arrays(file: Path, expected: Mapping[str, tuple[type, tuple[int, ...]]]) -> dict[str, np.ndarray]:
     """Arrays of a safetensors file, by name, checked against the expected types and shapes.
 
     Errors: OSError; ValueError, also for numbers that are not finite.

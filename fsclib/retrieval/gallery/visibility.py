@@ -56,11 +56,11 @@ class Visibility:
         """
         if scoring not in metrics.PROTOCOLS:
             raise ValueError(f"scoring: found {scoring!r}, expected one of {', '.join(metrics.PROTOCOLS)}")
-        cameras = np.unique(np.asarray(cameras, np.int64))
-        if unknown := sorted(set(cameras.tolist()) - set(self.cameras.tolist())):
+        chosen = np.unique(np.asarray(cameras, np.int64))
+        if unknown := sorted(set(chosen.tolist()) - set(self.cameras.tolist())):
             known = ", ".join(map(str, self.cameras))
             raise ValueError(f"cameras: found {', '.join(map(str, unknown))}, expected some of the gallery's cameras {known}")
-        asked = cameras if len(cameras) else self.cameras
+        asked = chosen if len(chosen) else self.cameras
         if scoring == FREE:
             yield self._view(asked, ()), list(range(number))
             return
@@ -101,7 +101,7 @@ class Visibility:
         own = hidden(np.full(len(rows), identity), self.labels[rows, 1].astype(np.int64))
         return self._view(asked[~elsewhere], rows[own])
 
-    def _view(self, cameras: NDArray[np.int64], hidden: Sequence[int]) -> View:
+    def _view(self, cameras: NDArray[np.int64], hidden: Sequence[int] | NDArray[np.int64]) -> View:
         every = len(cameras) == len(self.cameras)
         shown = np.asarray(hidden, np.int64)
         if not every:  # drop rows that the camera choice already excludes

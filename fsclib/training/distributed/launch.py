@@ -51,6 +51,7 @@ def run(config: Config) -> str:
             env=surroundings(number) | {STARTED: "1"},
         )
         try:
+            assert process.stdout  # a pipe
             for line in process.stdout:
                 logger.info(line.removesuffix("\n"))
             status = process.wait()

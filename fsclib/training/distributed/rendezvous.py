@@ -37,6 +37,7 @@ def joined(device: torch.device) -> Iterator[Ranks]:
             torch.cuda.set_device(device)
         backend = "nccl" if device.type == "cuda" else "gloo"
         steps = dist.new_group(backend=backend, timeout=STEP[backend])
+        assert isinstance(steps, dist.ProcessGroup)  # which every process is part of
     yield Ranks(dist.get_rank(), dist.get_world_size(), steps, dist.group.WORLD)
     dist.destroy_process_group()  # not after an error, which ends this process anyway: it might wait for a dead one
 

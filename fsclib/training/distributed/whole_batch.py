@@ -31,7 +31,8 @@ def together(net: Network, group: dist.ProcessGroup, whole_batch: bool) -> nn.Mo
     tensors = [*net.parameters(), *net.buffers()]
     twin = copy.deepcopy(net, {id(tensor): tensor for tensor in tensors})
     called = WholeBatch(twin, group) if whole_batch else twin
-    return DistributedDataParallel(called, process_group=group, gradient_as_bucket_view=True, **{COPY_BUFFERS: not whole_batch})
+    copying: dict[str, Any] = {COPY_BUFFERS: not whole_batch}
+    return DistributedDataParallel(called, process_group=group, gradient_as_bucket_view=True, **copying)
 
 
 class WholeBatch(nn.Module):
@@ -43,10 +44,12 @@ class WholeBatch(nn.Module):
     def __init__(self, net: Network, group: dist.ProcessGroup):
         super().__init__()
         neck = net.neck  # which sees the whole batch anyway
-        net.neck = nn.Identity()
+        net.register_module("neck", nn.Identity())
         on_gpu = next(net.parameters()).device.type == "cuda"
         # torch's own supports GPUs only
-        self.net = nn.SyncBatchNorm.convert_sync_batchnorm(net, group) if on_gpu else shared(net, group)
+        sharing = nn.SyncBatchNorm.convert_sync_batchnorm(net, group) if on_gpu else shared(net, group)
+        assert isinstance(sharing, Network)  # `net` itself
+        self.net = sharing
         self.net.neck = neck
         self.group = group
 
@@ -68,12 +71,16 @@ def shared(module: nn.Module, group: dist.ProcessGroup) -> nn.Module:
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """BatchNorm over the batches of all processes, with the parameters and buffers of the BatchNorm that it replaces."""
 
+    momentum: float
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     def __init__(self, norm: nn.BatchNorm1d | nn.BatchNorm2d, group: dist.ProcessGroup):
         super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
         self.weight, self.bias = norm.weight, norm.bias
-        self.running_mean, self.running_var, self.num_batches_tracked = (
-            norm.running_mean, norm.running_var, norm.num_batches_tracked,
-        )  # fmt: skip
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            self.register_buffer(name, getattr(norm, name))
         self.group = group
         self.train(norm.training)
 
@@ -94,7 +101,9 @@ class _Normalised(torch.autograd.Function):
     """(x − μ) / √(σ² + ε) · γ + β with μ and σ² over all processes; also returns μ, σ² and the number of values per channel."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, eps: float, group: dist.ProcessGroup):
+    def forward(
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, eps: float, group: dist.ProcessGroup
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         dims = [dim for dim in range(features.ndim) if dim != 1]
         variance, mean = torch.var_mean(_full(features), dims, correction=0)
         count = features.numel() / features.shape[1]
@@ -111,7 +120,7 @@ class _Normalised(torch.autograd.Function):
         return F.batch_norm(features, mean, variance, weight, bias, False, 0, eps), mean, variance, total
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor):
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         features, weight, mean, scale, total = ctx.saved_tensors
         shape = [1, -1, *[1] * (features.ndim - 2)]
         full = _full(gradient)
@@ -139,5 +148,5 @@ class _Gathered(torch.autograd.Function):
         return torch.stack(parts)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient[ctx.rank] * ctx.count, None
