@@ -33,13 +33,15 @@ _PLACES = {  # name → module that has it, and its name there
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        module, own = _PLACES[name]
-        return getattr(import_module(module), own)
-    if name in __all__:
-        return import_module(f"fsclib.{name}")
-    raise AttributeError(f"module 'fsclib' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+    def __getattr__(name: str) -> Any:
+        if name in _PLACES:
+            module, own = _PLACES[name]
+            return getattr(import_module(module), own)
+        if name in __all__:
+            return import_module(f"fsclib.{name}")
+        raise AttributeError(f"module 'fsclib' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

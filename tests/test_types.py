@@ -1,0 +1,89 @@
+"""The types of the public names, as mypy sees them in another package: right uses pass in its strict mode, wrong ones fail."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+CACHE = REPOSITORY / ".mypy_cache" / "strict"  # kept: reading torch's types takes most of the time
+USES = """
+from typing import assert_type
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+import fsclib
+from fsclib import losses, metrics
+from fsclib.losses import Parts
+from fsclib.metrics import Metrics
+from fsclib.models.networks import Embedding, Network, Output
+from fsclib.models.official import load_official, read_official
+from fsclib.retrieval.embedder import Embedder
+from fsclib.runs import Run
+
+embedder = fsclib.load("people/fsc")
+assert_type(embedder, Embedder)
+picture = np.zeros((64, 32, 3), np.uint8)
+assert_type(embedder.embed(["a.jpg", Image.fromarray(picture), picture, torch.zeros(3)], "visible"), NDArray[np.float32])
+
+net = fsclib.build_model("fsc", 395, stages=4, modules=("frequency", "channel"), backbone="resnet18", pretrained=False)
+assert_type(net, Network)
+images = torch.zeros(4, 3, 64, 32)
+assert_type(net.embed(images, "infrared"), Embedding)
+output = net(images, images)
+assert_type(output, Output)
+assert_type(output.features, Tensor)
+load_official(net, read_official("published.t"))
+
+labels = torch.arange(8)
+assert_type(losses.batch_hard_triplet(output.features[0], labels, margin=0.3), Tensor)
+assert_type(losses.weighted_regularised_triplet(output.features[0], labels), Tensor)
+assert_type(losses.center_pair_mining(output.features[0], output.features[1], labels), Tensor)
+assert_type(losses.orthogonality(output.features), Tensor)
+assert_type(losses.fsc_loss(output, labels), Parts)
+
+found = metrics.evaluate(np.eye(2), [1, 2], np.array([1, 2]), protocol="regdb")
+assert_type(found, Metrics)
+assert_type(found.cmc, NDArray[np.float64])
+assert_type(found.map, float)
+
+try:
+    run = fsclib.fit(fsclib.Config(dataset="llcm", modules=("spatial",), lr=0.1))
+except fsclib.FsclibError as error:
+    raise SystemExit(str(error)) from error
+assert_type(run, Run)
+print(fsclib.evaluate(run), run.config.height)
+"""
+WRONG = """
+import fsclib
+from fsclib import losses, metrics
+
+fsclib.load("people/fsc").embed("a.jpg", 3)
+fsclib.build_model("fsc", "many")
+fsclib.build_model("fsc", 395).embed(None, "visible")
+fsclib.build_model("fsc", 395)("a.jpg", "b.jpg")
+losses.batch_hard_triplet([1.0], [1])
+metrics.evaluate(None, [1], [1])
+fsclib.fit("llcm")
+fsclib.Config(height="tall")
+fsclib.evaluate("people/fsc")
+fsclib.nothing
+"""
+
+
+def test_a_strict_checker_accepts_right_uses_and_refuses_each_wrong_one(tmp_path):
+    (tmp_path / "right.py").write_text(USES)
+    (tmp_path / "wrong.py").write_text(WRONG)
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={CACHE}", "right.py", "wrong.py"]
+    # found as any installed package is, by its py.typed: checkers do not see the import hook of an editable installation
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert not said.stderr
+    assert "right.py" not in said.stdout, said.stdout
+    expected = {number for number, line in enumerate(WRONG.splitlines(), 1) if "import" not in line and line}
+    assert {int(number) for number in re.findall(r"^wrong\.py:(\d+): error", said.stdout, re.MULTILINE)} == expected, said.stdout
