@@ -20,7 +20,7 @@ from pathlib import Path
 
 from synthpeople.corpus import LATER, Corpus
 from synthpeople.plans import Plan
-from synthpeople.rendering import draw_all, is_part, write
+from synthpeople.rendering import draw_all, whole, write
 
 MARK = "corpus.json"
 LARGEST = 1 << 20  # bytes of a corpus.json that is still read; real ones have a thousand
@@ -67,8 +67,8 @@ def write_corpus(
     progress     whether to show progress on standard error; or a function of (number of images, title) that opens a progress bar
                  with update(n)
 
-    Errors: ValueError for invalid arguments, FileExistsError if `out` holds something else or a corpus with other parameters,
-    OSError if it cannot be written, RuntimeError if a worker dies.
+    Errors: ValueError for invalid arguments, FileExistsError if `out` holds something else or a corpus with other parameters, or
+    if a folder in it is a link, OSError if it cannot be written, RuntimeError if a worker dies.
     """
     out = Path(out).expanduser()
     later = {"worlds": worlds, "infrared": infrared, "test_images": test_images}
@@ -77,10 +77,11 @@ def write_corpus(
         raise ValueError(f"workers is {workers!r}, expected a whole number, 0 for all cores")
     plan = corpus.plan()
     try:
-        existing = _inspect(out, corpus, plan)
+        known = {MARK, *plan.texts, *(path for shot in plan.shots for path in corpus.paths(shot))}
+        existing = _inspect(out, corpus, plan, known)
         missing = [shot for shot in plan.shots if not existing.issuperset(corpus.paths(shot))]
         for folder in {path.rpartition("/")[0] for paths in (plan.texts, *map(corpus.paths, missing)) for path in paths}:
-            (out / folder).mkdir(parents=True, exist_ok=True)
+            _make_folder(out, folder)
         for path in plan.texts.keys() - existing:
             write(f"{out}/{path}", plan.texts[path].encode())
         if missing:
@@ -88,8 +89,9 @@ def write_corpus(
             with (progress if callable(progress) else partial(_bar, shown=progress))(len(missing), title) as bar:
                 for number in draw_all(str(out), corpus, missing, workers):
                     bar.update(number)
-        for path in filter(is_part, existing):  # partial files of a killed run
-            (out / path).unlink(missing_ok=True)
+        for path in existing:
+            if whole(path) in known:  # a partial file of a killed run
+                (out / path).unlink(missing_ok=True)
         if MARK not in existing:
             write(f"{out}/{MARK}", (json.dumps(corpus.mark, indent=1) + "\n").encode())
     except FileExistsError:
@@ -113,7 +115,16 @@ def _bar(number: int, title: str, shown: bool) -> AbstractContextManager:
     return tqdm(total=number, desc=title, disable=not shown, mininterval=0.1 if watched else 60)
 
 
-def _inspect(out: Path, corpus: Corpus, plan: Plan) -> set[str]:
+def _make_folder(out: Path, folder: str) -> None:
+    """Makes a folder of the corpus, but follows no link in it, which may have come with the corpus and leads elsewhere."""
+    parts = folder.split("/")
+    for place in (out.joinpath(*parts[:number]) for number in range(1, len(parts) + 1) if folder):
+        if place.is_symlink():
+            raise FileExistsError(f"{place} is a link to {str(place.readlink())!r}, expected a folder; remove it, or {ADVICE}")
+    (out / folder).mkdir(parents=True, exist_ok=True)
+
+
+def _inspect(out: Path, corpus: Corpus, plan: Plan, known: set[str]) -> set[str]:
     """The non-empty files below `out` if it holds all or part of this corpus; FileExistsError if it holds anything else."""
     if not out.is_dir():
         if out.exists():
@@ -122,21 +133,25 @@ def _inspect(out: Path, corpus: Corpus, plan: Plan) -> set[str]:
     if (out / MARK).exists():
         _compare(out, corpus)
         return set(_files(out))
-    known = {path for paths in (plan.texts, *map(corpus.paths, plan.shots)) for path in paths}
-    _refuse_others(out, {path.name for path in out.iterdir()} - {path.partition("/")[0] for path in known})  # before a long walk
+    _refuse_others(out, {path.name for path in out.iterdir()}, {path.partition("/")[0] for path in known})  # before a long walk
     existing = set(_files(out))
-    _refuse_others(out, existing - known)
+    _refuse_others(out, existing, known)
     expected = {path: plan.texts[path].encode() for path in existing & plan.texts.keys()}
     drawn = {corpus.kind(shot): shot for shot in reversed(plan.shots) if not existing.isdisjoint(corpus.paths(shot))}
     for shot in drawn.values():  # one image per kind reveals another seed, size, difficulty, infrared or drawing
         expected |= {path: content for path, content in corpus.files(shot).items() if path in existing}
-    if wrong := [path for path in expected if (out / path).read_bytes() != expected[path]]:
+    if wrong := [path for path in expected if not _holds(out / path, expected[path])]:
         raise FileExistsError(f"{out} holds an unfinished corpus of other parameters, see {wrong[0]}; {ADVICE}")
     return existing
 
 
-def _refuse_others(out: Path, paths: set[str]) -> None:
-    if others := sorted(path for path in paths if not is_part(path)):
+def _holds(file: Path, content: bytes) -> bool:
+    """Whether a regular file has this content; a pipe or a device would never end."""
+    return file.is_file() and file.stat().st_size == len(content) and file.read_bytes() == content
+
+
+def _refuse_others(out: Path, paths: set[str], known: set[str]) -> None:
+    if others := sorted(path for path in paths - known if whole(path) not in known):
         raise FileExistsError(f"{out} holds {others[0]}, which is not part of this corpus; {ADVICE}")
 
 
@@ -160,5 +175,5 @@ def _files(folder: str | Path, prefix: str = "") -> Iterator[str]:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from _files(entry.path, f"{prefix}{entry.name}/")
-            elif is_part(entry.name) or entry.stat(follow_symlinks=False).st_size:
+            elif whole(entry.name) or entry.stat(follow_symlinks=False).st_size:
                 yield prefix + entry.name

@@ -5,6 +5,8 @@ Memory use does not grow with the number of images: only a few chunks are in pro
 
 import contextlib
 import os
+import re
+import secrets
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,7 +21,7 @@ from synthpeople.plans import Shot
 CHUNK = 32  # images that a worker draws between two reports
 OF_A_WORLD = 512  # the same with several worlds: each worker must draw a place first, which takes as long as ten people
 WORTH_A_WORKER = 100  # images; starting a process takes as long as drawing dozens
-PART = ".part"  # suffix of files that are still being written
+PART = re.compile(r"(.*/|)\.([^/]+)\.[0-9a-f]{1,8}\.part", re.DOTALL)  # paths of files that are being written
 AHEAD = 2  # chunks queued per worker, so that none waits for the parent
 
 
@@ -68,14 +70,15 @@ def draw_files(out: str, corpus: Corpus, shots: Sequence[Shot]) -> int:
 
 
 def write(path: str, content: bytes) -> None:
-    """Writes a file completely or not at all; partial files carry the process id, so two processes may write the same corpus.
+    """Writes a file completely or not at all; partial files have random names, so two processes may write the same corpus.
 
-    It is not flushed to disk: there are thousands of images, and each can be redrawn.
+    A link in the place of the file is replaced and not followed. The file is not flushed to disk: there are thousands of images,
+    and each can be redrawn.
     """
     folder, _, name = path.rpartition("/")
-    part = f"{folder}/.{name}.{os.getpid()}{PART}"
+    part = f"{folder}/.{name}.{secrets.token_hex(4)}.part"
     try:
-        with open(part, "wb") as file:  # noqa: PTH123 -- faster, and called tens of thousands of times
+        with open(part, "xb") as file:  # noqa: PTH123 -- faster, and called tens of thousands of times
             file.write(content)
         os.replace(part, path)  # noqa: PTH105
     except OSError:
@@ -84,10 +87,10 @@ def write(path: str, content: bytes) -> None:
         raise
 
 
-def is_part(path: str) -> bool:
-    """Whether a path is a partial file of `write`."""
-    name = path.rpartition("/")[2]
-    return name.startswith(".") and name.endswith(PART)
+def whole(path: str) -> str:
+    """The path of the file for which `write` begins a partial file at `path`; "" if that is not of the form of a partial file."""
+    found = PART.fullmatch(path)
+    return found[1] + found[2] if found else ""
 
 
 def _begin() -> None:

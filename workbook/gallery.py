@@ -18,6 +18,7 @@ from fsclib.retrieval.gallery.entries import Cut, Entries
 from fsclib.retrieval.gallery.gallery import Gallery
 from fsclib.retrieval.gallery.options import EXACT, IVFPQ, SWITCH, TRAINED, IndexOptions, Origin
 from fsclib.runs import Run, checkpoint
+from fsclib.system.opening import check_folders
 from workbook.run_options import RunOptions
 
 EARLIER = 1000  # queries that an index may learn from; they show other people than the queries it is measured with
@@ -88,7 +89,14 @@ def folder_of(subject: Subject, options: GalleryOptions, kind: str, images: int)
     """The folder of a synthetic gallery's index. Its name holds every non-default option that affects the files."""
     usual, names = GalleryOptions(), ("seed", "dimensions", "code", "lists")
     given = {name: getattr(options, name) for name in names if getattr(options, name) != getattr(usual, name)}
-    return subject.run.folder / "search" / "-".join([kind, str(images), *(f"{name}{value}" for name, value in given.items())])
+    return _inside(subject.run, "-".join([kind, str(images), *(f"{name}{value}" for name, value in given.items())]))
+
+
+def _inside(run: Run, name: str) -> Path:
+    """The folder of an index in a run. Errors: LinkError if it, or the folder of all indexes, is a link."""
+    folder = run.folder / "search" / name
+    check_folders(folder, run.folder)
+    return folder
 
 
 def kinds(images: int) -> tuple[str, ...]:
@@ -102,7 +110,7 @@ def people(subject: Subject, queries: int, k: int, seed: int) -> pd.DataFrame:
     Columns: query, its identity; camera, its camera; 1 … k, the identities found, with the similarity of their best image.
     """
     visible, infrared = (subject.real.of(subject.modality == kind) for kind in (VISIBLE, INFRARED))
-    folder = subject.run.folder / "search" / "real"
+    folder = _inside(subject.run, "real")
     build(folder, Cut(visible), subject.origin, queries=infrared.vectors)
     asked = infrared.of(np.sort(np.random.default_rng(seed).permutation(len(infrared))[:queries]))
     gallery = Gallery(folder, subject.origin)

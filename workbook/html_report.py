@@ -101,14 +101,14 @@ def write(folder: Path) -> Path:
     """Renders every notebook of a folder; returns the index page. Pages of the same name are replaced.
 
     A notebook that failed, was cut short or cannot be read is listed with the reason; the others are still rendered.
-    Errors: ReportError if the folder holds no notebook.
+    Errors: ReportError if the folder holds no notebook; LinkError if its folder html/ is a link.
     """
     pages = [page(file) for file in sorted(folder.glob("*.ipynb"))]
     if not pages:
         raise ReportError(f"{folder}: found no notebook, expected executed ones; `make demo` leaves some in results/demo/notebooks")
     settings = traitlets.config.Config(NbConvertBase={"display_data_priority": SHOWN})
     exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True, config=settings)
-    make_folder(folder / "html")
+    make_folder(folder / "html", within=folder)
     with tempfile.TemporaryDirectory() as pictures:
         _copy_pictures(folder, pages, Path(pictures))
         pages = [_rendered(each, exporter, pictures) for each in pages]

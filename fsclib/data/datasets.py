@@ -10,6 +10,7 @@ import pandas as pd
 from fsclib.config import registry
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest
+from fsclib.data import links
 from fsclib.data.layouts import llcm, regdb, sysu
 from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
 from fsclib.system import paths
@@ -45,6 +46,7 @@ def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data
         raise ValueError(f"trial of {name}: {problem}")
     folder = Path(root if root is not None else Path(data_dir or paths.data_dir()) / spec.folder).expanduser()
     records, problems = LAYOUTS[spec.layout].read(folder, trial, spec)
+    links.remark(folder, records["path"])
     return Dataset(name, spec, folder, records, tuple(problems), trial)
 
 

@@ -96,6 +96,7 @@ def write(name: str, state: Mapping[str, Tensor], facts: Mapping[str, Any], fold
 
     BatchNorm's counters are omitted: they are not used with a fixed momentum.
     """
+    from fsclib.system.storage import write_text
     from fsclib.system.tensor_files import write_tensors
 
     file = folder / f"{name}.safetensors"
@@ -103,5 +104,5 @@ def write(name: str, state: Mapping[str, Tensor], facts: Mapping[str, Any], fold
     kept = {entry: value.detach().cpu().half().contiguous() for entry, value in state.items() if value.is_floating_point()}
     write_tensors(file, kept, {"name": name})
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    file.with_suffix(".json").write_text(json.dumps({"sha256": digest} | dict(facts), indent=1, ensure_ascii=False) + "\n")
+    write_text(file.with_suffix(".json"), json.dumps({"sha256": digest} | dict(facts), indent=1, ensure_ascii=False) + "\n")
     return file

@@ -150,8 +150,8 @@ def similarity(queries: tuple[Tensor, Tensor], gallery: tuple[Tensor, Tensor], w
 
 
 def write_features(file: Path, features: Features, origin: Mapping[str, str]) -> None:
-    """Writes features to a safetensors file; `origin` says what they were computed from."""
-    make_folder(file.parent)
+    """Writes features to a safetensors file in a run's embeddings/; `origin` says what they were computed from."""
+    make_folder(file.parent, within=file.parent.parent)
     tensors = {"rows": torch.from_numpy(features.rows), "pool": features.pool, "neck": features.neck}
     write_tensors(file, {name: value.contiguous() for name, value in tensors.items()}, origin)
 

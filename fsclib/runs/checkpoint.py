@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from fsclib.config.strict import shown
 from fsclib.errors import FsclibError
+from fsclib.system.reading import regular
 from fsclib.system.storage import replacing
 from fsclib.system.tensor_files import open_tensors
 
@@ -97,11 +98,14 @@ def state(path: Path, *needed: str) -> dict[str, Any]:
 
 
 def fingerprint(path: Path) -> str:
-    """Hexadecimal hash of a checkpoint file."""
+    """Hexadecimal hash of a checkpoint file. Errors: CheckpointError for a missing or unreadable file."""
     if not path.exists():
         raise CheckpointError(_missing(path))
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+    try:
+        with regular(path).open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+    except OSError as error:
+        raise CheckpointError(_unreadable(path, error)) from error
 
 
 def _optimizer_state(
@@ -167,6 +171,10 @@ def _missing(path: Path) -> str:
     return f"{path}: no such checkpoint; train the run first (notebook 02_train, or python -m fsclib.training)"
 
 
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path}: not a readable checkpoint ({error}); delete it to start the run again"
+
+
 def _content(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not path.exists():
         raise CheckpointError(_missing(path))
@@ -176,7 +184,7 @@ def _content(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str
             content = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
         header = json.loads(entries.get(FORMAT, "null"))
     except (SafetensorError, OSError, ValueError, RecursionError, MemoryError) as error:  # MemoryError: a file too large to map
-        raise CheckpointError(f"{path}: not a readable checkpoint ({error}); delete it to start the run again") from error
+        raise CheckpointError(_unreadable(path, error)) from error
     if not isinstance(header, dict):
         raise CheckpointError(f"{path}: found header entries {sorted(entries)}, expected {FORMAT!r}; written by another program?")
     return header, content

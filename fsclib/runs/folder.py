@@ -30,7 +30,7 @@ from fsclib.runs.reports import Report
 from fsclib.system import paths
 from fsclib.system.disk_space import make_folder, writing
 from fsclib.system.locks import holder, lock_beside, locked
-from fsclib.system.storage import PART, remove_abandoned, replacing, write_text
+from fsclib.system.storage import remove_abandoned, replacing, temporary_for, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ def alone(config: Config, results: Path | None = None) -> Iterator[None]:
 def begin(config: Config, environment: Mapping[str, Any], results: Path | None = None) -> Run:
     """The run of this configuration: a new folder, or the existing one, without partial files of a killed process.
 
-    The caller holds the lock on its name, see `alone`. Errors: as in `check`.
+    The caller holds the lock on its name, see `alone`. Errors: as in `check`; LinkError if a folder in it is a link.
     """
     folder = folder_of(config, results)
     check(config, environment, results)
@@ -165,7 +165,7 @@ def begin(config: Config, environment: Mapping[str, Any], results: Path | None =
         make_folder(folder)
         _write_json(folder / "config.json", {"config": config.to_dict(), "environment": dict(environment)})
     for part in ("checkpoints", "figures", "tables"):
-        make_folder(folder / part)
+        make_folder(folder / part, within=folder)
     run = Run(folder, config)
     if not run.finished:  # partial files may never be replaced: on another machine another epoch may be the best
         for place in (folder, folder / "checkpoints"):
@@ -303,7 +303,7 @@ def _read(reader: Callable[..., Any], file: Path, *words: str, fix: str = FIX) -
 
 def _not_begun(folder: Path) -> bool:
     """Whether the folder is empty or contains only partial files of a killed run."""
-    return folder.is_dir() and all(found.suffix == PART for found in folder.iterdir())
+    return folder.is_dir() and all(temporary_for(found.name) for found in folder.iterdir())
 
 
 def _move_aside(folder: Path) -> None:

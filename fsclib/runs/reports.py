@@ -14,7 +14,7 @@ from fsclib.system.storage import replacing, write_text
 
 @dataclass(frozen=True)
 class Report:
-    """Figures and tables in one folder."""
+    """Figures and tables in one folder. Both folders may not be links: LinkError."""
 
     folder: Path
 
@@ -22,7 +22,7 @@ class Report:
         """Writes a matplotlib figure as PDF and PNG; returns the PNG's path."""
         for kind, metadata in (("pdf", {"CreationDate": None}), ("png", None)):  # no date, so that files are reproducible
             file = self.folder / "figures" / f"{name}.{kind}"
-            make_folder(file.parent)
+            make_folder(file.parent, within=self.folder)
             with replacing(file) as part:
                 figure.savefig(part, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
         return file
@@ -30,7 +30,7 @@ class Report:
     def save_table(self, table: pd.DataFrame, name: str, latex: str = "") -> Path:
         """Writes a table as CSV and LaTeX, the latter by default generated from the whole table; returns the CSV's path."""
         file = self.folder / "tables" / f"{name}.csv"
-        make_folder(file.parent)
+        make_folder(file.parent, within=self.folder)
         with replacing(file) as part:
             table.to_csv(part, index=False)
         write_text(file.with_suffix(".tex"), latex or _plain(table))

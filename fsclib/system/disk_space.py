@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fsclib.errors import FsclibError
+from fsclib.system.opening import check_folders
+from fsclib.system.reading import regular
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # including the user's quota and the process's limit on file sizes
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -46,8 +48,14 @@ def writing(path: Path) -> Iterator[None]:
         raise DiskError(error.errno, error.strerror, str(path)) from error
 
 
-def make_folder(folder: Path) -> None:
-    """Makes a folder and its parents if they do not exist. Errors: DiskError."""
+def make_folder(folder: Path, within: Path | None = None) -> None:
+    """Makes a folder and its parents if they do not exist.
+
+    within: the run, report or sweep to which it belongs, in which no link to a folder is followed.
+    Errors: DiskError; LinkError.
+    """
+    if within is not None:
+        check_folders(folder, within)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -67,8 +75,8 @@ def check_room(folder: Path, needed: int, what: str) -> None:
 
 
 def can_map(file: Path) -> bool:
-    """Whether the file system supports memory-mapping, which some network drives and FUSE do not."""
-    with file.open("rb") as handle:
+    """Whether the file system supports memory-mapping, which some network drives and FUSE do not. Errors: as in `regular`."""
+    with regular(file).open("rb") as handle:
         if not os.fstat(handle.fileno()).st_size:
             return True  # nothing to map
         try:

@@ -15,10 +15,11 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from fsclib.system.disk_space import writing
 from fsclib.system.flock import AT_ONCE, EXCLUSIVE, SHARED, flock
+from fsclib.system.opening import open_file
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def locked(file: Path, message: str | None) -> Iterator[None]:
 
     The operating system releases the lock of a process that dies. The file itself is kept: removing it would let two processes
     lock two files of the same name. If the file system has no locks, logs a warning and does not exclude other processes.
-    Errors: DiskError if the file cannot be written.
+    Errors: DiskError if the file cannot be written; LinkError if it is a link, a pipe or a device.
     """
     with writing(file):
         handle = _opened(file)
@@ -50,8 +51,8 @@ def locked(file: Path, message: str | None) -> Iterator[None]:
 def holder(file: Path) -> str:
     """The line in the lock file, "process 123 on node7 since 2026-11-26T18:00:00Z", or "another process" without a valid one."""
     try:
-        with file.open(encoding="utf-8", errors="replace") as handle:
-            line = handle.read(300).strip()
+        with open_file(file, "rb") as handle:
+            line = handle.read(300).decode("utf-8", "replace").strip()
     except OSError:
         line = ""
     return line if LINE.fullmatch(line) else "another process"
@@ -63,24 +64,24 @@ def lock_beside(path: Path) -> Path:
 
 
 def held(file: Path) -> bool:
-    """Whether a process holds the lock on `file`.
+    """Whether a process holds the lock on `file`. Errors: LinkError if it is a link, a pipe or a device.
 
     The test takes a shared lock for an instant, which is why `locked` tries more than once.
     """
     try:
-        with file.open("rb") as handle:
+        with open_file(file, "rb") as handle:
             return not _flock(handle, file, SHARED | AT_ONCE)
     except FileNotFoundError:
         return False
 
 
-def _opened(file: Path) -> BinaryIO:
+def _opened(file: Path) -> IO[bytes]:
     try:
-        return file.open("ab", buffering=0)
+        return open_file(file, "ab", buffering=0)
     except PermissionError as error:
         if not file.exists():
             raise
-        handle = file.open("rb", buffering=0)  # another user's file: it can be locked but not written
+        handle = open_file(file, "rb", buffering=0)  # another user's file: it can be locked but not written
         try:
             _flock(handle, file, EXCLUSIVE | AT_ONCE)
         except OSError:  # NFS locks only writable files
@@ -89,7 +90,7 @@ def _opened(file: Path) -> BinaryIO:
         return handle
 
 
-def _take(handle: BinaryIO, file: Path, message: str | None) -> None:
+def _take(handle: IO[bytes], file: Path, message: str | None) -> None:
     end = time.monotonic() + PATIENCE
     while not _flock(handle, file, EXCLUSIVE | AT_ONCE):
         if message is not None:
@@ -101,7 +102,7 @@ def _take(handle: BinaryIO, file: Path, message: str | None) -> None:
         time.sleep(0.02)
 
 
-def _flock(handle: BinaryIO, file: Path, operation: int) -> bool:
+def _flock(handle: IO[bytes], file: Path, operation: int) -> bool:
     """Whether the lock was acquired; always True on file systems without locks."""
     try:
         flock(handle, operation)
@@ -119,7 +120,7 @@ def _warn(folder: Path, reason: str) -> None:
     logger.warning(f"{folder}: no file locks here ({reason}): concurrent runs are not prevented")
 
 
-def _sign(handle: BinaryIO, line: str) -> None:
+def _sign(handle: IO[bytes], line: str) -> None:
     with contextlib.suppress(OSError):  # on a full disk the lock works without the line
         handle.truncate(0)
         handle.write(line.encode())

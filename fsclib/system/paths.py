@@ -3,11 +3,24 @@
 import os
 from pathlib import Path
 
+from fsclib.errors import FsclibError
+
+
+class HomeError(FsclibError, OSError):
+    """An FSCLIB_HOME in the home folder of a user who has none."""
+
 
 def home() -> Path:
-    """The folder that holds data/ and results/: $FSCLIB_HOME, else the checkout of this package, else the working directory."""
-    if os.environ.get("FSCLIB_HOME"):
-        return Path(os.environ["FSCLIB_HOME"]).expanduser().resolve()
+    """The folder that holds data/ and results/: $FSCLIB_HOME, else the checkout of this package, else the working directory.
+
+    Errors: HomeError if $FSCLIB_HOME begins with ~ or ~user and there is no such home folder.
+    """
+    if named := os.environ.get("FSCLIB_HOME"):
+        user = named.partition(os.sep)[0]
+        if user.startswith("~") and not Path(os.path.expanduser(user)).is_dir():  # noqa: PTH111 -- Path raises for unknown users
+            found = f"found {named!r}, but {user} has no home folder"
+            raise HomeError(f"FSCLIB_HOME: {found}; set it to the whole path of a folder")
+        return Path(named).expanduser().resolve()
     return checkout()
 
 

@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
-import glob
+import functools
 import os
+import re
 import secrets
 import socket
+import stat
 import time
 import zlib
 from collections.abc import Iterator
@@ -14,19 +16,21 @@ from typing import BinaryIO
 
 from fsclib.system.disk_space import FULL, writing
 from fsclib.system.flock import AT_ONCE, EXCLUSIVE, RELEASE, flock
+from fsclib.system.opening import open_file
 
 HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 DAY = 86_400  # seconds
-PART = ".part"  # suffix of files that are still being written
+TEMPORARY = re.compile(r"(?P<file>.+)\.[0-9a-f]{8}\.(?P<host>[0-9a-f]{8})\.part", re.DOTALL)  # names of files still being written
 
 
 @contextlib.contextmanager
 def replacing(file: Path) -> Iterator[Path]:
     """Yields the path of an empty temporary file beside `file`; on exit it is flushed to disk and replaces `file`.
 
-    On an error it is removed and `file` is unchanged. Each call has its own temporary file: if several processes replace the same
-    file, the last one wins. Write in place; renaming over this file releases its lock, which tells `remove_abandoned` that it is
-    still in use. Errors: DiskError if the disk is full or not writable.
+    The new file has the permissions of the old one; a link at `file` is replaced and not followed. On an error the temporary file
+    is removed and `file` is unchanged. Each call has its own temporary file: if several processes replace the same file, the last
+    one wins. Write in place; renaming over the temporary file releases its lock, which tells `remove_abandoned` that it is still
+    in use. Errors: DiskError if the disk is full or not writable.
     """
     with writing(file):
         remove_abandoned(file.parent, file.name)
@@ -45,23 +49,33 @@ def replacing(file: Path) -> Iterator[Path]:
 
 
 def remove_abandoned(folder: Path, name: str = "") -> None:
-    """Removes partial files that killed processes left in a folder, for the file `name` or for all files.
+    """Removes temporary files of `replacing` that killed processes left in a folder, for the file `name` or for all files.
 
     Files that another process is writing are locked and kept, as are other users' files, and all files if there are no locks.
     Files of other hosts are removed only if unchanged for a day: on some shared drives hosts do not see each other's locks.
     """
-    for part in folder.glob(f"{glob.escape(name)}*{PART}"):
-        with contextlib.suppress(OSError), part.open("r+b") as left:
-            if part.suffixes[-2:-1] != [f".{HOST}"] and time.time() - os.fstat(left.fileno()).st_mtime < DAY:
+    for part in folder.glob("*.part"):
+        found = TEMPORARY.fullmatch(part.name)
+        if found is None or found["file"] != (name or found["file"]):
+            continue
+        with contextlib.suppress(OSError), open_file(part, "r+b") as left:
+            if found["host"] != HOST and time.time() - os.fstat(left.fileno()).st_mtime < DAY:
                 continue
             flock(left, EXCLUSIVE | AT_ONCE)
             part.unlink()
 
 
+def temporary_for(name: str) -> str:
+    """The name of the file that a temporary file of `replacing` is to replace; "" if `name` is not of their form."""
+    found = TEMPORARY.fullmatch(name)
+    return found["file"] if found else ""
+
+
 def _begun(file: Path) -> BinaryIO:
-    """A new file beside `file`, opened and locked."""
+    """A new file beside `file`, with its permissions, opened and locked."""
+    mode = _permissions(file)
     while True:
-        mine = file.with_name(f"{file.name}.{secrets.token_hex(4)}.{HOST}{PART}").open("xb")
+        mine = _created(file.with_name(f"{file.name}.{secrets.token_hex(4)}.{HOST}.part"), mode)
         with contextlib.suppress(OSError):  # without locks, `remove_abandoned` removes nothing either
             flock(mine, EXCLUSIVE)
         if os.path.lexists(mine.name):
@@ -70,6 +84,25 @@ def _begun(file: Path) -> BinaryIO:
                     flock(mine, RELEASE)
             return mine
         mine.close()  # before it was locked, another process took it for abandoned and removed it
+
+
+def _permissions(file: Path) -> int | None:
+    """The permissions of an existing regular file, with reading and writing for its owner; None if there is none."""
+    try:
+        mode = os.lstat(file).st_mode
+    except OSError:
+        return None
+    return mode & 0o777 | 0o600 if stat.S_ISREG(mode) else None
+
+
+def _created(file: Path, mode: int | None) -> BinaryIO:
+    """A new file with these permissions; None: with the usual ones."""
+    # from the beginning: who has opened a file keeps it open when its permissions change
+    handle = open(file, "xb", opener=functools.partial(os.open, mode=0o666 if mode is None else mode))  # noqa: SIM115
+    if mode is not None:
+        with contextlib.suppress(OSError):  # some network drives know no permissions
+            file.chmod(mode)  # the umask does not apply to those of an existing file
+    return handle
 
 
 def _can_write(locked: Path) -> bool:

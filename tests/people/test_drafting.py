@@ -118,7 +118,8 @@ def test_a_run_killed_at_any_moment_is_completed(undisturbed, tmp_path, victim):
     assert enough <= len(images(left)) < len(images(undisturbed)), "killed before or after, not half-way"
     assert "corpus.json" not in left
 
-    (folder / f"vis/{min((folder / 'vis').iterdir()).name}/.x.jpg.1.part").touch()  # killed before the first byte
+    lost = folder / min(images(undisturbed).keys() - images(left).keys())
+    lost.with_name(f".{lost.name}.1.part").touch()  # killed before the first byte
     subprocess.run(command(folder, 2), check=True, timeout=300, capture_output=True)
     assert tree(folder) == undisturbed
 

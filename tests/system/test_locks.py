@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -59,15 +58,15 @@ def test_who_only_looks_whether_a_lock_is_held_keeps_nobody_out(tmp_path):
 
 
 def test_the_lock_of_another_user_is_held_without_being_signed(tmp_path, monkeypatch, capsys):
-    file, usual = tmp_path / "lock", Path.open
+    file, usual = tmp_path / "lock", locks.open_file
 
-    def opened(path, mode="r", *rest, **options):
+    def opened(path, mode, *rest, **options):
         if mode == "ab":
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return usual(path, mode, *rest, **options)
 
     file.touch()
-    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(locks, "open_file", opened)
     with locked(file, None):
         assert held(file)
         with pytest.raises(BlockingIOError), locked(file, None):

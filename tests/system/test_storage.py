@@ -198,3 +198,25 @@ def test_reserve_appends_zeros(tmp_path, monkeypatch, system):
     reserve(file, 100_000)
     assert file.read_bytes() == b"header" + bytes(99_994)
     assert file.stat().st_blocks * 512 >= 100_000  # not a hole
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+def test_a_replaced_file_keeps_its_permissions(tmp_path, mode):
+    """For its owner alone from the first byte; a file that nobody may write can be replaced, and written from then on."""
+    file = tmp_path / "data.txt"
+    file.write_text("old")
+    file.chmod(mode)
+    with replacing(file) as part:
+        assert part.stat().st_mode & 0o777 == mode | 0o600
+        part.write_text("new")
+    assert file.read_text() == "new"
+    assert file.stat().st_mode & 0o777 == mode | 0o600
+
+
+def test_a_new_file_has_the_usual_permissions(tmp_path):
+    (tmp_path / "usual").touch()
+    (tmp_path / "link").symlink_to("usual")  # whose own permissions are 777
+    for file in (tmp_path / "new", tmp_path / "link"):
+        with replacing(file) as part:
+            part.write_text("new")
+        assert file.stat().st_mode == (tmp_path / "usual").stat().st_mode

@@ -66,5 +66,5 @@ def test_nothing_but_the_file_is_written(tmp_path, monkeypatch):
     write_tensors(tmp_path / "t", TENSORS, {})
     (part,), after = seen
     assert part.startswith("t.")
-    assert part.endswith(storage.PART)
+    assert storage.temporary_for(part) == "t"
     assert after == ["t"]

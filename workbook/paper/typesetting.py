@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from fsclib.system.storage import replacing
+from fsclib.system.storage import replacing, write_text
 
 ENGINE, OPTIONS = "pdflatex", ("-interaction=nonstopmode", "-no-shell-escape", "-file-line-error")
 RUNS, SECONDS, SHOWN = 2, 120, 20  # runs, since the first collects what \ref needs; time limit of each; lines shown of an error
@@ -35,7 +35,7 @@ def typeset(tex: Path) -> str:
         text = made.read_text(errors="replace") if made.exists() else ""
         if problem:
             pdf.unlink(missing_ok=True)
-            log.write_text(text)
+            write_text(log, text)
             lines = [line for line in text.splitlines() if ERROR.match(line)][:SHOWN] or text.splitlines()[-SHOWN:]
             return "\n".join([f"{tex.name} was not compiled: {problem}; {log} has all of it", *lines])
         with replacing(pdf) as part:

@@ -16,6 +16,7 @@ from typing import Any
 
 from fsclib.system.disk_space import make_folder
 from fsclib.system.locks import held, lock_beside, locked
+from fsclib.system.opening import check_file
 from fsclib.system.reading import read_bytes
 from fsclib.system.storage import write_text
 
@@ -78,9 +79,10 @@ def state(job: Job) -> str:
 
 
 def execute(job: Job) -> None:
-    """Runs the notebook of a cell with papermill. Errors: papermill's, and those of the kernel."""
+    """Runs the notebook of a cell with papermill. Errors: papermill's, and those of the kernel; LinkError."""
     import papermill  # takes a second, which a cell that is already taken need not spend
 
+    check_file(job.executed)  # papermill would write through a link, and wait for the reader of a pipe
     papermill.execute_notebook(
         job.notebook,
         job.executed,

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from fsclib.errors import FsclibError
+from fsclib.system.disk_space import make_folder
 from workbook.sweep.cell import WAITING, fail, state
 from workbook.sweep.grid import Sweep
 from workbook.sweep.worker import settle
@@ -37,6 +38,8 @@ def run(sweep: Sweep, kind: str, tick: Callable[[], None]) -> None:
     cells = [cell for cell in sweep.cells if state(cell) == WAITING]  # a job for a running cell would idle on its GPU
     arrays = [(folder, list(part)) for folder, part in groupby(sorted(cells, key=lambda c: c.folder), lambda c: c.folder)]
     try:
+        for folder, _ in arrays:
+            make_folder(folder / "jobs", within=folder)
         executors = [submitit.AutoExecutor(folder / "jobs", cluster=kind) for folder, _ in arrays]
         for executor in executors:
             executor.update_parameters(**_parameters(sweep, kind))

@@ -28,7 +28,7 @@ from fsclib.data.records import Problem
 from fsclib.system.disk_space import make_folder
 from fsclib.system.locks import locked
 from fsclib.system.reading import read_json
-from fsclib.system.storage import write_text
+from fsclib.system.storage import temporary_for, write_text
 
 FORMAT = 2  # of the index; increase whenever the same image would give other pixels
 LARGEST = 1 << 30  # bytes of an index, which has about 150 per image
@@ -212,9 +212,11 @@ def _remove_leftovers(index_file: Path, index: _Index | None) -> None:
 
 
 def _leftovers(index_file: Path, index: _Index | None) -> list[Path]:
-    """Pixel files that the index does not name, and files left by builds that were killed."""
-    keep = {index_file.name, index.pixels if index else "", index_file.with_suffix(".lock").name}
-    return [file for file in index_file.parent.iterdir() if file.name.startswith(f"{index_file.stem}.") and file.name not in keep]
+    """Pixel files that the index does not name, and files left by builds that were killed, by the exact form of their names."""
+    own = re.compile(re.escape(index_file.stem) + r"\.(json|[0-9a-f]{8}\.npy)")
+    keep = {index_file.name, index.pixels if index else ""}
+    names = ((file, temporary_for(file.name) or file.name) for file in index_file.parent.iterdir())
+    return [file for file, name in names if own.fullmatch(name) and file.name not in keep]
 
 
 def _data_hash(images: list[_Image]) -> str:

@@ -24,7 +24,9 @@ from fsclib.retrieval.gallery.manifest import Manifest, Shard, reading
 from fsclib.retrieval.gallery.options import IVFPQ, PER_LIST, IndexOptions, Origin, SearchError, library
 from fsclib.system.disk_space import check_room, make_folder, writing
 from fsclib.system.locks import holder, lock_beside, locked
+from fsclib.system.opening import open_file
 from fsclib.system.progress import progress
+from fsclib.system.storage import remove_abandoned
 from fsclib.system.tensor_files import write_tensors
 
 logger = logging.getLogger(__name__)
@@ -284,7 +286,7 @@ def _needed(options: IndexOptions, images: int) -> int:
 
 
 def _write_at(file: Path, position: int, array: np.ndarray) -> None:
-    with writing(file), file.open("r+b" if file.exists() else "w+b") as handle:
+    with writing(file), open_file(file, "r+b" if file.exists() else "w+b") as handle:
         handle.truncate(position)  # drops leftovers of a killed process
         handle.seek(position)
         handle.write(array.data)
@@ -302,11 +304,15 @@ def _timed(found: Manifest, part: str, start: float) -> Manifest:
 
 
 def _clean(folder: Path, found: Manifest) -> None:
-    """Removes leftovers of a killed process and files that have been merged."""
-    kept = {*found.files, *(_codes(number) for number in range(found.merged, len(found.shards)))}
-    for pattern in ("codes-*", "lists-*", "sizes-*", "*.part"):
-        for file in folder.glob(pattern):
-            if file.name not in kept:
+    """Removes leftovers of a killed process and files that have been merged: those with names that a build up to here has used."""
+    remove_abandoned(folder)
+    if found.options.kind == IVFPQ:
+        shards = len(found.shards)
+        merges = [dataclasses.replace(found, merged=number) for number in range(1, shards + 1)]
+        used = {_codes(number) for number in (*range(found.merged), shards)}  # one more may have been written than was listed
+        used |= {name for then in merges for name in (then.lists, then.sizes)} - found.files.keys()
+        for file in folder.iterdir():
+            if file.name in used:
                 with contextlib.suppress(OSError):
                     file.unlink()
 

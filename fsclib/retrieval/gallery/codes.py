@@ -21,6 +21,7 @@ from torch import from_numpy
 from fsclib.retrieval.gallery.options import IndexOptions, library
 from fsclib.retrieval.gallery.reduction import read_arrays
 from fsclib.system.disk_space import can_map
+from fsclib.system.reading import regular
 from fsclib.system.storage import replacing, reserve
 from fsclib.system.tensor_files import write_tensors
 
@@ -125,7 +126,7 @@ def unmerge(file: Path, sizes: NDArray[np.int64], options: IndexOptions, images:
     """Reads a merged file back, some lists at a time, in the form that `merge` takes."""
     numbers = np.repeat(np.arange(len(sizes)), sizes)
     ends, step = np.cumsum(sizes), 1 << 18
-    with file.open("rb") as content:
+    with regular(file).open("rb") as content:
         first = 0
         while first < len(sizes):
             last = max(first + 1, int(np.searchsorted(ends, (ends[first - 1] if first else 0) + step)))

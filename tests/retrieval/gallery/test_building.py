@@ -31,6 +31,7 @@ from fsclib.retrieval.gallery import gallery as searching
 from fsclib.retrieval.gallery.options import library
 from fsclib.system.disk_space import DiskError
 from fsclib.system.locks import lock_beside, locked
+from fsclib.system.storage import HOST
 
 IMAGES, QUERIES = some(900, seed=3), some(20, seed=4)
 KINDS = [
@@ -71,7 +72,7 @@ def test_goes_on_after_the_last_whole_shard(kind, tmp_path):
     leave_off(tmp_path / "a", kind, learnt)
     with pytest.raises(SearchError, match="is not complete; start the same build again"):
         Gallery(tmp_path / "a", None)
-    (tmp_path / "a" / "lists-00009.bin.part").write_bytes(b"half")
+    (tmp_path / "a" / f"lists-00009.bin.0123abcd.{HOST}.part").write_bytes(b"half")
     with (tmp_path / "a" / "vectors.bin").open("ab") as file:
         file.write(b"half")
     with pytest.raises(SearchError, match="was filled with other images than those given"):
