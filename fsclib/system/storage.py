@@ -20,7 +20,8 @@ from fsclib.system.opening import open_file
 
 HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 DAY = 86_400  # seconds
-TEMPORARY = re.compile(r"(?P<file>.+)\.[0-9a-f]{8}\.(?P<host>[0-9a-f]{8})\.part", re.DOTALL)  # names of files still being written
+PART = ".part"  # suffix of files that are still being written
+TEMPORARY = re.compile(rf"(?P<file>.+)\.[0-9a-f]{{8}}\.(?P<host>[0-9a-f]{{8}}){re.escape(PART)}", re.DOTALL)  # their names
 
 
 @contextlib.contextmanager
@@ -54,7 +55,7 @@ def remove_abandoned(folder: Path, name: str = "") -> None:
     Files that another process is writing are locked and kept, as are other users' files, and all files if there are no locks.
     Files of other hosts are removed only if unchanged for a day: on some shared drives hosts do not see each other's locks.
     """
-    for part in folder.glob("*.part"):
+    for part in folder.glob(f"*{PART}"):
         found = TEMPORARY.fullmatch(part.name)
         if found is None or found["file"] != (name or found["file"]):
             continue
@@ -75,7 +76,7 @@ def _begun(file: Path) -> BinaryIO:
     """A new file beside `file`, with its permissions, opened and locked."""
     mode = _permissions(file)
     while True:
-        mine = _created(file.with_name(f"{file.name}.{secrets.token_hex(4)}.{HOST}.part"), mode)
+        mine = _created(file.with_name(f"{file.name}.{secrets.token_hex(4)}.{HOST}{PART}"), mode)
         with contextlib.suppress(OSError):  # without locks, `remove_abandoned` removes nothing either
             flock(mine, EXCLUSIVE)
         if os.path.lexists(mine.name):
