@@ -104,7 +104,7 @@ def test_a_folder_that_is_no_run_is_left_alone(begin, tmp_path):
 def test_a_run_that_was_killed_while_it_began_can_begin_again(begin, tmp_path):
     folder = tmp_path / "demo" / "mine"
     folder.mkdir(parents=True)
-    (folder / ("config.json" + storage.PART)).write_text("{")
+    (folder / f"config.json.0123abcd.{storage.HOST}{storage.PART}").write_text("{")
     run = begin(name="mine")
     (folder / "checkpoints").rmdir()
     assert begin(name="mine") == run
