@@ -13,11 +13,13 @@ FOLDERS = ("fsclib", "notebooks", "benchmarks", "tools", "tests")
 RUNNING = {  # modules that build objects, and so call what a file names
     "pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle",
 }  # fmt: skip
+KINDS = {".py", ".ipynb", ".md", ".sbatch", ".yaml"}
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 BANNED = {  # called or handed on
     "read_pickle", "to_pickle", "yaml.full_load", "yaml.full_load_all", "yaml.unsafe_load", "yaml.unsafe_load_all", "yaml.load_all",
     "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "torch.hub.load", "torch.jit.load",
-    "torch.package.PackageImporter", "code.interact",
+    "torch.package.PackageImporter", "code.interact", "all_gather_object", "gather_object", "broadcast_object_list",
+    "scatter_object_list", "send_object_list", "recv_object_list",
 }  # fmt: skip
 REQUIRED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False), "numpy.load": ("allow_pickle", False)}
 TRIALS = {  # tests that make what must be refused, or send errors and records through a pickle of their own
@@ -112,6 +114,7 @@ def test_no_program_runs_what_it_reads(folder):
         ("subprocess.run(text, shell=wanted)", "shell"),
         ("os.system(text)", "os.system"),
         ("torch.hub.load(name)", "torch.hub.load"),
+        ("dist.all_gather_object(found, own)", "dist.all_gather_object"),
     ],
 )
 def test_each_way_to_run_a_file_is_noticed(source, offence):
@@ -126,6 +129,24 @@ def test_what_only_looks_alike_is_none():
         yaml.load(t, Loader=L)
     """
     assert list(offences("\n".join(line.strip() for line in harmless.splitlines()))) == []
+
+
+TORCHRUN = re.compile(r"torch\.distributed\.(?:run|launch|elastic)\b|\btorchrun +-|--(?:rdzv|standalone)")
+
+
+def test_no_program_starts_torchrun():
+    """Its rendezvous unpickles what anyone on the network sends."""
+    programs = [file for folder in (*FOLDERS, "slurm") for file in (REPOSITORY / folder).rglob("*") if file.suffix in KINDS]
+    files = {*programs, *(REPOSITORY / name for name in ("README.md", "Makefile", ".ci/run"))} - {Path(__file__)}
+    assert REPOSITORY / "slurm/train.sbatch" in files
+    assert {str(file) for file in files if TORCHRUN.search(file.read_text(encoding="utf-8"))} == set()
+
+
+@pytest.mark.parametrize(
+    "command", ["torchrun --nproc-per-node 2 -m fsclib.training", "python -m torch.distributed.run --standalone"]
+)
+def test_each_way_to_start_torchrun_is_noticed(command):
+    assert TORCHRUN.search(command)
 
 
 LAB = re.compile(r"\bjupyter(?:[ -]?lab|[ -]notebook|[ -]server)\b[^\n\]`]*")
