@@ -6,7 +6,6 @@ FSC-Net on random pixels, the same batch for any number of processes, at the dem
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from itertools import chain, count, islice
@@ -20,11 +19,11 @@ import torch
 
 from benchmarks.timing import spread, waiting
 from fsclib.config import Config
-from fsclib.data.pixels.decoding import usable_cores
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
 from fsclib.runs.assemble import network_of
 from fsclib.system.device import device_of, precision_of
+from fsclib.training.distributed import launch
 from fsclib.training.distributed.rendezvous import joined
 from fsclib.training.distributed.whole_batch import together
 from fsclib.training.settings import settings_of
@@ -77,15 +76,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="measured steps")
     parser.add_argument("--warm-up", type=int, default=3, help="steps before the measured ones")
     options = parser.parse_args()
-    if "TORCHELASTIC_RUN_ID" in os.environ:
+    if launch.STARTED in os.environ:
+        launch.end_with_the_starter()
         measure(options)
         return
     print("| processes | threads each | ms per step | images per second |\n|---|---|---|---|")
     for number in map(int, options.counts.split(",")):
-        threads = {"OMP_NUM_THREADS": str(max(1, usable_cores() // number))}
-        program = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", __file__]
-        done = subprocess.run([*program, *sys.argv[1:]], env=os.environ | threads, stdout=subprocess.PIPE, text=True, check=True)
-        found = json.loads(done.stdout.splitlines()[-1])
+        printed = []
+        if told := launch.together([sys.executable, __file__, *sys.argv[1:]], number, printed.append):
+            sys.exit(told)
+        found = json.loads(printed[-1])
         images = 2 * options.identities * options.images
         times = f"{1000 * found['median']:.0f} ({1000 * found['low']:.0f}–{1000 * found['high']:.0f})"
         print(f"| {number} | {found['threads']} | {times} | {images / found['median']:.0f} |", flush=True)

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 
@@ -41,13 +41,13 @@ def end(children: Collection[subprocess.Popen], patience: float) -> None:
             child.stdout.close()
 
 
-def end_with_parent(patience: float = 0) -> None:
+def end_with_parent(patience: float = 0, last: Callable[[], object] = lambda: None) -> None:
     """Called in a child: ends it with its parent. With patience it is first interrupted, as by Ctrl-C, and has so many seconds to
-    clean up."""
-    threading.Thread(target=_follow, args=(patience,), daemon=True).start()
+    clean up. `last` is called before the end."""
+    threading.Thread(target=_follow, args=(patience, last), daemon=True).start()
 
 
-def _follow(patience: float) -> None:
+def _follow(patience: float, last: Callable[[], object]) -> None:
     if parent := multiprocessing.parent_process():  # of a worker of a pool
         parent.join()
     else:
@@ -55,4 +55,5 @@ def _follow(patience: float) -> None:
     if patience:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(patience)
+    last()
     os._exit(1)

@@ -14,7 +14,7 @@ from fsclib.system.processes import started
 def device_of(name: str) -> torch.device:
     """The device of this name, "cpu", "cuda" or "cuda:N"; "auto" is a GPU if there is one.
 
-    Each process started by torchrun gets its own GPU. Errors: ValueError if the device does not exist.
+    Each process of a training gets its own GPU. Errors: ValueError if the device does not exist.
     """
     name = name if name != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and started() > 1:

@@ -1,8 +1,8 @@
 """The processes of a distributed training and their communication.
 
-torchrun starts them and sets each one's rank in the environment. They use two groups: `steps`, with a short timeout, for the
-training steps, over NCCL on GPUs and Gloo on CPUs; and `patient`, with a long timeout, over Gloo, for the work that process 0 does
-alone. A process that dies closes its connections, which Gloo notices at once whatever the timeout.
+Whoever starts them sets each one's rank in its environment (`started`). They use two groups: `steps`, with a short timeout, for
+the training steps, over NCCL on GPUs and Gloo on CPUs; and `patient`, with a long timeout, over Gloo, for the work that process 0
+does alone. A process that dies closes its connections, which Gloo notices at once whatever the timeout.
 
 Only numbers and text are exchanged, and no object is unpickled.
 """
@@ -22,6 +22,8 @@ from torch import Tensor
 from fsclib.errors import FsclibError
 
 T = TypeVar("T")
+
+RENDEZVOUS = "FSCLIB_RENDEZVOUS"  # environment variable: where a process of a training meets the others, see training/distributed
 
 LOST = re.compile(r"onnection (closed|reset|refused)|[Bb]roken pipe|[Tt]imed? ?out|NCCL|\[.*gloo/|[Ss]ocket|ProcessGroup")
 
@@ -148,5 +150,16 @@ def noticing() -> Iterator[None]:
 
 
 def started() -> int:
-    """The number of processes that torchrun has started; 1 without torchrun."""
-    return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+    """The number of processes that train together, from the environment; 1 for a process that trains alone.
+
+    Errors: ValueError for an incomplete environment, and under torchrun, which may run what others on the network send.
+    """
+    if RENDEZVOUS not in os.environ:
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            found = "torchrun has started this process, but it accepts and unpickles what anyone on the network sends"
+            raise ValueError(f"{found}; on one machine pass devices=N to a single process, on several see slurm/README.md")
+        return 1
+    if wrong := [name for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE") if not os.environ.get(name, "").isdecimal()]:
+        found = ", ".join(f"{name}={os.environ.get(name, '')!r}" for name in wrong)
+        raise ValueError(f"environment: found {RENDEZVOUS} with {found}, expected numbers; set them as in slurm/README.md")
+    return int(os.environ["WORLD_SIZE"])

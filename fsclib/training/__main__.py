@@ -1,7 +1,9 @@
 """Trains from a shell.
 
 python -m fsclib.training --dataset llcm --epochs 5
-torchrun --nproc-per-node 4 -m fsclib.training --config my.json
+python -m fsclib.training --config my.json --devices 4
+
+Over several machines: slurm/README.md.
 """
 
 import ast

@@ -41,7 +41,7 @@ class TrainingError(FsclibError, RuntimeError):
 def fit(config: Config) -> Run:
     """Trains the network of a configuration, or resumes its training, tests it, and returns the finished run.
 
-    With `devices` above 1, or under torchrun, several processes train together.
+    With `devices` above 1, or in each of several processes that know each other (distributed/rendezvous.py), they train together.
     Errors: DatasetError, RunError, CheckpointError, ValueError before any training; TrainingError when a loss is not finite.
     """
     if config.devices > 1 and started() == 1:

@@ -48,7 +48,7 @@ def check(config: Config, ranks: Ranks = ALONE) -> None:
     if problem := undivided(config, ranks.count, "processes"):
         raise ValueError(problem)
     if ranks.count > 1 and config.devices not in (1, ranks.count):
-        raise ValueError(f"devices: found {config.devices}, but torchrun has started {ranks.count} processes; leave devices out")
+        raise ValueError(f"devices: found {config.devices}, but {ranks.count} processes train together; leave devices out")
     if restarts() and not config.resume and runs.folder_of(config).exists():
         found = f"resume: found False, but {runs.folder_of(config)} exists: each automatic restart would train from the beginning"
         raise ValueError(f"{found}; move that folder aside, or give this run another name, and leave resume out")

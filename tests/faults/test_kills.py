@@ -37,7 +37,6 @@ draw = np.random.default_rng(0)
 images = Entries(draw.standard_normal((30_000, 192), np.float32), *draw.integers(0, 99, (2, 30_000)), "drawn")
 build(Path("index"), Cut(images, 1000), Origin("0" * 32), IndexOptions(kind="ivfpq", dimensions=64, lists=64))
 """
-TOGETHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 PAPERMILL = ("-m", "papermill", str(NOTEBOOK), "out.ipynb", "--no-progress-bar", "--start-timeout", "300")
 
 
@@ -95,9 +94,8 @@ STAGES = {  # stage → kills in the long form, in the short form
     Stage("cache", CACHE, with_images): (6, 1),
     Stage("cache of changed images", CACHE, with_changed_images): (7, 0),
     Stage("training", TRAIN, with_images): (12, 1),
-    Stage("training by two processes", (*TOGETHER, *TRAIN), with_images): (4, 0),
-    Stage("one of two processes that train", (*TOGETHER, *TRAIN), with_images, victim="-u -m fsclib.training"): (4, 0),
-    Stage("training that starts two processes", (*TRAIN, "--devices", "2"), with_images): (4, 0),
+    Stage("training that starts two processes", (*TRAIN, "--devices", "2"), with_images): (8, 0),
+    Stage("one of two processes that train", (*TRAIN, "--devices", "2"), with_images, victim="-u -m fsclib.training"): (4, 0),
     Stage("evaluation", TEST, with_training): (6, 0),
     Stage("index of a gallery", ("-c", INDEX), with_nothing): (6, 0),
     Stage("sweep", ("-m", "workbook.sweep", "two.yaml", "--workers", "2"), with_sweep): (5, 0),

@@ -1,36 +1,42 @@
-"""Connects the processes that torchrun has started. torchrun gives each its number in the environment."""
+"""Connects the processes of a training, over a trusted network only: neither torch's store nor its connections are authenticated.
+
+The environment tells each process its number (RANK), its number on its machine (LOCAL_RANK), how many there are (WORLD_SIZE), and
+where all of them meet (FSCLIB_RENDEZVOUS): a file, on one machine, or tcp://address:port, where process 0 listens, on several.
+launch.py and slurm/train.sbatch set these variables. torchrun is not used: it unpickles what anyone who reaches its port sends.
+"""
 
 import contextlib
+import ipaddress
 import json
 import os
-import secrets
-import time
+import platform
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import torch
 import torch.distributed as dist
 
-from fsclib.system.processes import ALONE, Elsewhere, Ranks, noticing, started
+from fsclib.system.processes import ALONE, RENDEZVOUS, Elsewhere, Ranks, noticing, started
 
 PATIENCE = timedelta(days=1)  # while process 0 works alone, such as on decoding
 STEP = {  # while waiting for other processes within a step
     "nccl": timedelta(seconds=50),  # a step takes under one second, and NCCL may not notice a lost machine
     "gloo": timedelta(minutes=10),  # a step may take a minute when several processes share a few cores
 }
-STARTING, PAUSE = 600, 0.05  # seconds: to wait for other processes to start, and between two checks
+STARTING = timedelta(minutes=10)  # while waiting for other processes to start
 
 
 @contextlib.contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
-    """Joins the process group of torchrun for the duration of the context; ALONE without torchrun."""
-    if started() == 1:
+    """Joins the other processes of the training for the duration of the context; ALONE if there are none."""
+    if (count := started()) == 1:
         yield ALONE
         return
+    rank = int(os.environ["RANK"])
     with noticing():
-        # a process whose torchrun has already died should not wait for long
-        store, rank, count = next(dist.rendezvous("env://", timeout=timedelta(seconds=STARTING)))
-        store = fresh(store, rank, count)
+        store = store_of(os.environ[RENDEZVOUS], rank, count)
         dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
         check_devices(device, Ranks(rank, count, patient=dist.group.WORLD))
         if device.type == "cuda":
@@ -44,7 +50,7 @@ def joined(device: torch.device) -> Iterator[Ranks]:
 
 def check_devices(device: torch.device, ranks: Ranks) -> None:
     """Refuses a mix of processes with and without GPUs, or two on the same GPU. Raises ValueError in all of them."""
-    own = [device.type, os.environ.get("GROUP_RANK", ""), os.environ.get("CUDA_VISIBLE_DEVICES", ""), device.index]
+    own = [device.type, platform.node(), os.environ.get("CUDA_VISIBLE_DEVICES", ""), device.index]
     devices = [json.loads(text) for text in ranks.texts(json.dumps(own))]
     first = devices[0][0]
     if other := [rank for rank, (kind, *_) in enumerate(devices) if kind != first]:
@@ -56,30 +62,38 @@ def check_devices(device: torch.device, ranks: Ranks) -> None:
 
 
 def restarts() -> bool:
-    """Whether the command is restarted automatically when this process dies: by torchrun's --max-restarts, or by SLURM, which has
-    then requeued this job at least once."""
-    return any(int(os.environ.get(name) or 0) for name in ("TORCHELASTIC_MAX_RESTARTS", "SLURM_RESTART_COUNT"))
+    """Whether the command is restarted automatically when this process dies: by slurm/train.sbatch, or by SLURM, which has then
+    requeued this job at least once."""
+    return any(int(os.environ.get(name) or 0) for name in ("FSCLIB_RESTARTS", "SLURM_RESTART_COUNT"))
 
 
-def fresh(store: dist.Store, rank: int, count: int) -> dist.Store:
-    """The part of torchrun's store that belongs to the current start of all processes.
+def store_of(rendezvous: str, rank: int, count: int) -> dist.Store:
+    """The store in which processes find each other's addresses; returns when all of them are there.
 
-    After a restart the store still holds the addresses of dead processes. Each process posts a random greeting, and process 0
-    answers with all that it has read. A process that finds its own greeting in the answer knows that process 0 belongs to the same
-    start, and adopts its token.
+    Errors: ValueError, OSError for an address where process 0 cannot listen; Elsewhere if others are not there in time.
     """
-    own, others, end = secrets.token_hex(8), range(1, count), time.monotonic() + STARTING
-    while time.monotonic() < end:
-        if rank:
-            store.set(f"greeting {rank}", own)
-            answer = json.loads(store.get("answer")) if store.check(["answer"]) else {}
-            if answer.get(str(rank)) == own:
-                store.set(f"{answer['token']} {rank}", "")
-                return dist.PrefixStore(answer["token"], store)
+    tcp = urlsplit(rendezvous) if rendezvous.startswith("tcp://") else None
+    if tcp and not (tcp.hostname and tcp.port):
+        raise ValueError(f"{RENDEZVOUS}: found {rendezvous!r}, expected tcp://address:port, or a file on one machine")
+    listening = listen(tcp.hostname, tcp.port) if tcp and rank == 0 else None
+    try:
+        if tcp:
+            store = dist.TCPStore(tcp.hostname, tcp.port, count, rank == 0, STARTING, master_listen_fd=listening)
         else:
-            heard = {str(other): store.get(f"greeting {other}").decode() for other in others if store.check([f"greeting {other}"])}
-            store.set("answer", json.dumps(heard | {"token": own}))
-            if store.check([f"{own} {other}" for other in others]):
-                return dist.PrefixStore(own, store)
-        time.sleep(PAUSE)
-    raise Elsewhere(f"process {rank} has waited {STARTING} s for others to start; check their output, and whether they run")
+            store = dist.FileStore(rendezvous, count)
+        store.set(f"process {rank}", "")
+        store.wait([f"process {other}" for other in range(count)], STARTING)
+    except RuntimeError as error:  # dist.DistError of the one store, plain of the other
+        found = f"process {rank} has waited {STARTING.seconds} s for others to start"
+        raise Elsewhere(f"{found}; check their output, and whether they run ({error})") from error
+    store.set_timeout(STARTING)
+    return store
+
+
+def listen(host: str, port: int) -> int:
+    """A descriptor of a socket that listens at one address of this machine; torch's own would listen at all of them."""
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    if host not in (address[0], "localhost") and ipaddress.ip_address(address[0]).is_loopback:
+        found = f"{RENDEZVOUS}: {host} is {address[0]} on {host} itself, where no other machine reaches it"
+        raise ValueError(f"{found}; set {RENDEZVOUS}=tcp://its address:{port}")
+    return socket.create_server(address, family=family).detach()

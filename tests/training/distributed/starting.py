@@ -1,11 +1,12 @@
-"""Starts processes that train together: with torchrun, as a user would, or, in a tenth of the time, as forks of a test."""
+"""Starts processes that train together: as a user would, or, in a tenth of the time, as forks of a test."""
 
+import contextlib
 import json
 import multiprocessing
 import os
-import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 
 from fsclib import runs
 from fsclib.runs import Run
+from fsclib.training.distributed import launch
 
 REPOSITORY = Path(__file__).parents[3]
 ONE_MACHINE = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {"OMP_NUM_THREADS": "1"}
@@ -24,11 +26,6 @@ TRAINING = {
 }  # fmt: skip
 
 
-def command(count: int, words: Sequence[str], options: Sequence[str] = ("--standalone",)) -> list[str]:
-    """torchrun with so many processes, of the module and its arguments in `words`."""
-    return [sys.executable, "-m", "torch.distributed.run", *options, f"--nproc-per-node={count}", "-m", *words]
-
-
 def start(arguments: Sequence[str], **environment: str) -> subprocess.Popen:
     """Starts a command in the repository, what it prints going into one pipe."""
     return subprocess.Popen(
@@ -37,28 +34,28 @@ def start(arguments: Sequence[str], **environment: str) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def torchrun(count: int, *words: str, **environment: str) -> subprocess.CompletedProcess:
-    """Runs a module in so many processes to its end, whatever that is."""
-    arguments = command(count, words)
-    process = start(arguments, **environment)
-    text, _ = process.communicate(timeout=300)
-    return subprocess.CompletedProcess(arguments, process.returncode, text)
+def training(values: dict) -> list[str]:
+    """The command that trains with a configuration."""
+    return [sys.executable, "-u", "-m", "fsclib.training", *words_of(values)]
+
+
+def together(count: int, *words: str) -> str:
+    """Runs a module in so many processes to its end; returns why they failed."""
+    with contextlib.chdir(REPOSITORY):
+        return launch.together([sys.executable, "-m", *words], count, print)
 
 
 def forked(count: int, function: Callable[..., Any], *arguments: Any) -> list[int]:
-    """Exit codes of so many forks of this process that call a function, and know each other as if torchrun had started them."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    shared = ONE_MACHINE | {"TORCHELASTIC_RUN_ID": "test", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    members = [shared | {"WORLD_SIZE": str(count), "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
+    """Exit codes of so many forks of this process that call a function, and train together."""
     context = multiprocessing.get_context("fork")  # torch is imported already
-    processes = [context.Process(target=_member, args=(member, function, arguments)) for member in members]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(300)
-        process.kill()
+    with tempfile.TemporaryDirectory() as folder:
+        members = [ONE_MACHINE | launch.member(f"{folder}/store", rank, count) for rank in range(count)]
+        processes = [context.Process(target=_member, args=(member, function, arguments)) for member in members]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(300)
+            process.kill()
     return [process.exitcode for process in processes]
 
 

@@ -1,4 +1,4 @@
-"""Several torchruns that meet over the network, as on the nodes of a cluster, and the scripts for SLURM."""
+"""Processes that meet over the network, as on the nodes of a cluster, and the scripts for SLURM."""
 
 import os
 import random
@@ -8,67 +8,58 @@ import sys
 
 import pytest
 import yaml
-from starting import ONE_MACHINE, REPOSITORY, TRAINING, children, command, load, start, words_of
+from listening import listening
+from starting import REPOSITORY, TRAINING, children, load, start, training, words_of
 
+from fsclib.training.distributed import launch
 from workbook import sweep
 
 SRUN = """#!/bin/bash
-# stands for srun: a torchrun on each of two nodes, which are addresses of this machine
+# stands for srun: a process on each of two nodes, and the end of both when one fails
 test "$SRUN_CPUS_PER_TASK" = "$SLURM_CPUS_PER_TASK" || exit 7
 test "$OMP_NUM_THREADS" -ge 1 || exit 8
+test "$1" = --kill-on-bad-exit=1 || exit 9
 shift
-program=$1
-shift
-for node in 2 3; do "$program" --local-addr 127.0.0.$node "$@" & nodes="$nodes $!"; done
-status=0
-for node in $nodes; do wait "$node" || status=1; done
-exit $status
+for task in 0 1; do SLURM_NTASKS=2 SLURM_PROCID=$task SLURM_LOCALID=0 "$@" & tasks="$tasks $!"; done
+for task in $tasks; do wait -n || { kill $tasks; wait; exit 1; }; done
 """
 
 
-def node(number, port, words):
-    meeting = ["--nnodes=2", "--rdzv-backend=c10d", "--rdzv-id=test", f"--rdzv-endpoint=127.0.0.2:{port}"]
-    return start(command(2, words, [*meeting, f"--local-addr=127.0.0.{number}"]))
-
-
-def test_two_nodes_train_together_and_end_together(home, free_port):
-    words = ["fsclib.training", *words_of(TRAINING | {"name": "nodes", "epochs": 40, "decay": "39", "validate_every": 40})]
-    nodes = [node(2, free_port, words), node(3, free_port, words)]
-    printed = {}
-    for place, process in enumerate(nodes):
-        for line in process.stdout:
-            printed.setdefault(place, []).append(line)
-            if line.startswith("epoch 1/40"):
-                break
-        if "epoch 1/40" in printed[place][-1]:
-            speaker = place
+def test_processes_on_several_machines_train_together_and_end_together(home, free_port):
+    command = training(TRAINING | {"name": "nodes", "epochs": 40, "decay": "39", "validate_every": 40})
+    processes = [start(command, **launch.member(f"tcp://127.0.0.2:{free_port}", rank, 4)) for rank in range(4)]
+    for line in processes[0].stdout:
+        if line.startswith("epoch 1/40"):
             break
-    other = nodes[1 - speaker]
-    os.kill(children(other.pid)[0], 9)
-    ends = [process.communicate(timeout=60)[0] for process in nodes]
-    assert all(process.returncode for process in nodes)
-    assert "exitcode  : -9" in ends[1 - speaker]
+    found = listening(process.pid for process in processes)
+    assert "127.0.0.2" in {str(address) for address, port in found if port == free_port}
+    assert all(address.is_loopback for address, _ in found), found
+    processes[3].kill()
+    ends = [process.communicate(timeout=60)[0] for process in processes]
+    assert processes[3].returncode == -9
+    assert all(process.returncode == 1 for process in processes[:3])
+    assert all("the connection to another process is lost" in end for end in ends[:3])
     assert load("nodes").environment["ranks"] == 4
 
 
-def test_the_script_for_a_training_on_several_nodes(home, tmp_path, free_port):
+def test_the_script_for_a_training_on_several_nodes_starts_it_again_when_a_process_dies(home, tmp_path, free_port):
     programs = tmp_path / "bin"
     programs.mkdir()
-    torchrun = f'#!/bin/bash\nexec {sys.executable} -m torch.distributed.run "$@"\n'
-    for name, text in (("srun", SRUN), ("scontrol", "#!/bin/bash\nprintf '127.0.0.2\\n127.0.0.3\\n'\n"), ("torchrun", torchrun)):
+    for name, text in (("srun", SRUN), ("scontrol", "#!/bin/bash\nprintf '127.0.0.2\\n127.0.0.3\\n'\n")):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     surroundings = {
-        "PATH": f"{programs}:{os.environ['PATH']}", "TORCHRUN": "torchrun", "PROCESSES_PER_NODE": "1",
-        "SLURM_JOB_NODELIST": "node[2-3]",
-        "SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_ID": str(free_port - 20000), "SLURM_CPUS_PER_TASK": "2",
+        "PATH": f"{programs}:{os.environ['PATH']}", "PYTHON": sys.executable, "PYTHONUNBUFFERED": "1",
+        "SLURM_JOB_NODELIST": "node[2-3]", "SLURM_JOB_ID": str(free_port - 20000), "SLURM_CPUS_PER_TASK": "1",
     }  # fmt: skip
-    words = words_of(TRAINING | {"name": "slurm", "epochs": 1, "decay": "1"})
-    done = subprocess.run(
-        ["bash", "slurm/train.sbatch", *words], cwd=REPOSITORY, env=os.environ | ONE_MACHINE | surroundings,
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = start(["bash", "slurm/train.sbatch", *words_of(TRAINING | {"name": "slurm"})], **surroundings)
+    printed = []
+    for line in process.stdout:
+        printed.append(line)
+        if line.startswith("epoch 1/3"):
+            os.kill(children(children(process.pid)[0])[1], 9)
+    assert process.wait(60) == 0, printed
+    assert sum("resuming after epoch 1 of 3" in line for line in printed) == 1
     assert load("slurm").finished
     assert load("slurm").environment["ranks"] == 2
 

@@ -1,18 +1,17 @@
 """Runs that several processes train: what they leave, what ends them, and what is refused."""
 
-import contextlib
 import json
 import os
 import re
 import signal
 import sys
-from pathlib import Path
 from shutil import copytree
 
 import pytest
 import torch
+from listening import of_this_test
 from safetensors.torch import load_file
-from starting import TRAINING, children, command, forked, load, start, torchrun, words_of
+from starting import TRAINING, children, forked, load, start, together, training, words_of
 from waiting import until
 
 from fsclib import runs
@@ -71,18 +70,19 @@ def test_a_run_is_written_once_and_like_any_other(undisturbed, capfd):
 
 
 def test_a_dead_process_ends_the_run_and_a_restart_goes_on(undisturbed):
-    words = ["fsclib.training", *words_of(TRAINING | {"name": "disturbed"})]
-    printed, status = killed(command(2, words), r"^epoch 1/3: ", lambda process: children(process.pid)[1])
+    command = training(TRAINING | {"name": "disturbed", "devices": 2})
+    printed, status = killed(command, r"^epoch 1/3: ", lambda process: children(process.pid)[1])
     assert status != 0
-    assert "exitcode  : -9" in printed
-    assert "rank      : 1" in printed
+    assert "process 1 of the training was killed by SIGKILL" in printed
     run = load("disturbed")
     assert not run.finished
     assert checkpoint.state(run.checkpoint("last"))["epoch"] >= 0
-    restarting = command(2, words, ["--standalone", "--max-restarts=1"])
-    printed, status = killed(restarting, r"^epoch 2/3: ", lambda process: children(process.pid)[0])
-    assert status == 0, printed
-    assert printed.count("resuming after epoch") == 2
+    printed, status = killed(command, r"^epoch 2/3: ", lambda process: children(process.pid)[0])
+    assert status != 0
+    assert "process 0 of the training was killed by SIGKILL" in printed
+    again, status = killed(command, "", None)
+    assert status == 0, again
+    assert (printed + again).count("resuming after epoch") == 2
     assert same_weights(load("disturbed"), undisturbed)
     assert load("disturbed").metrics == undisturbed.metrics
 
@@ -132,24 +132,17 @@ def test_what_goes_wrong_in_another_process_is_told_in_the_one_that_started_it(h
     assert kept.exists()
 
 
-def test_nobody_is_left_when_the_process_that_started_them_dies(home):
+def test_nobody_is_left_when_the_process_that_started_them_dies(home, monkeypatch):
+    (home / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(home / "tmp"))
     values = TRAINING | {"name": "orphan", "devices": 2}
     program = f"import workbook; from fsclib import Config, fit; fit(Config(**{values!r}))"
     _, status = killed([sys.executable, "-c", program], r"^epoch 1/3: ", lambda process: process.pid)
     assert status == -signal.SIGKILL
     until(lambda: not held(lock_beside(load("orphan").folder)))
-    until(lambda: not left_over())
+    until(lambda: not of_this_test())
+    assert not [*(home / "tmp").iterdir()]
     assert not load("orphan").finished
-
-
-def left_over():
-    """Processes with the home of this test in their surroundings."""
-    mark, found = f"FSCLIB_HOME={os.environ['FSCLIB_HOME']}".encode(), []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has just ended
-            if mark in (process / "environ").read_bytes():
-                found.append(process.name)
-    return found
 
 
 @pytest.mark.parametrize(
@@ -168,16 +161,15 @@ def test_impossible_shares_are_refused_by_name(values, told):
 
 
 def test_what_does_not_fit_is_said_once_and_before_any_work(home, tmp_path):
-    ended = torchrun(3, "fsclib.training", *words_of(TRAINING | {"name": "three"}))
-    assert ended.returncode != 0
-    assert ended.stdout.count("processes: found 3, expected a divisor of 4, the number of identities per step") == 1
-    assert "fsclib/training/" not in ended.stdout  # no traceback but torchrun's own
+    told = together(3, "fsclib.training", *words_of(TRAINING | {"name": "three"}))
+    assert told.count("processes: found 3, expected a divisor of 4, the number of identities per step") == 1
+    assert "fsclib/training/" not in told  # no traceback
     assert not (home / "results/llcm/three").exists()
 
 
-@pytest.mark.parametrize("variable", ["TORCHELASTIC_MAX_RESTARTS", "SLURM_RESTART_COUNT"])
+@pytest.mark.parametrize("variable", ["FSCLIB_RESTARTS", "SLURM_RESTART_COUNT"])
 def test_nobody_begins_anew_at_each_restart(home, monkeypatch, variable):
-    """torchrun and SLURM start the same words again, and resume=False must not be among them where there is something to lose."""
+    """SLURM and its script start the same words again: resume=False must not be among them where there is something to lose."""
     config = Config(**TRAINING | {"name": "anew", "resume": False})
     monkeypatch.setenv(variable, "1")
     preparation.check(config)
@@ -188,8 +180,8 @@ def test_nobody_begins_anew_at_each_restart(home, monkeypatch, variable):
     preparation.check(config)
 
 
-def test_more_devices_than_torchrun_has_started_are_refused(home):
-    with pytest.raises(ValueError, match="devices: found 4, but torchrun has started 2 processes; leave devices out"):
+def test_more_devices_than_processes_are_refused(home):
+    with pytest.raises(ValueError, match="devices: found 4, but 2 processes train together; leave devices out"):
         preparation.check(Config(**TRAINING | {"devices": 4}), Ranks(0, 2))
 
 
@@ -232,16 +224,13 @@ def test_devices_that_can_work_together_are_taken():
 
 def test_processes_with_other_data_are_refused(home):
     words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "epochs": 5}])
-    ended = torchrun(2, "tests.training.distributed.unequal", words)
-    assert ended.returncode != 0
-    assert re.search(r"process 1 on \S+: epochs: 5 vs 3", ended.stdout)
+    assert re.search(r"process 1 on \S+: epochs: 5 vs 3", together(2, "tests.training.distributed.unequal", words))
     other = copytree(home / "data/LLCM", home / "other")
     victim = sorted((other / "vis").rglob("*.jpg"))[0]
     victim.write_bytes(sorted((other / "vis").rglob("*.jpg"))[1].read_bytes())
     words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "data_root": str(other)}])
-    ended = torchrun(2, "tests.training.distributed.unequal", words)
-    assert ended.returncode != 0
-    assert re.search(r"process 1 on \S+: data_hash: '\w+' vs '\w+'", ended.stdout)
+    told = together(2, "tests.training.distributed.unequal", words)
+    assert re.search(r"process 1 on \S+: data_hash: '\w+' vs '\w+'", told)
     assert not (home / "results/llcm/unequal").exists()
 
 

@@ -1,4 +1,4 @@
-"""Trains with a configuration per process: torchrun … -m tests.training.distributed.unequal <a list of them as JSON>."""
+"""Trains with a configuration per process: python -m tests.training.distributed.unequal <a list of them as JSON>, in each."""
 
 import json
 import os
