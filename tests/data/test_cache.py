@@ -1,6 +1,8 @@
 """The pixel cache: right pixels, nothing decoded twice."""
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +191,104 @@ def test_touched_files_are_hashed_once_and_change_nothing(root, decoded, monkeyp
     assert second.pixels.filename == first.pixels.filename
     monkeypatch.setattr(cache_module, "read", lambda file: pytest.fail(f"read {file} again"))
     build(root)
+
+
+def images_of_one_size(root):
+    """Two files of equal size and time with other pixels."""
+    first, second = root / "a.bmp", root / "b.bmp"
+    for file, colour in ((first, "red"), (second, "blue")):
+        Image.new("RGB", (9, 9), colour).save(file)
+        os.utime(file, ns=(7, 7))
+    return first, second
+
+
+def rename(first, second):
+    aside = first.rename(first.with_name("aside"))
+    second.rename(first)
+    aside.rename(second)
+
+
+def write_and_set_the_time(first, second):
+    contents = first.read_bytes(), second.read_bytes()
+    for file, content in zip((second, first), contents, strict=True):
+        file.write_bytes(content)
+        os.utime(file, ns=(7, 7))
+
+
+def link(first, second):
+    os.link(second, aside := first.with_name("aside"))
+    os.replace(aside, first)  # noqa: PTH105
+
+
+@pytest.mark.parametrize("swap", [rename, write_and_set_the_time, link])
+def test_files_of_equal_size_and_time_that_changed_places_are_decoded_again(root, swap):
+    first, second = images_of_one_size(root)
+    before = build(root)
+    swap(first, second)
+    assert (first.stat().st_size, first.stat().st_mtime_ns) == (second.stat().st_size, second.stat().st_mtime_ns)
+    after = build(root)
+    np.testing.assert_array_equal(after.pixels, expected(root, names(root)))
+    assert after.data_hash != before.data_hash
+
+
+def test_folders_that_changed_places_are_decoded_again(tmp_path):
+    """Renaming a folder changes nothing of its files but the inode that is found under a path."""
+    root = tmp_path / "corpus"
+    for folder, colour in (("1", "red"), ("2", "blue")):
+        (root / folder).mkdir(parents=True)
+        Image.new("RGB", (9, 9), colour).save(root / folder / "x.bmp")
+        os.utime(root / folder / "x.bmp", ns=(7, 7))
+    before = build(root, ["1/x.bmp", "2/x.bmp"])
+    rename(root / "1", root / "2")
+    after = build(root, ["1/x.bmp", "2/x.bmp"])
+    np.testing.assert_array_equal(after.pixels, before.pixels[::-1])
+    assert after.data_hash != before.data_hash
+
+
+def test_a_copy_with_its_cache_is_read_once_and_not_decoded(root, decoded, monkeypatch):
+    first = build(root)
+    moved = root.parent.with_name("another disk")
+    shutil.copytree(root.parent, moved)  # with the times of the files, as cp -a does
+    rename(*(moved / "corpus" / name for name in ("000.png", "003.png")))
+    decoded.clear()
+    second = build(moved / "corpus")
+    assert len(decoded) == 2
+    np.testing.assert_array_equal(second.pixels, expected(moved / "corpus", names(root)))
+    assert second.data_hash != first.data_hash
+    monkeypatch.setattr(cache_module, "read", lambda file: pytest.fail(f"read {file} again"))
+    build(moved / "corpus")
+
+
+def test_an_index_of_an_older_version_is_compared_by_hash(root, decoded):
+    first = build(root)
+    (name,) = files(root, ".json")
+    index = json.loads((root.parent / "cache" / name).read_text())
+    index["images"] = [[path, found[:4]] for path, found in index["images"]]
+    (root.parent / "cache" / name).write_text(json.dumps(index))
+    changed = root / "004.bmp"
+    time = changed.stat().st_mtime_ns
+    Image.fromarray(255 - np.asarray(Image.open(changed))).save(changed)
+    os.utime(changed, ns=(time, time))
+    decoded.clear()
+    second = build(root)
+    assert decoded == [changed.stat().st_size]
+    np.testing.assert_array_equal(second.pixels, expected(root, names(root)))
+    assert second.data_hash != first.data_hash
+
+
+def test_an_index_far_too_large_for_its_images_is_not_parsed(root, decoded):
+    build(root)
+    (name,) = files(root, ".json")
+    index = root.parent / "cache" / name
+    content = index.read_text()
+    index.write_text(content.replace("{", "{" + " " * ((1 << 20) + 8000), 1))
+    decoded.clear()
+    build(root)
+    assert len(decoded) == 8
+    index.write_text(index.read_text().replace("{", "{" + " " * (1 << 19), 1))
+    decoded.clear()
+    build(root)
+    assert decoded == []
 
 
 def test_added_removed_and_reordered_files(root, decoded):

@@ -95,6 +95,59 @@ def test_a_jpeg_that_was_copied_in_part_is_truncated_whatever_its_length():
     assert decode(data + b"behind its end \xff\xda\0", 12, 8) == decode(data, 12, 8)
 
 
+def of_two(first=PICTURE, **options):
+    """Two pictures in one file, as a stereo camera writes them."""
+    return saved(first, "MPO", save_all=True, append_images=[Image.new("RGB", (8, 12), "red")], **options)
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data, lambda data: data + bytes(20)], ids=["cut", "ends in zeros"])
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_file_of_several_pictures_that_was_copied_in_part_is_truncated(spoil, which):
+    data = of_two()
+    second = data.find(b"\xff\xd8", 2)
+    data = data[: second - 40 if which == 1 else len(data) - 40]
+    assert Image.open(io.BytesIO(data)).format == "MPO"
+    with pytest.raises(ValueError, match=f"truncated: the end marker is missing of picture {which} of 2"):
+        decode(spoil(data), 12, 8)
+
+
+def test_the_first_picture_must_be_whole_whatever_follows_it():
+    data = of_two()
+    second = data.find(b"\xff\xd8", 2)
+    with pytest.raises(ValueError, match="truncated"):
+        decode(data[: second - 20] + bytes(20) + data[second:], 12, 8)
+    assert decode(data, 12, 8) == decode(saved(PICTURE, "JPEG"), 12, 8)
+
+
+def test_a_thumbnail_that_is_whole_does_not_hide_a_picture_that_is_not():
+    exif = b"Exif\0\0" + saved(PICTURE.resize((4, 6)), "JPEG")  # whatever its entries, the markers are in the file
+    data = saved(PICTURE, "JPEG", exif=exif)
+    assert decode(data, 12, 8) == decode(saved(PICTURE, "JPEG"), 12, 8)
+    for copied in (data[:-20], data[:-20] + bytes(20)):
+        with pytest.raises(ValueError, match="truncated"):
+            decode(copied, 12, 8)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_limit_of_scans_holds_for_files_of_several_pictures_too(several):
+    data = of_two(progressive=True) if several else saved(PICTURE, "JPEG", progressive=True)
+    end = data.find(b"\xff\xd8", 2) if several else len(data)
+    first, rest = data[: end - 2], data[end - 2 :]
+    scan = first[first.rfind(b"\xff\xda") :]
+    with pytest.raises(ValueError, match=r"10\d\d scans, expected at most 100"):
+        decode(first + 1000 * scan + rest, 12, 8)
+
+
+def test_more_pixels_than_a_video_frame_are_not_decoded(monkeypatch):
+    """363 kB of PNG would take 0.7 GB."""
+    decode(saved(Image.new("1", (7680, 4320)), "PNG"), 12, 8)
+    vast, loaded = saved(Image.new("1", (9400, 9400)), "PNG"), []
+    monkeypatch.setattr(Image.Image, "load", lambda image: loaded.append(image.size))
+    with pytest.raises(ValueError, match=r"9,400 × 9,400 pixels, expected at most 33,554,432"):
+        decode(vast, 12, 8)
+    assert loaded == []
+
+
 def test_other_formats_are_not_tried():
     """Pillow would start Ghostscript for the last."""
     for data in (saved(PICTURE, "TIFF"), b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 12\n%%EndComments\n"):

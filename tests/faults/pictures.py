@@ -122,9 +122,9 @@ SAME = {
 
 
 @cache
-def _vast() -> bytes:
-    """A true PNG of 20,000 × 20,000 white pixels, 50 kB."""
-    return png(20_000, 20_000, 1, 0, (b"\0" + b"\xff" * 2500) * 20_000)
+def _vast(side: int = 20_000) -> bytes:
+    """A true PNG of white pixels, 50 kB."""
+    return png(side, side, 1, 0, (b"\0" + b"\xff" * (side // 8)) * side)
 
 
 def _cut(kind: str, share: float) -> Callable[[Image.Image], bytes]:
@@ -156,6 +156,18 @@ def _of_many_scans(picture: Image.Image) -> bytes:
     return data[:end] + 1000 * data[last:end] + data[end:]
 
 
+def _of_several_and_many_scans(picture: Image.Image) -> bytes:
+    data = encode(picture, "MPO", save_all=True, append_images=[picture], progressive=True)
+    end = data.find(b"\xff\xd8\xff", 2) - 2
+    return data[:end] + 1000 * data[data.rfind(b"\xff\xda", 0, end) : end] + data[end:]
+
+
+def _with_thumbnail_ending_in_zeros(picture: Image.Image) -> bytes:
+    data = encode(picture, "JPEG", exif=b"Exif\0\0" + encode(picture.resize((4, 4)), "JPEG"))
+    kept = len(data) * 9 // 10
+    return data[:kept] + bytes(len(data) - kept)
+
+
 def _wrong_checksum(picture: Image.Image) -> bytes:
     """A pixel of the stored rows changed, so that everything decodes, and nothing but the checksum of the chunk tells."""
     data = bytearray(encode(picture, "PNG", compress_level=0))
@@ -178,6 +190,10 @@ BROKEN = {
     "JPEG that ends in zeros": (_ending_in_zeros, "truncated"),
     "truncated progressive JPEG": (lambda picture: encode(picture, "JPEG", progressive=True)[:-300], "truncated"),
     "progressive JPEG of a thousand scans": (_of_many_scans, "scans, expected at most 100"),
+    "truncated file of several pictures (MPO)": (lambda picture: _of_several("MPO")(picture)[:-30], "truncated"),
+    "file of several pictures that ends in zeros": (lambda picture: _of_several("MPO")(picture)[:-30] + bytes(30), "truncated"),
+    "file of several pictures, the first of a thousand scans": (_of_several_and_many_scans, "scans, expected at most 100"),
+    "JPEG with a thumbnail, truncated": (_with_thumbnail_ending_in_zeros, "truncated"),
     "truncated BMP": (_cut("BMP", 0.6), "truncated"),
     "BMP cut in its header": (_cut("BMP", 0.005), "cannot be decoded"),
     "BMP with a wrong header size": (_patched("BMP", 14, struct.pack("<I", 77)), "header"),
@@ -189,6 +205,7 @@ BROKEN = {
     "PNG without its end": (lambda picture: encode(picture, "PNG")[:-12], "cannot be decoded"),
     "PNG that claims 60,000 × 60,000 pixels": (_constant(png(60_000, 60_000, 8, 2, b"\0" * 99)), "decompression bomb"),
     "PNG that claims 10,000 × 10,000 pixels": (_constant(png(10_000, 10_000, 8, 2, b"\0" * 99)), "decompression bomb"),
+    "PNG of 9,400 × 9,400 pixels, 363 kB": (lambda picture: _vast(9_400), "pixels, expected at most"),
     "PNG of 20,000 × 20,000 pixels": (lambda picture: _vast(), "decompression bomb"),
     "PNG with a text that unpacks to 80 MB": (
         lambda picture: png(1, 1, 8, 0, b"\0\0", (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(80_000_000), 1))),

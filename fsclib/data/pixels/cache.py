@@ -1,11 +1,14 @@
 """The cache of a data set's decoded pixels in one memory-mapped file, built once in parallel and then opened instantly.
 
-    <stem>.json           the index: size, time, hash and error of every image file, and the name of the pixel file
+    <stem>.json           the index: size, times, inode, hash and error of every image file, and the name of the pixel file
     <stem>.<token>.npy    pixels, uint8 (N, height, width, 3)
     <stem>.lock           held by the process that builds the cache
 
 Pixels are never changed in place: a build writes a complete new file and only then replaces the index. So the index always names
 a complete file, and a process that has mapped the old file can keep using it.
+
+A file counts as unchanged only while it has its size, times and inode. Else it is read and its hash compared: after a data set was
+copied or moved, and with indexes of older versions, which lack inodes, that costs a reading and decodes nothing.
 """
 
 import hashlib
@@ -22,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fsclib.data.pixels.decoding import UNREADABLE, Decoded, read
+from fsclib.data.pixels.decoding import UNREADABLE, Decoded, read, state
 from fsclib.data.pixels.file import holds, open_pixels, write_pixels
 from fsclib.data.records import Problem
 from fsclib.system.disk_space import make_folder
@@ -31,7 +34,7 @@ from fsclib.system.reading import read_json
 from fsclib.system.storage import temporary_for, write_text
 
 FORMAT = 2  # of the index; increase whenever the same image would give other pixels
-LARGEST = 1 << 30  # bytes of an index, which has about 150 per image
+LARGEST, ENTRY = 1 << 20, 1000  # bytes of an index without its images, and of one of them, which takes about 200
 THREADS = 16  # for work that waits for a disk or a network drive
 FIX = "restore it from the data set's archive, or make it readable; until then the image is skipped"
 
@@ -99,12 +102,12 @@ def open_cache(
     index_file = folder / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', name)}-{height}x{width}-{place}.json"
 
     with suppress(FileNotFoundError):  # another process may be replacing the pixel file
-        if (index := _read_index(index_file, height, width)) and _is_current(index, root, paths):
+        if (index := _read_index(index_file, (height, width), len(paths))) and _is_current(index, root, paths):
             cache = _open(folder, index)
             _tidy(index_file, index)
             return cache
     with locked(index_file.with_suffix(".lock"), f"{name} is being decoded"):
-        index = _read_index(index_file, height, width)
+        index = _read_index(index_file, (height, width), len(paths))
         if index is None or not _is_current(index, root, paths):
             description = f"pixels of {name} at {height}×{width}" if progress else ""
             index = _update(index_file, index, root, paths, (height, width), workers, description)
@@ -118,31 +121,34 @@ def _open(folder: Path, index: _Index) -> PixelCache:
     return PixelCache(pixels, np.array([not found.reason for _, found in index.images]), problems, index.data_hash)
 
 
-def _read_index(index_file: Path, height: int, width: int) -> _Index | None:
-    """The index, None if there is none or it is invalid: it names a file that no build would write, or contradicts itself."""
+def _read_index(index_file: Path, size: tuple[int, int], number: int) -> _Index | None:
+    """The index, None if there is none or it is invalid: it names a file that no build would write, or contradicts itself.
+
+    number: of images that are asked for. An index that is far too large for them is not parsed.
+    """
     try:
-        index = _Index(**read_json(index_file, LARGEST))
+        index = _Index(**read_json(index_file, LARGEST + ENTRY * number))
         index = index._replace(images=[_Image(path, Decoded(*found)) for path, found in index.images])
         own = re.fullmatch(re.escape(index_file.stem) + r"\.[0-9a-f]{8}\.npy", index.pixels)
-        told = (index.format, index.height, index.width) == (FORMAT, height, width)
+        told = (index.format, index.height, index.width) == (FORMAT, *size)
         if not own or not told or not all(map(_plain, index.images)) or index.data_hash != _data_hash(index.images):
             return None
         file = index_file.parent / index.pixels
-        return index if holds(file, (len(index.images), height, width, 3)) and file.stat().st_size == index.bytes else None
+        return index if holds(file, (len(index.images), *size, 3)) and file.stat().st_size == index.bytes else None
     except (OSError, ValueError, TypeError):
         return None
 
 
 def _plain(image: _Image) -> bool:
-    size, mtime, digest, reason = image.found
-    return all(type(text) is str for text in (image.path, digest, reason)) and type(size) is type(mtime) is int
+    texts, numbers = (image.path, image.found.digest, image.found.reason), image.found.state
+    return all(type(text) is str for text in texts) and all(type(number) is int for number in numbers)
 
 
 def _is_current(index: _Index, root: Path, paths: list[str]) -> bool:
-    """Whether the index has these paths in this order, and the size and time of no file have changed."""
+    """Whether the index has these paths in this order, and no file has changed or was replaced."""
     if paths != [path for path, _ in index.images]:
         return False
-    return _in_threads(_state, root, paths) == [found[:2] for _, found in index.images]
+    return _in_threads(_state, root, paths) == [found.state for _, found in index.images]
 
 
 def _update(
@@ -183,17 +189,17 @@ def _update(
 def _recognise(old: _Index | None, root: Path, paths: list[str]) -> tuple[list[Decoded | None], list[int | None]]:
     """For each path, its old entry and its row in the old pixels; None and None if the file is new or its content has changed.
 
-    Files are hashed only if their size or time has changed.
+    Files are hashed only if their size, times or inode have changed.
     """
     images = old.images if old else []
     rows = {path: row for row, (path, _) in enumerate(images)}
     sources = [rows.get(path) for path in paths]
     found = [None if row is None else images[row].found for row in sources]
     states = _in_threads(_state, root, paths)
-    doubtful = [row for row, known in enumerate(found) if known and known[:2] != states[row]]
+    doubtful = [row for row, known in enumerate(found) if known and known.state != states[row]]
     for row, now in zip(doubtful, _in_threads(_fingerprint, root, [paths[row] for row in doubtful]), strict=True):
         if (entry := found[row]) and now.digest == entry.digest:
-            found[row] = entry._replace(size=now.size, mtime=now.mtime)
+            found[row] = now._replace(reason=now.reason or entry.reason)
         else:
             found[row] = sources[row] = None
     return found, sources
@@ -203,7 +209,7 @@ def _tidy(index_file: Path, index: _Index) -> None:
     """Removes leftovers of a cache that needs no update, unless another process is building it."""
     if _leftovers(index_file, index):
         with suppress(OSError), locked(index_file.with_suffix(".lock"), None):  # a reader may lack write permission
-            _remove_leftovers(index_file, _read_index(index_file, index.height, index.width))
+            _remove_leftovers(index_file, _read_index(index_file, (index.height, index.width), len(index.images)))
 
 
 def _remove_leftovers(index_file: Path, index: _Index | None) -> None:
@@ -227,12 +233,11 @@ def _data_hash(images: list[_Image]) -> str:
     return total.hexdigest()
 
 
-def _state(file: str) -> tuple[int, int]:
+def _state(file: str) -> tuple[int, int, int, int]:
     try:
-        state = os.stat(file)  # noqa: PTH116 -- Path objects would double the time of opening
+        return state(os.stat(file))  # noqa: PTH116 -- Path objects would double the time of opening
     except OSError:
-        return UNREADABLE, UNREADABLE
-    return state.st_size, state.st_mtime_ns
+        return (UNREADABLE,) * 4
 
 
 def _fingerprint(file: str) -> Decoded:

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -20,11 +21,14 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-UNREADABLE = -1  # size and modification time of an unreadable file, so that it is tried again at every opening
+UNREADABLE = -1  # size, times and inode of an unreadable file, so that it is tried again at every opening
 CHUNK = 32  # images per message to a worker: slow compared with a pipe round trip, fast compared with the whole job
 FEW = 64  # below this number, decoding takes less time than starting workers
-LARGEST = 1 << 28  # bytes: Pillow's limit of 89 million pixels, uncompressed; larger files would only fill the memory
+PIXELS = 1 << 25  # of an image; a frame of 8K video has as many. Each takes up to 8 bytes of memory in every decoding process
+LARGEST = 1 << 28  # bytes: so many pixels in 16-bit RGBA, uncompressed; larger files would only fill the memory
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")  # Pillow supports many more, some through external programs
+MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])")  # of a JPEG, but for those that stand within coded pixels
+BEGIN, END, SCAN = b"\xd8", b"\xd9", b"\xda"
 SCANS = 100  # of a progressive JPEG; ten are usual, and each further one costs a pass over all pixels for a hundred bytes
 ORIENTATION = 0x0112  # EXIF: how the camera was held
 UPRIGHT = {
@@ -39,27 +43,43 @@ UPRIGHT = {
 
 
 class Decoded(NamedTuple):
-    """The result for a file: size in bytes, modification time in ns, content hash, and why decoding failed ("" if it did not)."""
+    """The result for a file: size in bytes, modification time in ns, content hash, and why decoding failed ("" if it did not).
+
+    Then what a swap of files changes: inode, and time in ns when it was last written, renamed or linked. Older indexes lack both.
+    """
 
     size: int
     mtime: int
     digest: str
     reason: str
+    inode: int = UNREADABLE
+    ctime: int = UNREADABLE
+
+    @property
+    def state(self) -> tuple[int, int, int, int]:
+        """What `state` finds while the file is the same."""
+        return self.size, self.mtime, self.inode, self.ctime
+
+
+def state(status: os.stat_result) -> tuple[int, int, int, int]:
+    """What of a file changes with its content, or when another one takes its place."""
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
 
 
 def read(path: str) -> tuple[bytes, Decoded]:
     """The bytes of a file, and its size, time and 16-byte blake2b hash."""
     try:
         with open(path, "rb", opener=_at_once) as file:
-            state = os.fstat(file.fileno())  # before reading: a change in between is then detected at the next opening
-            if not stat.S_ISREG(state.st_mode):
+            status = os.fstat(file.fileno())  # before reading: a change in between is then detected at the next opening
+            if not stat.S_ISREG(status.st_mode):
                 return _unread("cannot be read: not a file")
-            if state.st_size > LARGEST:
-                return _unread(f"{state.st_size} bytes, expected at most {LARGEST}")
+            if status.st_size > LARGEST:
+                return _unread(f"{status.st_size} bytes, expected at most {LARGEST}")
             data = file.read()
     except OSError as error:
         return _unread(f"cannot be read: {error.strerror}")
-    return data, Decoded(state.st_size, state.st_mtime_ns, hashlib.blake2b(data, digest_size=16).hexdigest(), "")
+    size, mtime, inode, ctime = state(status)
+    return data, Decoded(size, mtime, hashlib.blake2b(data, digest_size=16).hexdigest(), "", inode, ctime)
 
 
 def _at_once(path: str, flags: int) -> int:
@@ -86,10 +106,11 @@ def decode(data: bytes, height: int, width: int) -> bytes:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check(image, data)
                 image.load()  # before `_upright`, which ignores errors
-                rgb = _upright(_eight_bits(image)).convert("RGB")
-            if rgb.size != (width, height):
-                rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
-            return rgb.tobytes()
+                upright = _upright(_eight_bits(image))
+                rgb = upright if upright.mode == "RGB" else upright.convert("RGB")  # which would copy all pixels
+                if rgb.size != (width, height):
+                    rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
+                return rgb.tobytes()
     except MemoryError:  # a problem of this machine, not of the file
         raise
     except Image.UnidentifiedImageError:
@@ -101,15 +122,37 @@ def decode(data: bytes, height: int, width: int) -> bytes:
 def _check(image: Image.Image, data: bytes) -> None:
     """Raises for files that Pillow accepts: several images in one file, PNGs with wrong checksums, and JPEGs that are truncated
     or take hours."""
+    if image.width * image.height > PIXELS:
+        raise ValueError(f"{image.width:,} × {image.height:,} pixels, expected at most {PIXELS:,}")
     if image.format in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False):
         raise ValueError(f"{getattr(image, 'n_frames', 'several')} images in one file, expected one")
     if image.format == "PNG":  # Pillow stops reading once all rows are complete, whatever their content
         Image.open(io.BytesIO(data), formats=FORMATS).verify()
-    if image.format == "JPEG" and (scans := data.count(b"\xff\xda")) > SCANS:
-        raise ValueError(f"{scans} scans, expected at most {SCANS}")
-    # an interrupted copy may have its full length and end in zeros; coded pixels cannot contain the end marker
-    if image.format == "JPEG" and data.rfind(b"\xff\xd9") < data.find(b"\xff\xda"):
-        raise ValueError("truncated: the end marker is missing")
+    if image.format in ("JPEG", "MPO"):  # MPO: several pictures in one file, of which the first is decoded
+        _check_jpeg(data, getattr(image, "n_frames", 1))
+
+
+def _check_jpeg(data: bytes, pictures: int) -> None:
+    """Raises unless each picture of the file is whole and has few scans."""
+    end = 0
+    for number in range(pictures):
+        scans, end = _extent(data, data.find(b"\xff\xd8\xff", end))
+        if scans > SCANS:
+            raise ValueError(f"{scans} scans, expected at most {SCANS}")
+        if end < 0:  # an interrupted copy may have its full length and end in zeros; coded pixels cannot contain the end marker
+            raise ValueError("truncated: the end marker is missing" + f" of picture {number + 1} of {pictures}" * (pictures > 1))
+
+
+def _extent(data: bytes, begin: int) -> tuple[int, int]:
+    """The number of scans of a JPEG picture, and where it ends; -1 without an end marker.
+
+    Goes from marker to marker as libjpeg does, and so takes neither a thumbnail within a segment nor what follows for the picture.
+    """
+    scans, place = 0, begin + 2 if begin >= 0 else len(data)
+    while (marker := MARKER.search(data, place)) and marker[1] not in (BEGIN, END):
+        scans += marker[1] == SCAN
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])  # the length of a segment
+    return scans, marker.end() if marker and marker[1] == END and scans else -1
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
