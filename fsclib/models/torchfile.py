@@ -1,25 +1,32 @@
-"""Safe reading of files saved with torch by other programs: only tensors and plain values, without executing code."""
+"""Safe reading of files saved with torch by other programs: only tensors and plain values, without executing code, and nothing that
+takes more memory than the file has bytes."""
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from fsclib.models import pickled
 from fsclib.system.reading import regular
 
 # First bytes of a file: a zip archive, or torch's magic number before 1.6. torch itself would also search other files.
 BEGINNINGS = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
+PICKLES = 5  # before torch 1.6: the magic number, the version, the machine, the object, the names of its storages
 
 
 def load(path: str | Path) -> Any:
     """The saved object, on the CPU. Errors: OSError if the file does not exist, ValueError if it has other content."""
     with regular(Path(path)).open("rb") as file:
         beginning = file.read(max(map(len, BEGINNINGS)))
+        rest = b"" if beginning.startswith(BEGINNINGS[0]) else file.read(PICKLES * pickled.LARGEST)
     if not beginning.startswith(BEGINNINGS):
         raise ValueError("not written by torch.save")
     if beginning.startswith(BEGINNINGS[0]):
         _check_archive(Path(path))
+    else:
+        _check_pickles(io.BytesIO(beginning + rest), Path(path).stat().st_size)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds of errors for broken or unsafe files
@@ -28,14 +35,28 @@ def load(path: str | Path) -> Any:
 
 def _check_archive(file: Path) -> None:
     """Rejects archives that torch.save does not write, but torch.load would unpack to more bytes than they have."""
+    size = file.stat().st_size
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError) as error:
+            if not entries or min(entry.header_offset for entry in entries):  # torch would search for its directory elsewhere
+                raise ValueError("an archive with data before its first entry, unlike those of torch.save")
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise ValueError("compressed, unlike the archives of torch.save")
+            if (unpacked := sum(entry.file_size for entry in entries)) > size:
+                raise ValueError(f"{size:,} bytes that would unpack to {unpacked:,}")
+            sizes = {entry.filename.lower(): entry.file_size for entry in entries}
+            if len(sizes) < len(entries):  # torch, which does not tell upper from lower case, could take the other one
+                raise ValueError("an archive with two entries of one name")
+            folder = entries[0].filename.split("/")[0]
+            if sizes.get(f"{folder}/data.pkl".lower(), 0) > pickled.LARGEST:
+                raise ValueError(f"a pickle of more than {pickled.LARGEST:,} bytes")
+            content = io.BytesIO(archive.read(f"{folder}/data.pkl"))
+    except (zipfile.BadZipFile, OSError, NotImplementedError, UnicodeDecodeError, RuntimeError, KeyError, EOFError) as error:
         raise ValueError(f"not a complete archive ({error})") from error
-    if not entries or min(entry.header_offset for entry in entries):  # torch would search for its directory elsewhere
-        raise ValueError("an archive with data before its first entry, unlike those of torch.save")
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise ValueError("compressed, unlike the archives of torch.save")
-    if (unpacked := sum(entry.file_size for entry in entries)) > (size := file.stat().st_size):
-        raise ValueError(f"{size:,} bytes that would unpack to {unpacked:,}")
+    pickled.check(content, lambda key: sizes.get(f"{folder}/data/{key}".lower(), 0), size)
+
+
+def _check_pickles(content: io.BytesIO, size: int) -> None:
+    for _ in range(PICKLES):
+        pickled.check(content, lambda key: size, size)
