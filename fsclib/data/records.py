@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fsclib.config.specs import DatasetSpec
-from fsclib.errors import FsclibError
+from fsclib.errors import FsclibError, printable
 
 COLUMNS = ("path", "identity", "camera", "modality", "split")
 VISIBLE, INFRARED = "visible", "infrared"
@@ -43,7 +43,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = self.path if self.line is None else f"{self.path}:{self.line}"
-        return f"{place}: {self.found} — {self.mend}"
+        return printable(f"{place}: {self.found} — {self.mend}", lines=False)
 
 
 class DatasetError(FsclibError):
@@ -61,7 +61,7 @@ class DatasetError(FsclibError):
         lines += [str(problem) for problem in self.problems[:SHOWN]]
         if number > SHOWN:
             lines.append(f"… and {number - SHOWN} more; notebook 01_data lists all of them")
-        return "\n".join(lines).encode("utf-8", "backslashreplace").decode()  # names of folders may not be valid text
+        return printable("\n".join(lines))  # names of files may be no text, or instructions to a terminal
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,6 +53,8 @@ def metrics(file: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("not written by this library, expected an object")
     for name, value in found.items():
+        if not f"{name}{value}".isprintable():  # both are shown
+            raise ValueError(f"{shown(name)}: found {shown(value)}, expected a name and a value without control characters")
         if not all(isinstance(one, SCALARS) for one in (value.values() if isinstance(value, dict) else [value])):
             raise ValueError(f"{shown(name)}: found {shown(value)}, expected a plain value, or an object of plain values")
         direction, figure = ["", *name.split(".")][-2:]

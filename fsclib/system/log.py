@@ -3,6 +3,8 @@ nothing, unless it configures the logger "fsclib" itself."""
 
 import logging
 
+from fsclib.errors import printable
+
 HANDLER = "fsclib.system.log"  # a name, because %autoreload makes a class of the same name another one
 
 
@@ -10,7 +12,7 @@ class Lines(logging.Handler):
     """Prints each message to the present sys.stdout, which Jupyter and pytest replace; a failing print raises its error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), flush=True)
+        print(printable(self.format(record)), flush=True)
 
 
 def show() -> None:

@@ -1,6 +1,7 @@
 """The three layouts, sound and broken. Every problem says where it is, and none keeps the others from being found."""
 
 import os
+import unicodedata
 
 import pytest
 from trees import TREES, append, llcm_tree, regdb_tree, sysu_tree, write
@@ -139,6 +140,19 @@ def test_file_names_may_hold_spaces_and_any_letters(tmp_path, layout):
     append(root, index, f"{path} 3")
     records = read_sound(layout, root)
     assert records.loc[records["path"] == path, "identity"].tolist() == [3]
+
+
+@indexed
+@pytest.mark.parametrize(("listed", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_name_whose_accents_are_composed_in_another_way_is_told(tmp_path, layout, listed, on_disk):
+    root = TREES[layout](tmp_path)
+    listed, on_disk = (unicodedata.normalize(form, "more/né.jpg") for form in (listed, on_disk))
+    write(root, on_disk)
+    line = append(root, VISIBLE_INDEX[layout], f"{listed} 3")
+    _, problems = READERS[layout].read(root)
+    assert places(problems) == [("missing image", VISIBLE_INDEX[layout], line)]
+    assert f"does not exist, but {on_disk!a} does" in problems[0].found
+    assert "NFC and NFD" in problems[0].mend
 
 
 def test_id_lists_may_span_lines_and_end_in_a_comma(tmp_path):
@@ -335,6 +349,20 @@ def test_index_bytes_that_are_no_text(tmp_path, layout):
 
     file.write_bytes("vis/a.jpg 3\n".encode("utf-16"))
     assert places(READERS[layout].read(root)[1]) == [("unreadable line", index, None)]
+
+
+@pytest.mark.parametrize(("layout", "index"), [("sysu", "exp/test_id.txt"), ("llcm", "idx/test_id.txt")])
+def test_a_list_of_many_identities_is_read_in_few_looks_at_the_disk(tmp_path, monkeypatch, layout, index):
+    root = TREES[layout](tmp_path)
+    (root / index).write_text(",".join(map(str, range(10_000, 40_000))))
+    looked, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: looked.append(folder) or scandir(folder))
+    _, problems = READERS[layout].read(root)
+    assert len(problems) >= 30_000
+    assert len(looked) < 100
+    (root / index).write_text(",".join(map(str, range(200_000))))
+    _, problems = READERS[layout].read(root)
+    assert "bytes, expected at most 1,048,576" in next(problem.found for problem in problems if problem.path == index)
 
 
 @pytest.mark.parametrize(("layout", "index"), [("sysu", "exp/test_id.txt"), ("llcm", "idx/test_id.txt")])

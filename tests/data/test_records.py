@@ -163,6 +163,13 @@ def test_useless_tables_are_recognised(rows, kinds):
     assert [problem.kind for problem in check_records(table(rows))] == kinds
 
 
+def test_names_give_no_instructions_to_a_terminal():
+    problem = Problem("a\x1b[2J\nb\u202e.jpg", 3, "lost \x9b1m \udcff", "é 人 — mend\u3000it", "kind\x07")
+    assert str(problem) == "a\\x1b[2J\\nb\\u202e.jpg:3: lost \\x9b1m \\udcff — é 人 — mend\u3000it"
+    lines = str(DatasetError([problem], "in /a\rb")).splitlines()
+    assert lines == ["in /a\\rb: 1 problem", "      1 × kind\\x07", str(problem)]
+
+
 def test_counts_add_up_in_reading_order():
     found = counts(table(people([4], "test") + people([1, 2], images=3) + people([9], "val")))
     assert found["images"].tolist() == [6, 6, 1, 1, 1, 1]

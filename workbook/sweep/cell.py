@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fsclib.errors import printable
 from fsclib.system.disk_space import make_folder
 from fsclib.system.locks import held, lock_beside, locked
 from fsclib.system.opening import check_file
@@ -56,7 +57,7 @@ class Job:
     def error(self) -> str:
         """The last lines of the error; empty if there is none."""
         try:
-            return read_bytes(self.error_file).decode("utf-8", "replace")
+            return printable(read_bytes(self.error_file).decode("utf-8", "replace"))
         except FileNotFoundError:
             return ""
         except OSError as error:

@@ -8,14 +8,16 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fsclib.config.specs import DatasetSpec
 from fsclib.data.records import MISSING_INDEX, MISSING_ROOT, Problem
-from fsclib.system.reading import read_bytes
+from fsclib.system.reading import LARGEST, read_bytes
 
 EXTENSIONS = (".jpg", ".jpeg", ".bmp", ".png")
+LARGEST_LIST = 1 << 20  # bytes of a list of identities, of which it holds a hundred thousand
 RESTORE = "restore it from the data set's archive"
 READABLE = f"{RESTORE}, or make it readable"
 WRITE = "write `relative/path label`, or remove the line"
@@ -53,10 +55,24 @@ def has_folder(root: Path, folder: str, problems: list[Problem]) -> bool:
     return not found
 
 
+def folders_of_images(root: Path, folder: str, problems: list[Problem]) -> Callable[[str], list[str]]:
+    """What gives the images of a folder within `folder` by its name, as `folder_images` does.
+
+    The folders are listed once: to ask the disk for each of a hundred thousand that are not there would take long.
+    """
+    try:
+        names = set(os.listdir(f"{root}/{folder}"))  # noqa: PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        names = set()
+    except OSError:
+        names = None  # a folder that cannot be listed may still be entered
+    return lambda name: folder_images(root, f"{folder}/{name}", problems) if names is None or name in names else []
+
+
 def read_ids(root: Path, index: str, problems: list[Problem]) -> dict[int, int]:
     """Identities of a comma-separated list, each with its line number; repeated or non-numeric entries are problems."""
     identities: dict[int, int] = {}
-    for line, text in _lines(root, index, problems):
+    for line, text in _lines(root, index, problems, LARGEST_LIST):
         for word in re.split(r"[,\s]+", text.strip(", \t")):
             if (identity := _whole_number(word)) is None:
                 fix = "identities are whole numbers separated by commas"
@@ -120,11 +136,14 @@ def folder_images(root: Path, folder: str, problems: list[Problem]) -> list[str]
     return sorted(images)
 
 
-def _lines(root: Path, index: str, problems: list[Problem]) -> Iterator[tuple[int, str]]:
-    """Non-blank lines with their numbers. Split as bytes: str.splitlines also breaks at characters that names may contain."""
+def _lines(root: Path, index: str, problems: list[Problem], largest: int = LARGEST) -> Iterator[tuple[int, str]]:
+    """Non-blank lines with their numbers, of a file of at most `largest` bytes.
+
+    Split as bytes: str.splitlines also breaks at characters that names may contain.
+    """
     fix = "save the file as UTF-8 text"
     try:
-        data = read_bytes(root / index).removeprefix(b"\xef\xbb\xbf")
+        data = read_bytes(root / index, largest).removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
         problems.append(Problem(index, None, f"cannot be read: {error.strerror}", READABLE, MISSING_INDEX))
         return
@@ -165,9 +184,19 @@ def _entry(root: Path, index: str, line: int, text: str, problems: list[Problem]
         return None
     path = posixpath.normpath(path)
     if complaint := _complaint(f"{root}/{path}"):
-        wrong(complaint[0], f"{path!r} {complaint[1]}", f"{RESTORE} or remove the line")
+        if other := _composed_otherwise(root, path):
+            fix = "rename the file, or write the line as the name is: they differ in how accents are composed (Unicode NFC and NFD)"
+            wrong(complaint[0], f"{path!r} does not exist, but {other!a} does", fix)
+        else:
+            wrong(complaint[0], f"{path!r} {complaint[1]}", f"{RESTORE} or remove the line")
         return None
     return path, label
+
+
+def _composed_otherwise(root: Path, path: str) -> str:
+    """The path whose accents are composed in another way, as macOS writes names, if it exists; else ""."""
+    others = () if path.isascii() else {unicodedata.normalize(form, path) for form in ("NFC", "NFD")} - {path}
+    return next((other for other in others if not _complaint(f"{root}/{other}")), "")
 
 
 def _complaint(file: str | os.DirEntry) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from fsclib.config.specs import LLCM, DatasetSpec
-from fsclib.data.layouts.listing import existing, folder_images, has_folder, read_ids, read_images
+from fsclib.data.layouts.listing import existing, folders_of_images, has_folder, read_ids, read_images
 from fsclib.data.records import INFRARED, VISIBLE, Problem, table
 
 TRAINING = {"idx/train_vis.txt": VISIBLE, "idx/train_nir.txt": INFRARED}
@@ -44,9 +44,11 @@ def read(root: Path, trial: int = 1, spec: DatasetSpec = LLCM) -> tuple[pd.DataF
         _compare_cameras(root, spec, problems)
     found_somewhere = set()
     for folder in folders:
+        cameras = spec.cameras[TEST_FOLDERS[folder]]
+        images_of = {camera: folders_of_images(root, f"{folder}/cam{camera}", problems) for camera in cameras}
         for identity in sorted(listed):
-            for camera in spec.cameras[TEST_FOLDERS[folder]]:
-                images = folder_images(root, f"{folder}/cam{camera}/{identity:04d}", problems)
+            for camera in cameras:
+                images = images_of[camera](f"{identity:04d}")
                 rows += [(path, identity, camera, TEST_FOLDERS[folder], "test") for path in images]
                 found_somewhere.update([identity] * bool(images))
     for identity in sorted(listed.keys() - found_somewhere):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from fsclib.config.specs import SYSU, DatasetSpec
-from fsclib.data.layouts.listing import existing, folder_images, has_folder, read_ids
+from fsclib.data.layouts.listing import existing, folders_of_images, has_folder, read_ids
 from fsclib.data.records import Problem, table
 
 INDEXES = {split: f"exp/{split}_id.txt" for split in ("train", "val", "test")}
@@ -31,6 +31,7 @@ def read(root: Path, trial: int = 1, spec: DatasetSpec = SYSU) -> tuple[pd.DataF
         return table([]), problems
     modality_of = {camera: modality for modality, cameras in spec.cameras.items() for camera in cameras}
     cameras = [camera for camera in sorted(modality_of) if has_folder(root, f"cam{camera}", problems)]
+    images_of = {camera: folders_of_images(root, f"cam{camera}", problems) for camera in cameras}
     listed: dict[int, tuple[str, int]] = {}  # identity → its split and the line that lists it
     for split, index in INDEXES.items():
         if index not in present:
@@ -47,8 +48,7 @@ def read(root: Path, trial: int = 1, spec: DatasetSpec = SYSU) -> tuple[pd.DataF
     for identity, (split, line) in sorted(listed.items(), key=lambda item: (item[1][0] == "test", item[0])):
         before = len(rows)
         for camera in cameras:
-            images = folder_images(root, f"cam{camera}/{identity:04d}", problems)
-            rows += [(path, identity, camera, modality_of[camera], split) for path in images]
+            rows += [(path, identity, camera, modality_of[camera], split) for path in images_of[camera](f"{identity:04d}")]
         if len(rows) == before:
             found = f"identity {identity} has no image in cam1/{identity:04d} … cam6/{identity:04d}"
             fix = "restore its folders or remove it from the list"
