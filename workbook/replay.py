@@ -2,7 +2,7 @@
 
     python -m workbook.replay DATASET NAME
     python -m workbook.replay results/llcm/fsc-paper-seed0     # a run by its folder, wherever it is
-        --data-root FOLDER --device DEVICE --workers N            # if this machine differs from the run's
+        --data-root FOLDER --device DEVICE --devices N --workers N    # if this machine differs from the run's
 
 The repeat is a separate run, NAME.replay, which tables leave out. It resumes an interrupted repeat if nothing has changed.
 """
@@ -20,6 +20,7 @@ import torch
 from fsclib import runs
 from fsclib.config import Config
 from fsclib.config.schema import LONGEST, difference
+from fsclib.data.pixels.decoding import usable_cores
 from fsclib.data.pixels.errors import DecodingError
 from fsclib.data.records import DatasetError
 from fsclib.retrieval import evaluation
@@ -69,9 +70,11 @@ class Replay:
 def replay(run: Run) -> Replay:
     """Trains and tests a finished run again, in a folder beside it.
 
-    Errors: RunError before any training if the run is unfinished or its data have changed; those of `fit`.
+    Errors: RunError before any training if the run is unfinished, its data have changed or it asks for more processes than this
+    machine has cores or GPUs; those of `fit`.
     """
     _ = run.metrics
+    _check_processes(run)
     demo.ensure(run.config.dataset, run.config.data_root)
     images = evaluation.run_images(run)
     config = config_of(run)
@@ -89,9 +92,20 @@ def replay(run: Run) -> Replay:
 
 
 def config_of(run: Run) -> Config:
-    """The configuration of a repeat: the run's, under another name and with the precision that "auto" resolved to."""
+    """The configuration of a repeat: the run's, under another name, with the precision that "auto" resolved to, and decoded by no
+    more processes than this machine has cores."""
     name = run.folder.name[: LONGEST - len(REPLAY)] + REPLAY
-    return replace(run.config, name=name, precision=run.environment["precision"])
+    workers = min(run.config.workers, usable_cores())
+    return replace(run.config, name=name, precision=run.environment["precision"], workers=workers)
+
+
+def _check_processes(run: Run) -> None:
+    """A config.json of others must not decide how many processes are started here."""
+    most = max(usable_cores(), torch.cuda.device_count())
+    if run.config.devices > most:
+        found = f"devices: found {run.config.devices} in the configuration of {run.folder}, expected at most {most} on this machine"
+        fix = "with batch=global, any divisor of its identities per step gives the same numbers up to rounding"
+        raise RunError(f"{found}; pass --devices {most} or fewer ({fix})")
 
 
 def compare(there: Run, here: Run) -> Replay:
@@ -156,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", nargs="+", help="its folder, or its data set and its name")
     parser.add_argument("--data-root", help="folder of the data set, if it has moved since the training")
     parser.add_argument("--device", help="another device than the run's: cpu, cuda or cuda:N; auto: a GPU if there is one")
+    parser.add_argument("--devices", type=int, help="processes that train together; by default as many as the run's")
     parser.add_argument("--workers", type=int, help="processes that decode images; 0: one per core")
     return parser
 

@@ -181,6 +181,26 @@ def test_device_and_data_are_those_of_the_run_unless_others_are_given(results, m
     assert (asked[1].device, asked[1].workers, asked[1].data_root) == ("auto", 3, "/elsewhere")
 
 
+def test_a_foreign_configuration_does_not_decide_how_many_processes_are_started(results, monkeypatch):
+    tamper(results / NAME / "config.json", lambda content: content["config"].update(devices=1024, workers=1024, batch="per-rank"))
+    monkeypatch.setattr(replay, "usable_cores", lambda: 4)
+    monkeypatch.setattr(replay.torch.cuda, "device_count", lambda: 2)
+    asked = []
+
+    def fit(config):
+        asked.append((config.devices, config.workers))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "fit", fit)
+    with pytest.raises(RunError, match=r"devices: found 1024 in .*, expected at most 4 on this machine; pass --devices 4 or fewer"):
+        replay.main(["llcm", NAME])
+    with pytest.raises(RunError, match="devices: found 5"):
+        replay.main(["llcm", NAME, "--devices", "5"])
+    with pytest.raises(KeyboardInterrupt):
+        replay.main(["llcm", NAME, "--devices", "2"])
+    assert asked == [(2, 4)]
+
+
 def test_first_difference_of_logs():
     log = pd.DataFrame({"epoch": [0, 1], "total": [3.0, 2.0], "val_map": [float("nan"), 5.0], "seconds": [1.0, 1.0]})
     assert replay.first_difference(log, log.assign(seconds=2.0)) == ""
