@@ -4,7 +4,8 @@ From a shell: python -m workbook.html_report results/demo/notebooks
 
     FOLDER/*.ipynb → FOLDER/html/*.html, and FOLDER/index.html, which links to them
 
-A page runs no scripts and loads nothing, whatever its notebook contains: its content security policy forbids both.
+A page runs no scripts, loads nothing and stays where it is, whatever its notebook contains: what would do so is left out (`inert`),
+and its content security policy forbids the rest.
 
 A notebook is complete if every code cell has run and none left an error. A killed kernel leaves no error, and papermill marks its
 cells as completed; but the cell in which it died has no reply, and the cells after it have no execution count.
@@ -32,16 +33,19 @@ from fsclib.errors import FsclibError
 from fsclib.system.disk_space import make_folder
 from fsclib.system.reading import read_text
 from fsclib.system.storage import write_text
+from workbook.inert import inert
 
 POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="'
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'\">"
+    '<meta http-equiv="x-dns-prefetch-control" content="off">'  # names of hosts in links are not looked up before a click
 )
 # nbconvert's page without the scripts it would load for formulas, diagrams and widgets, which show as text or pictures instead
 TEMPLATE = "{% extends 'index.html.j2' %}" + "".join(
     f"{{% block {name} %}}{content}{{% endblock %}}"
     for name, content in {
-        "html_head_js": POLICY, "jupyter_widgets": "", "html_head_js_mathjax": "", "html_head_js_mermaidjs": ""
+        "html_head_js": POLICY, "jupyter_widgets": "", "html_head_js_mathjax": "", "html_head_js_mermaidjs": "",
+        "footer": "</html>", "any_cell scoped": "{% filter inert %}{{ super() }}{% endfilter %}",
     }.items()
 )  # fmt: skip
 LARGEST = 1 << 29  # bytes of a notebook; one with five hundred pictures has a tenth of that
@@ -108,6 +112,7 @@ def write(folder: Path) -> Path:
         raise ReportError(f"{folder}: found no notebook, expected executed ones; `make demo` leaves some in results/demo/notebooks")
     settings = traitlets.config.Config(NbConvertBase={"display_data_priority": SHOWN})
     exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True, config=settings)
+    exporter.register_filter("inert", inert)
     make_folder(folder / "html", within=folder)
     with tempfile.TemporaryDirectory() as pictures:
         _copy_pictures(folder, pages, Path(pictures))
