@@ -110,7 +110,8 @@ def test_figures_show_hostile_names_as_they_are():
 
 
 def test_pages_of_hostile_notebooks_run_and_fetch_nothing(tmp_path):
-    hostile = "<img src=x onerror='alert(1)'><a href='javascript:alert(1)'><script>alert(1)</script>"
+    hostile = "<meta http-equiv=refresh content='0;url=http://127.0.0.1:1/'><link rel=preconnect href='http://127.0.0.1:1/'>"
+    hostile += "<img src=x onerror='alert(1)'><a href='javascript:alert(1)'><script>alert(1)</script>"
     outputs = [
         new_output("display_data", {"text/html": hostile, "text/plain": "x"}),
         new_output("display_data", {"image/svg+xml": "<svg onload='alert(1)'><script>alert(1)</script></svg>"}),
@@ -133,6 +134,8 @@ def test_pages_of_hostile_notebooks_run_and_fetch_nothing(tmp_path):
     assert len(links) == len(pages) == len(WORDS)
     for text in (index, *(page.read_text() for page in pages)):
         tags = Tags(text).tags
+        assert not [call for call in Tags(text).calls() if call[0] != "h1"]  # whose name is the word
+        assert not [attrs for tag, attrs in tags if tag in ("link", "base") or attrs.get("http-equiv") == "refresh"]
         place = next(place for place, (_, attrs) in enumerate(tags) if attrs.get("http-equiv") == "Content-Security-Policy")
         assert {tag for tag, _ in tags[:place]} <= {"html", "head", "meta", "title"}
         rules = dict(rule.split(maxsplit=1) for rule in tags[place][1]["content"].split("; "))
