@@ -64,7 +64,7 @@ class _Walk:
     def __init__(self, room: Callable[[str], int], total: int):
         self.room, self.total = room, total
         self.stack: list[Any] = []
-        self.memo: dict[int, Any] = {}
+        self.memo: dict[Any, Any] = {}  # by number
         self.storages: dict[str, int] = {}  # bytes
         self.held = self.builds = 0
 

@@ -110,6 +110,7 @@ def stand_back(error: Exception) -> None:
 def _lines(processes: Sequence[subprocess.Popen]) -> Iterator[str]:
     """The lines that process 0 prints until all have ended or one has failed."""
     output, rest, over = processes[0].stdout, b"", False
+    assert output  # a pipe
     os.set_blocking(output.fileno(), False)
     while not over:
         statuses = [process.poll() for process in processes]  # asked for first, so that nothing printed before the end is lost

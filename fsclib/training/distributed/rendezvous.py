@@ -72,13 +72,16 @@ def store_of(rendezvous: str, rank: int, count: int) -> dist.Store:
 
     Errors: ValueError, OSError for an address where process 0 cannot listen; Elsewhere if others are not there in time.
     """
-    tcp = urlsplit(rendezvous) if rendezvous.startswith("tcp://") else None
-    if tcp and not (tcp.hostname and tcp.port):
-        raise ValueError(f"{RENDEZVOUS}: found {rendezvous!r}, expected tcp://address:port, or a file on one machine")
-    listening = listen(tcp.hostname, tcp.port) if tcp and rank == 0 else None
+    host, port, listening = "", 0, None
+    if rendezvous.startswith("tcp://"):
+        host, port = urlsplit(rendezvous).hostname or "", urlsplit(rendezvous).port or 0
+        if not (host and port):
+            raise ValueError(f"{RENDEZVOUS}: found {rendezvous!r}, expected tcp://address:port, or a file on one machine")
+        listening = listen(host, port) if rank == 0 else None
+    store: dist.Store
     try:
-        if tcp:
-            store = dist.TCPStore(tcp.hostname, tcp.port, count, rank == 0, STARTING, master_listen_fd=listening)
+        if host:
+            store = dist.TCPStore(host, port, count, rank == 0, STARTING, master_listen_fd=listening)
         else:
             store = dist.FileStore(rendezvous, count)
         store.set(f"process {rank}", "")
