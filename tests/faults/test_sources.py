@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-FOLDERS = ("fsclib", "notebooks", "benchmarks", "tools", "tests")
+FOLDERS = ("fsclib", "workbook", "synthpeople", "notebooks", "benchmarks", "tools", "tests")
 RUNNING = {  # modules that build objects, and so call what a file names
     "pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle",
 }  # fmt: skip
