@@ -25,6 +25,7 @@ from fsclib.data.images import open_images
 from fsclib.data.pixels.decoding import decode
 from fsclib.data.records import FATAL, INFRARED, DatasetError
 from fsclib.training import loop
+from synthpeople.generate import write_corpus
 
 every_layout = pytest.mark.parametrize("layout", list(LAYOUTS))
 NOBODY = 65534
@@ -41,14 +42,14 @@ def never_for_ever():
 
 
 @pytest.fixture(scope="module")
-def sound(corpora, tmp_path_factory):
-    """Builds the unspoiled corpus of a layout, with its pixels in a cache beside it."""
+def sound(tmp_path_factory):
+    """Builds the unspoiled corpus of a layout, with an image for each corruption, and with its pixels in a cache beside it."""
     made = {}
 
     def of(layout: str) -> Sound:
         if layout not in made:
             root = tmp_path_factory.mktemp("sound") / DATASETS[layout].folder
-            shutil.copytree(corpora / "data" / DATASETS[layout].folder, root)
+            write_corpus(root, layout, 18, 3, images=2, height=64, width=24, workers=1, progress=False)
             images = opened(layout, root)
             pixels = dict(zip(images.records["path"], images.take(np.arange(len(images.records))), strict=True))
             made[layout] = Sound(layout, root, images.records, pixels)

@@ -37,6 +37,7 @@ ENVIRONMENT = {"data_hash": "d", "precision": "float32", "revision": "r" * 6000}
 CONFIG = Config(dataset="llcm", scale="tiny", name="mine")
 ORIGIN, INDEX = gallery.Origin("0" * 32), gallery.IndexOptions(kind="ivfpq", lists=4, dimensions=8, code=4)
 TOKEN = re.compile(rb"\.[0-9a-f]{8}\.npy")  # of a file of pixels, drawn at random
+PLACE = re.compile(rb'", \d+, \d{15,}\]\]')  # inode and change time of an image, which end its entry in the index of a cache
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,14 @@ class Writer:
 
 
 def tree(home: Path) -> dict[str, bytes]:
-    """Every file below a home but locks, without the random parts of names and the times in an index."""
+    """Every file below a home but locks, without random parts of names, times in an index, and inodes and times in a cache's."""
     found = {}
     for path in home.rglob("*"):
         if path.is_file() and path.suffix != ".lock":
             name = os.fsencode(path.relative_to(home))
             name = TOKEN.sub(b".npy", name).decode()
             assert name not in found, f"a second file of pixels: {path}"
-            found[name] = TOKEN.sub(b".npy", path.read_bytes())
+            found[name] = PLACE.sub(b'"]]', TOKEN.sub(b".npy", path.read_bytes()))
             if path.name == "index.json":
                 found[name] = found[name].partition(b'"seconds"')[0]
     return found
