@@ -100,9 +100,8 @@ class _Walk:
                 if self.builds > BUILDS:
                     raise ValueError(f"more than {BUILDS} dictionaries with attributes")
                 self.stack.append(_OTHER)
-            case (
-                _
-            ):  # numbers and text as they are; lists and dictionaries without what is in them, which is no larger than the file
+            case _:
+                # numbers and text as they are; lists and dictionaries without what is in them, which is no larger than the file
                 plain = argument is not None and not code.stack_before
                 self.stack += [argument if plain else _OTHER] * len(code.stack_after)
 

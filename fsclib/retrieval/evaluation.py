@@ -20,7 +20,7 @@ from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetErr
 from fsclib.metrics import chance, differences
 from fsclib.models.folding import folded
 from fsclib.models.networks import Network
-from fsclib.retrieval.features import WEIGHTINGS, Features, embed, read_features, similarity, write_features
+from fsclib.retrieval.features import WEIGHTINGS, Features, embed_together, read_features, similarity, write_features
 from fsclib.runs import Run, RunError, checkpoint
 from fsclib.runs.assemble import images_of, network_of
 from fsclib.system.device import device_of, precision_of
@@ -152,7 +152,7 @@ def validate(
     split, trials = ("val", protocol.trials) if on == "holdout" else ("test", 1)
     drawn = [protocols.query_and_gallery(images.records, protocol, trial, split) for trial in range(trials)]
     rows = np.unique(np.concatenate([part for pair in drawn for part in pair]))
-    features = embed(folded(net), images, rows, device, precision, mirror=False, show=False, ranks=ranks)
+    features = embed_together(folded(net), images, rows, device, precision, ranks, mirror=False, show=False)
     if features is None:
         return {}
     identity, camera = (images.records[column].to_numpy() for column in ("identity", "camera"))
@@ -286,7 +286,7 @@ def run_features(run: Run, images: Images, ranks: Ranks = ALONE) -> Features | N
         return kept
     device = device_of(run.config.device)
     precision = precision_of(wanted, device)
-    found = embed(folded(run_network(run, device, ranks)), images, rows, device, precision, ranks=ranks)
+    found = embed_together(folded(run_network(run, device, ranks)), images, rows, device, precision, ranks)
     if found is not None:
         write_features(file, found, origin)
     return found

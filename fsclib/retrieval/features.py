@@ -8,7 +8,6 @@ programs of DEEN and FSC-Net.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 import torch
@@ -61,7 +60,6 @@ class Features:
         return torch.cat([weight**0.5 * x for weight, x in zip(WEIGHTINGS[weighting], self.of(rows, mirror), strict=True)], 1)
 
 
-@overload
 def embed(
     net: Network,
     images: Images,
@@ -72,43 +70,31 @@ def embed(
     mirror: bool = True,
     batch: int = 64,
     show: bool = True,
-) -> Features: ...
-
-
-@overload
-def embed(
-    net: Network,
-    images: Images,
-    rows: np.ndarray,
-    device: torch.device,
-    precision: torch.dtype,
-    *,
-    mirror: bool = True,
-    batch: int = 64,
-    show: bool = True,
-    ranks: Ranks,
-) -> Features | None: ...
-
-
-@torch.inference_mode()
-def embed(
-    net: Network,
-    images: Images,
-    rows: np.ndarray,
-    device: torch.device,
-    precision: torch.dtype,
-    *,
-    mirror: bool = True,
-    batch: int = 64,
-    show: bool = True,
-    ranks: Ranks = ALONE,
-) -> Features | None:
+) -> Features:
     """Features of records `rows`, computed in evaluation mode; the network keeps the mode it had.
 
     A network from models.folding.folded is faster.
     With mirror=False the mirror images are not computed, and Features.of refuses to add them.
-    Several processes share the batches; process 0 returns the features of all, the others return None.
     """
+    found = embed_together(net, images, rows, device, precision, ALONE, mirror=mirror, batch=batch, show=show)
+    assert found is not None  # this process is the first
+    return found
+
+
+@torch.inference_mode()
+def embed_together(
+    net: Network,
+    images: Images,
+    rows: np.ndarray,
+    device: torch.device,
+    precision: torch.dtype,
+    ranks: Ranks,
+    *,
+    mirror: bool = True,
+    batch: int = 64,
+    show: bool = True,
+) -> Features | None:
+    """As `embed`, by several processes that share the batches; process 0 returns the features of all, the others return None."""
     was_training, kept_as = net.training, torch.float32 if precision == torch.float32 else torch.float16
     net.eval()
     batches = list(by_modality(images.records, rows, batch))

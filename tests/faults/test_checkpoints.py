@@ -1,12 +1,12 @@
 """Checkpoints of others: what would take more memory or time than the file has bytes is refused before torch reads it."""
 
 import io
-import resource
 from collections import OrderedDict
 
 import pytest
 import torch
 from checkpoints import BYTEARRAY, CHECKPOINTS, archive, bytes_of
+from memory import limited
 from tally import keep
 
 from fsclib.models import torchfile
@@ -17,11 +17,8 @@ ROOM = 1 << 30  # bytes beyond what the process has
 
 @pytest.fixture(autouse=True)
 def little_memory():
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    used = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) << 10  # noqa: PTH123, SIM115
-    resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    with limited(ROOM):
+        yield
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)

@@ -2,13 +2,13 @@
 
 import json
 import os
-import resource
 import sys
 from collections import Counter
 
 import numpy as np
 import pandas as pd
 import pytest
+from memory import limited
 from tally import LONG, keep
 from targets import targets, trial
 
@@ -27,12 +27,8 @@ EVERY = 4  # so many of the contents are left to the long form, other ones of ea
 
 @pytest.fixture
 def little_memory():
-    """A bomb that goes off is a MemoryError, and not the end of the machine."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    used = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) << 10  # noqa: PTH123, SIM115
-    resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    with limited(ROOM):
+        yield
 
 
 def header(length: int, content: bytes = b"") -> bytes:

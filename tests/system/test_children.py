@@ -12,27 +12,19 @@ from fsclib.system import children
 
 SLEEP = "import time; time.sleep(600)"
 FOLLOW = f"from fsclib.system import children; children.end_with_parent(); print('ready', flush=True); {SLEEP}"
-CLEAN = """
+INTERRUPTED = """
 import time
 from fsclib.system import children
-children.end_with_parent(patience=60)
+children.end_with_parent(patience={patience})
 try:
     print("ready", flush=True)
     time.sleep(600)
 except KeyboardInterrupt:
-    print("cleaned up", flush=True)
+    print("{word}", flush=True)
+time.sleep({then})
 """
-LINGER = """
-import time
-from fsclib.system import children
-children.end_with_parent(patience=1)
-try:
-    print("ready", flush=True)
-    time.sleep(600)
-except KeyboardInterrupt:
-    print("still here", flush=True)
-time.sleep(600)
-"""
+CLEAN = INTERRUPTED.format(patience=60, word="cleaned up", then=0)
+LINGER = INTERRUPTED.format(patience=1, word="still here", then=600)
 PARENT = f"import sys; from fsclib.system import children; child = children.start([sys.executable, '-c', sys.argv[1]]); {SLEEP}"
 POOL = """
 import multiprocessing, time
