@@ -10,41 +10,25 @@ from typing import NamedTuple
 from urllib.error import URLError
 
 import torch
-import torchvision
 from torch import Tensor, nn
-from torchvision.models import ResNet, ResNet18_Weights, ResNet50_Weights, WeightsEnum
-from torchvision.models.resnet import BasicBlock
 
 from fsclib.models import torchfile
-
-
-def half_resnet18(weights: None = None) -> ResNet:
-    """A ResNet-18 of half the width: 32 channels in the stem, 32, 64, 128 and 256 in the layers; 1/8 of ResNet-50's parameters."""
-    net = ResNet(BasicBlock, [0, 0, 0, 0])  # empty layers, replaced below by layers of half the width
-    net.inplanes = 32
-    net.conv1, net.bn1 = nn.Conv2d(3, 32, 7, 2, 3, bias=False), nn.BatchNorm2d(32)
-    for number, width in enumerate((32, 64, 128, 256)):
-        setattr(net, f"layer{number + 1}", net._make_layer(BasicBlock, width, 2, stride=1 if number == 0 else 2))
-    net.fc = nn.Linear(256, 1000)
-    for part in net.modules():
-        if isinstance(part, nn.Conv2d):  # as torchvision's constructors do
-            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
-    return net
+from fsclib.models.resnet import ResNet, half_resnet18, resnet18, resnet50
 
 
 class Backbone(NamedTuple):
-    """A ResNet: its constructor, its ImageNet weights if they exist (v1, as in the published programs), and its channels."""
+    """A ResNet: its constructor, torchvision's name of its ImageNet weights, "" if it has none, and its channels."""
 
-    build: Callable[..., ResNet]
-    imagenet: WeightsEnum | None
+    build: Callable[[], ResNet]
+    imagenet: str
     stem: int  # output channels of the stems
     layer1: int  # output channels of layer1; each further layer doubles them
 
 
 BACKBONES = {
-    "resnet18-half": Backbone(half_resnet18, None, 32, 32),
-    "resnet18": Backbone(torchvision.models.resnet18, ResNet18_Weights.IMAGENET1K_V1, 64, 64),
-    "resnet50": Backbone(torchvision.models.resnet50, ResNet50_Weights.IMAGENET1K_V1, 64, 256),
+    "resnet18-half": Backbone(half_resnet18, "", 32, 32),
+    "resnet18": Backbone(resnet18, "ResNet18_Weights.IMAGENET1K_V1", 64, 64),  # V1, as in the published programs
+    "resnet50": Backbone(resnet50, "ResNet50_Weights.IMAGENET1K_V1", 64, 256),
 }
 
 
@@ -73,7 +57,7 @@ def build_backbone(name: str, stages: int, imagenet: bool) -> tuple[Stem, Stem, 
     if stages not in (3, 4):
         raise ValueError(f"stages: found {stages!r}, expected 3 (RegDB) or 4 (SYSU-MM01, LLCM)")
     backbone = BACKBONES[name]
-    resnets = [backbone.build(weights=None), backbone.build(weights=None)]
+    resnets = [backbone.build(), backbone.build()]
     if imagenet:
         weights = imagenet_weights(name)
         for resnet in resnets:
@@ -94,22 +78,25 @@ def imagenet_weights(name: str) -> dict[str, Tensor]:
     other content, or for a backbone without ImageNet weights.
     """
     entry = BACKBONES[name].imagenet
-    if entry is None:
+    if not entry:
         known = ", ".join(known for known, backbone in BACKBONES.items() if backbone.imagenet)
         raise ValueError(f"pretrained: found 'imagenet' with backbone {name!r}, expected one of {known}; or choose other weights")
+    from torchvision.models import get_weight  # here, because it is slow to import and rarely needed
+
+    url = get_weight(entry).url
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    file = folder / entry.url.rsplit("/", 1)[1]
+    file = folder / url.rsplit("/", 1)[1]
     if not file.exists():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(entry.url, str(file), hash_prefix=file.stem.rsplit("-", 1)[1], progress=False)
+            torch.hub.download_url_to_file(url, str(file), hash_prefix=file.stem.rsplit("-", 1)[1], progress=False)
         except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the hash of the download does not match
             raise FileNotFoundError(
-                f"ImageNet weights of {name}: {file} does not exist and {entry.url} cannot be downloaded ({error}). "
+                f"ImageNet weights of {name}: {file} does not exist and {url} cannot be downloaded ({error}). "
                 f"Put {file.name} into {folder}, or pass pretrained=none to start from random weights."
             ) from error
     with torch.device("meta"):  # shapes only, without drawing random numbers
-        expected = _shapes(BACKBONES[name].build(weights=None).state_dict())
+        expected = _shapes(BACKBONES[name].build().state_dict())
     try:
         found = torchfile.load(file)
         if not isinstance(found, dict) or _shapes(found) != expected:

@@ -1,4 +1,4 @@
-"""What a pickle of torch.save would build, worked out from its opcodes: nothing is unpickled, imported or called.
+"""Checks what a pickle would build, from its opcodes alone: nothing is unpickled, imported or called.
 
 torch's own check, `weights_only`, allows calls that take any memory or time: a bytearray of a given length, storages longer than
 the file, one list copied ten thousand times, keys that are tuples of tuples of tuples. torch.save writes none of these, and only
@@ -10,9 +10,9 @@ import pickletools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-LARGEST = 1 << 22  # bytes of a pickle; one of thirty thousand tensors has as many
-MEMBERS = 100  # of a tuple and of all tuples within it; a tensor of eight dimensions has two dozen
-BUILDS = 100  # attributes given to a dictionary; a network's state has one such call
+LARGEST = 1 << 22  # bytes of a pickle, enough for thirty thousand tensors
+MEMBERS = 100  # of a tuple, including those of tuples within it; a tensor of eight dimensions has two dozen
+BUILDS = 100  # calls that give attributes to a dictionary; a network's state has one
 CALLS = {
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
@@ -40,14 +40,14 @@ class _Storage(NamedTuple):
 
 class _Tuple(NamedTuple):
     items: tuple[Any, ...]
-    size: int  # members, with those of tuples within it: what its hash would go through
+    size: int  # members, including those of tuples within it: its hash would visit all
 
 
 _MARK, _OTHER = object(), object()
 
 
 def check(data: io.BytesIO, room: Callable[[str], int], total: int) -> None:
-    """Reads one pickle up to its end, and refuses what torch.save would not write or what takes more than the file holds.
+    """Reads one pickle up to its end, and refuses what torch.save would not write or what needs more memory than the file's size.
 
     room   the bytes that the file has for the storage of a key
     total  the bytes of the file
@@ -56,7 +56,7 @@ def check(data: io.BytesIO, room: Callable[[str], int], total: int) -> None:
     """
     try:
         _Walk(room, total).go(data)
-    except (IndexError, KeyError) as error:  # of the stack, of the memo
+    except (IndexError, KeyError) as error:  # stack or memo lacks an entry
         raise ValueError("a pickle that ends in the middle of a value") from error
 
 
@@ -101,12 +101,12 @@ class _Walk:
                     raise ValueError(f"more than {BUILDS} dictionaries with attributes")
                 self.stack.append(_OTHER)
             case _:
-                # numbers and text as they are; lists and dictionaries without what is in them, which is no larger than the file
+                # numbers and text are kept; the contents of lists and dictionaries are dropped, being no larger than the file
                 plain = argument is not None and not code.stack_before
                 self.stack += [argument if plain else _OTHER] * len(code.stack_after)
 
     def taken(self, code: pickletools.OpcodeInfo) -> list[Any]:
-        """What an opcode takes from the stack, without the mark."""
+        """The values that an opcode takes from the stack, without the mark."""
         before = code.stack_before
         if pickletools.markobject not in before:
             number = len(before)
@@ -127,23 +127,23 @@ class _Walk:
         return found
 
     def storage(self, name: Any) -> _Storage:
-        """A storage, of which the file must hold as much as it claims. name: what stands for it, as torch.save writes it."""
+        """A storage whose claimed length the file really holds. name: its reference in the pickle, as torch.save writes it."""
         items = name.items if isinstance(name, _Tuple) else ()
         if len(items) < 5 or items[0] != "storage" or type(items[1]) is not _Global or items[1] not in TYPES:
-            raise ValueError("a reference that is not one to the numbers of a tensor")
+            raise ValueError("a reference to something other than the data of a tensor")
         key, numel = items[2], items[4]
         if not isinstance(key, str) or type(numel) is not int or numel < 0:
-            raise ValueError("a reference to numbers without a name or a length")
+            raise ValueError("a reference to tensor data without a name or a length")
         size = numel * TYPES[items[1]]
         if size > (room := self.room(key)):
-            raise ValueError(f"{size:,} bytes of numbers in place of {room:,}")
+            raise ValueError(f"{size:,} bytes of tensor data where the file has {room:,}")
         if key not in self.storages:
             self.storages[key] = size
             self.held += size
         if self.storages[key] != size:
-            raise ValueError("numbers of two lengths under one name")
+            raise ValueError("tensor data of two lengths under one name")
         if self.held > self.total:
-            raise ValueError(f"{self.held:,} bytes of numbers in a file of {self.total:,}")
+            raise ValueError(f"{self.held:,} bytes of tensor data in a file of {self.total:,}")
         return _Storage(numel)
 
 
@@ -155,11 +155,11 @@ def _tuple(items: list[Any]) -> _Tuple:
 
 
 def _call(function: Any, arguments: Any) -> None:
-    """Refuses a call that could take more than what it is given."""
+    """Refuses a call that could need more memory than its arguments."""
     if type(function) is not _Global or function not in CALLS or not isinstance(arguments, _Tuple):
-        raise ValueError("a call of something that no checkpoint needs")
+        raise ValueError("a call that no checkpoint needs")
     if function == "collections OrderedDict" and arguments.items:
-        raise ValueError("a dictionary made from another value")  # again and again, from a long one
+        raise ValueError("a dictionary made from another value")  # could copy a long one again and again
     if function == "torch._utils _rebuild_tensor_v2":
         _check_tensor(*arguments.items[:4])
 
@@ -167,7 +167,7 @@ def _call(function: Any, arguments: Any) -> None:
 def _check_tensor(storage: Any = None, offset: Any = None, size: Any = None, stride: Any = None) -> None:
     shapes = [part.items if isinstance(part, _Tuple) else (None,) for part in (size, stride)]
     if type(storage) is not _Storage or not all(type(number) is int and number >= 0 for number in (offset, *shapes[0], *shapes[1])):
-        raise ValueError("a tensor without numbers, shape or strides")
+        raise ValueError("a tensor without data, shape or strides")
     if len(shapes[0]) != len(shapes[1]):
         raise ValueError("a tensor whose shape and strides differ in length")
     numel, last = 1, offset

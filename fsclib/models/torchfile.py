@@ -1,5 +1,5 @@
 """Safe reading of files saved with torch by other programs: only tensors and plain values, without executing code, and nothing that
-takes more memory than the file has bytes."""
+needs more memory than the size of the file."""
 
 import io
 import zipfile
@@ -46,8 +46,8 @@ def _check_archive(file: Path) -> None:
             if (unpacked := sum(entry.file_size for entry in entries)) > size:
                 raise ValueError(f"{size:,} bytes that would unpack to {unpacked:,}")
             sizes = {entry.filename.lower(): entry.file_size for entry in entries}
-            if len(sizes) < len(entries):  # torch, which does not tell upper from lower case, could take the other one
-                raise ValueError("an archive with two entries of one name")
+            if len(sizes) < len(entries):  # torch ignores upper and lower case, and could read the other one
+                raise ValueError("an archive with two entries of the same name")
             folder = entries[0].filename.split("/")[0]
             if sizes.get(f"{folder}/data.pkl".lower(), 0) > pickled.LARGEST:
                 raise ValueError(f"a pickle of more than {pickled.LARGEST:,} bytes")

@@ -28,7 +28,7 @@ def names() -> list[str]:
 
 
 def are_shipped(name: str) -> bool:
-    """Whether a name is one of weights shipped with fsclib, or would be."""
+    """Whether a name has the form of weights shipped with fsclib, "people/…"; they need not exist."""
     return name.partition("/")[0] == "people"
 
 
