@@ -1,13 +1,13 @@
 """Makes the weights that fsclib ships, from scratch: draws synthetic people, trains on them, tests, writes files and cards.
 
-    make weights                                # all of them in turn; resumes where it stopped
+    make weights                                # all of them in turn; resumes an interrupted run
     python tools/make_weights.py --stop trunk   # only up to the trunk
-    python tools/make_weights.py --run people-start   # one of RUNS that is not shipped: train it, and print its results
+    python tools/make_weights.py --run people-start   # train one of RUNS, shipped or not, and print its results
 
 Each process has one thread. The trunk and the first half of the common start are trained on `people-wide`: 96 worlds of 50 people,
 near-infrared and thermal cameras, each world with its own light, noise, blur, compression, crops and contrast. Then come
 `people-mixed`, the same people with half of the worlds `standard`; `people-mixed-2`, as many new people; and `people-mixed-3`, as
-many again, for the four networks. None of these people is in a test corpus: a test compares the seeds of all worlds.
+many again, for the four networks. No test corpus shares people with them: a test compares the seeds of all worlds.
 
 Some of RUNS are not shipped: the four networks with a second seed, and the two-stream network on `standard` worlds alone.
 """
@@ -67,7 +67,7 @@ RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → it
     "people-trunk-small": EVERY | SMALL | TRUNK | {"pretrained": "none", "lr": 1.5e-3, "body_lr": 1.5e-3, "epochs": 5},
     "people-trunk-large": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-small", "epochs": 3},
     "people-trunk": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-large", "epochs": 5},  # still improving after those three
-    # both modalities; the start of all finished networks, which share its stems and layers
+    # both modalities; all shipped networks start from it and share its stems and layers
     "people-start-small": EVERY | {"network": "twostream", "pretrained": "llcm/people-trunk", "epochs": 6, "small_epochs": 4},
     "people-start": EVERY | {"network": "twostream", "pretrained": "llcm/people-start-small", "epochs": 4},
     "people-start-mixed": EVERY
@@ -99,7 +99,7 @@ def train(name: str) -> None:
     values = RUNS[name] | {"name": name, "data_root": str(draw(corpus_of(name)))}
     values.pop("corpus", None)
     words = [word for key, value in values.items() for word in (f"--{key}", str(value))]
-    subprocess.run([sys.executable, "-m", "fsclib.training", *words], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    subprocess.run([sys.executable, "-P", "-m", "fsclib.training", *words], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
 def by_people(run: Any, kind: str) -> Iterator[tuple[Any, pd.DataFrame]]:
@@ -117,7 +117,7 @@ def by_people(run: Any, kind: str) -> Iterator[tuple[Any, pd.DataFrame]]:
 
 
 def tested(name: str) -> dict[str, dict[str, float]]:
-    """Results of a run, chance and raw pixels on every kind in TESTS: 300 people, each in a gallery of 100 from one world."""
+    """Results of a run, of chance and of raw pixels on every kind in TESTS: 300 people, in a gallery of 100 per world."""
     from fsclib import runs
     from fsclib.retrieval import baselines, transfer
 

@@ -1,4 +1,4 @@
-"""No program of this repository runs what it reads: no pickle, no eval, no shell, and JupyterLab for this machine alone."""
+"""No program of this repository executes what it reads: no pickle, no eval, no shell; JupyterLab listens on this machine only."""
 
 import ast
 import json
@@ -10,42 +10,42 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 FOLDERS = ("fsclib", "workbook", "synthpeople", "notebooks", "benchmarks", "tools", "tests")
-RUNNING = {  # modules that build objects, and so call what a file names
+UNSAFE_MODULES = {  # they rebuild objects, and so call what a file names
     "pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle",
 }  # fmt: skip
 KINDS = {".py", ".ipynb", ".md", ".sbatch", ".yaml"}
 BUILTINS = {"eval", "exec", "compile", "__import__"}
-BANNED = {  # called or handed on
+BANNED = {  # whether called or passed on
     "read_pickle", "to_pickle", "yaml.full_load", "yaml.full_load_all", "yaml.unsafe_load", "yaml.unsafe_load_all", "yaml.load_all",
     "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "torch.hub.load", "torch.jit.load",
     "torch.package.PackageImporter", "code.interact", "all_gather_object", "gather_object", "broadcast_object_list",
     "scatter_object_list", "send_object_list", "recv_object_list",
 }  # fmt: skip
 REQUIRED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False), "numpy.load": ("allow_pickle", False)}
-TRIALS = {  # tests that make what must be refused, or send errors and records through a pickle of their own
+ALLOWED = {  # in tests that create what must be refused, or that pickle errors and records of their own
     "tests/faults/bombs.py": {"import pickle", "torch.load", "np.load", "yaml.unsafe_load"},
     "tests/runs/test_checkpoint.py": {"import pickle"},
     "tests/config/test_config.py": {"import pickle"},
     "tests/data/test_records.py": {"import pickle"},
     "tests/models/test_networks.py": {"import pickle"},
-    "tests/people/test_tools.py": {"__import__"},  # of programs that stand in tools/
-    "tests/notebooks/test_notebooks.py": {"exec"},  # of the notebooks' own cells
-    "tests/notebooks/test_parameters.py": {"exec"},  # of cells that stand in the test
-    "tests/faults/test_bad_parameters.py": {"compile", "exec", "yaml.load"},  # of what papermill makes of a made-up value
+    "tests/people/test_tools.py": {"__import__"},  # for programs in tools/
+    "tests/notebooks/test_notebooks.py": {"exec"},  # for the notebooks' own cells
+    "tests/notebooks/test_parameters.py": {"exec"},  # for cells written in the test
+    "tests/faults/test_bad_parameters.py": {"compile", "exec", "yaml.load"},  # for what papermill makes of a made-up value
 }
 
 
 def offences(source: str) -> Iterator[str]:
-    """What a program must not do with files of others, a word each."""
+    """The unsafe constructs of a program, one entry each."""
     tree = ast.parse(source)
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     safe = {node.name for node in classes if [*map(ast.unparse, node.bases)] == ["yaml.SafeLoader"]}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (f"import {name.name}" for name in node.names if name.name.split(".")[0] in RUNNING)
+            yield from (f"import {name.name}" for name in node.names if name.name.split(".")[0] in UNSAFE_MODULES)
         elif isinstance(node, ast.ImportFrom):
             for name in (f"{node.module}.{name.name}" for name in node.names):
-                if name.split(".")[0] in RUNNING or name in BANNED | REQUIRED.keys() | {"yaml.load"}:
+                if name.split(".")[0] in UNSAFE_MODULES or name in BANNED | REQUIRED.keys() | {"yaml.load"}:
                     yield f"import {name}"
         elif isinstance(node, ast.Attribute):
             if (name := ast.unparse(node)) in BANNED or node.attr in BANNED:
@@ -72,7 +72,7 @@ def _of_call(node: ast.Call, safe: set[str]) -> Iterator[str]:
 
 
 def programs(file: Path) -> Iterator[str]:
-    """The Python of a file, of each code cell of a notebook."""
+    """The Python source of a file, or of each code cell of a notebook."""
     if file.suffix == ".py":
         yield file.read_text(encoding="utf-8")
     else:
@@ -80,12 +80,12 @@ def programs(file: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_no_program_runs_what_it_reads(folder):
+def test_no_program_executes_what_it_reads(folder):
     files = sorted(file for kind in ("py", "ipynb") for file in (REPOSITORY / folder).rglob(f"*.{kind}"))
-    found = {file: {offence for text in programs(file) for offence in offences(text)} for file in files}  # "!ls" is no Python
+    found = {file: {offence for text in programs(file) for offence in offences(text)} for file in files}  # no "!ls" in them
     named = {str(file.relative_to(REPOSITORY)): offences for file, offences in found.items() if offences}
     assert files
-    assert named == {file: offences for file, offences in TRIALS.items() if file.startswith(f"{folder}/")}
+    assert named == {file: offences for file, offences in ALLOWED.items() if file.startswith(f"{folder}/")}
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_no_program_runs_what_it_reads(folder):
         ("dist.all_gather_object(found, own)", "dist.all_gather_object"),
     ],
 )
-def test_each_way_to_run_a_file_is_noticed(source, offence):
+def test_each_unsafe_construct_is_detected(source, offence):
     assert list(offences(source)) == [offence]
 
 
-def test_what_only_looks_alike_is_none():
+def test_similar_safe_constructs_are_allowed():
     harmless = """
         net.eval(); frame.eval; torch.load(f, weights_only=True); np.load(f, allow_pickle=False); json.load(f)
         yaml.safe_load(t); yaml.load(t, yaml.SafeLoader); re.compile(t); subprocess.run([p], shell=False)
@@ -135,7 +135,7 @@ TORCHRUN = re.compile(r"torch\.distributed\.(?:run|launch|elastic)\b|\btorchrun 
 
 
 def test_no_program_starts_torchrun():
-    """Its rendezvous unpickles what anyone on the network sends."""
+    """Its rendezvous unpickles whatever is sent to it from the network."""
     programs = [file for folder in (*FOLDERS, "slurm") for file in (REPOSITORY / folder).rglob("*") if file.suffix in KINDS]
     files = {*programs, *(REPOSITORY / name for name in ("README.md", "Makefile", ".ci/run"))} - {Path(__file__)}
     assert REPOSITORY / "slurm/train.sbatch" in files
@@ -145,8 +145,27 @@ def test_no_program_starts_torchrun():
 @pytest.mark.parametrize(
     "command", ["torchrun --nproc-per-node 2 -m fsclib.training", "python -m torch.distributed.run --standalone"]
 )
-def test_each_way_to_start_torchrun_is_noticed(command):
+def test_each_way_to_start_torchrun_is_detected(command):
     assert TORCHRUN.search(command)
+
+
+def unsafe_modules(text: str) -> list[str]:
+    """Commands that start `python -m` with the working folder on the path, where a file could shadow one of our modules."""
+    lists = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.List, ast.Tuple))]
+    words = [[ast.unparse(word) for word in command.elts] for command in lists]
+    started = [command for command in words if "sys.executable" in command and "'-m'" in command]
+    return [" ".join(command) for command in started if "'-P'" not in command[: command.index("'-m'")]]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_programs_started_by_ours_ignore_the_working_folder(folder):
+    files = [file for kind in ("py", "ipynb") for file in (REPOSITORY / folder).rglob(f"*.{kind}")]
+    assert {str(file) for file in files for text in programs(file) if unsafe_modules(text)} == set()
+
+
+def test_a_program_that_imports_from_the_working_folder_is_detected():
+    assert unsafe_modules('run([sys.executable, "-u", "-m", "a.b", *words])') == ["sys.executable '-u' '-m' 'a.b' *words"]
+    assert unsafe_modules('run((sys.executable, "-P", "-m", "a.b"))') == []
 
 
 LAB = re.compile(r"\bjupyter(?:[ -]?lab|[ -]notebook|[ -]server)\b[^\n\]`]*")
@@ -157,12 +176,12 @@ OPEN = re.compile(
 
 
 def test_jupyterlab_listens_on_loopback_with_a_token():
-    """Unless told otherwise it does; so nothing here may tell it otherwise, and the tests say it aloud."""
+    """Both are defaults of JupyterLab, so no command here may change them, and the browser test sets them explicitly."""
     files = ("Makefile", "README.md", ".ci/run", ".github/workflows/test.yml", "tests/browser/lab.py", "tests/browser/test_lab.py")
-    told = {name: LAB.findall((REPOSITORY / name).read_text(encoding="utf-8")) for name in files}
-    assert told["README.md"]
-    assert told["tests/browser/lab.py"]
-    assert [command for commands in told.values() for command in commands if OPEN.search(command)] == []
+    started = {name: LAB.findall((REPOSITORY / name).read_text(encoding="utf-8")) for name in files}
+    assert started["README.md"]
+    assert started["tests/browser/lab.py"]
+    assert [command for commands in started.values() for command in commands if OPEN.search(command)] == []
     program = (REPOSITORY / "tests/browser/lab.py").read_text(encoding="utf-8")
     assert "--ServerApp.ip=127.0.0.1" in program
     assert re.search(r"token = secrets\.token_hex\((1[6-9]|[2-9]\d)\)", program)
@@ -181,6 +200,6 @@ def test_jupyterlab_listens_on_loopback_with_a_token():
         ("jupyter notebook --ServerApp.password=''", True),
     ],
 )
-def test_a_lab_that_is_open_to_others_is_noticed(command, open_to_all):
+def test_jupyterlab_open_to_others_is_detected(command, open_to_all):
     (found,) = LAB.findall(command)
     assert bool(OPEN.search(found)) == open_to_all

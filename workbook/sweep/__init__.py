@@ -2,7 +2,7 @@
 
     file      reads a sweep file
     grid      a sweep file → cells; reports everything wrong with it at once, before the first run
-    refusals  problems of cells that are valid one by one
+    refusals  problems of cells that are valid individually
     cell      the files and the state of a cell; runs one
     local     cells in worker processes on this machine        worker    such a process
     cluster   cells in SLURM jobs, through submitit

@@ -32,16 +32,23 @@ NOTEBOOK = "02_train"
 LARGEST = 100_000  # bytes of a file
 OPEN = 50  # nested brackets: yaml's time grows with the square of their number
 CELLS = 10_000
-# Options that request resources. Other options of submitit run commands, such as slurm_setup.
-SLURM = frozenset(
-    {"timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"}
-    | {"slurm_" + name for name in (
-        "partition", "qos", "account", "constraint", "gres", "nodelist", "exclude", "exclusive", "dependency", "time", "nodes",
-        "ntasks_per_node", "cpus_per_task", "cpus_per_gpu", "num_gpus", "gpus_per_node", "gpus_per_task", "mem", "mem_per_cpu",
-        "mem_per_gpu", "array_parallelism", "signal_delay_s", "comment", "wckey", "mail_type", "mail_user", "use_srun",
-        "stderr_to_stdout", "max_num_timeout",
-    )}
+# Options that request resources, and their types. Other options of submitit run commands, such as slurm_setup.
+SLURM: dict[str, tuple[type, ...]] = (
+    dict.fromkeys(("timeout_min", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"), (int,))
+    | dict.fromkeys((
+        "slurm_time", "slurm_nodes", "slurm_ntasks_per_node", "slurm_cpus_per_task", "slurm_cpus_per_gpu",
+        "slurm_array_parallelism", "slurm_signal_delay_s",
+    ), (int,))
+    | dict.fromkeys((
+        "slurm_partition", "slurm_qos", "slurm_account", "slurm_constraint", "slurm_gres", "slurm_nodelist", "slurm_exclude",
+        "slurm_dependency", "slurm_mem", "slurm_mem_per_cpu", "slurm_mem_per_gpu", "slurm_comment", "slurm_wckey",
+        "slurm_mail_type", "slurm_mail_user",
+    ), (str,))
+    | dict.fromkeys(("slurm_gpus_per_node", "slurm_gpus_per_task"), (int, str))  # a type may stand before the number: a100:2
+    | dict.fromkeys(("slurm_use_srun", "slurm_stderr_to_stdout"), (bool,))
+    | {"mem_gb": (int, float), "slurm_exclusive": (bool, str)}
 )  # fmt: skip
+TYPES = {int: "a whole number, at least 0", float: "a number, at least 0", str: "a line of text", bool: "true or false"}
 IN_THE_SHELL = "load or set up what jobs need in the shell that starts the sweep, whose environment they inherit"
 
 
@@ -146,9 +153,15 @@ def _slurm(options: dict[str, Any], problems: list[str]) -> dict[str, Any]:
     for name, value in options.items():
         if name not in SLURM:
             problems.append(f"slurm, {shown(name)}: not an option for sweeps{nearest(name, SLURM)}; {IN_THE_SHELL}")
-        elif not isinstance(value, (str, int, float)) or (isinstance(value, str) and not value.isprintable()):
-            problems.append(f"slurm, {name}: found {shown(value)}, expected a number or a line of text")
+        elif type(value) not in SLURM[name] or not _valid(value):
+            wanted = " or ".join(TYPES[kind] for kind in SLURM[name])
+            problems.append(f"slurm, {name}: found {shown(value)}, expected {wanted}")
     return options
+
+
+def _valid(value: bool | float | str) -> bool:
+    """Whether a text is one line, or a number finite and not negative."""
+    return bool(value) and value.isprintable() if isinstance(value, str) else math.isfinite(value) and value >= 0
 
 
 class _Loader(yaml.SafeLoader):

@@ -70,7 +70,7 @@ def read(path: str | Path, check: bool = True) -> Sweep:
 
 
 def label(axis: str, value: Any) -> str:
-    """A value in the name of a run: a word speaks for itself, "frequency.channel"; a number needs its parameter, "epochs5"."""
+    """A value in the name of a run: a word stands alone, "frequency.channel"; a number follows its parameter's name, "epochs5"."""
     text = ",".join(map(_written, value)) if isinstance(value, (list, tuple)) else _written(value)
     word = re.sub(r"[^A-Za-z0-9_.-]+", ".", text)
     return word if word[:1].isalpha() and not isinstance(value, bool) else axis + word
@@ -88,7 +88,8 @@ def _notebook(name: Any) -> tuple[Path, list[str], list[str]]:
         near = nearest(shown(name), there)
         return folder / "none.ipynb", [], [f"notebook: found {shown(name)}, expected one of {', '.join(there)}{near}"]
     file = folder / f"{name}.ipynb"
-    tagged = [cell for cell in json.loads(file.read_text())["cells"] if "parameters" in cell["metadata"].get("tags", ())]
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
     known = [name for cell in tagged for name in assigned("".join(cell["source"]))[0]]
     missing = [name for name in NEEDED if name not in known]
     if missing:

@@ -17,7 +17,7 @@ from fsclib.system import children
 from workbook.sweep.cell import DONE, FAILED, WAITING, Job, fail, state
 from workbook.sweep.worker import PATIENCE, TAKEN
 
-PROGRAM = (sys.executable, "-m", "workbook.sweep.worker")
+PROGRAM = (sys.executable, "-P", "-m", "workbook.sweep.worker")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 PAUSE = 0.25  # seconds between two checks of the workers
 

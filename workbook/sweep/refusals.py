@@ -1,4 +1,4 @@
-"""Problems of the cells of a sweep that are valid runs one by one: conflicts with each other, with results/ and with the data."""
+"""Problems of the cells of a sweep that are valid individually: conflicts with each other, with results/ and with the data."""
 
 import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence

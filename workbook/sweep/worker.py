@@ -20,7 +20,7 @@ PAUSE = 5  # seconds between two checks of a cell that another process has
 
 def main(words: Sequence[str], execute: Callable[[Job], None] = cell.execute) -> int:
     """Runs the cell; returns the exit status."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs a sweep in the background ignores it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs a sweep in the background sets it to be ignored
     children.end_with_parent(PATIENCE)  # interrupted, papermill kills its kernel; a kernel without papermill ends by itself
     try:
         return TAKEN if cell.run_cell(Job.from_json(words[0]), execute) == RUNNING else 0

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 STARTED = "FSCLIB_STARTED"  # environment variable that marks a child
 FAILURE = re.compile(r"^fsclib failed: (\".*\")$", re.M)  # line on standard error with the reason of a failure, as JSON
 LINES = 20  # last lines of output to show if no child gave a reason
-PAUSE = 0.1  # seconds between two looks at the children
+PAUSE = 0.1  # seconds between two checks of the children
 PATIENCE = 10  # seconds for children to end, and for a failed one to report before the others
 
 
@@ -42,7 +42,7 @@ def run(config: Config) -> str:
     if config.device != "cpu" and 0 < gpus < number:
         raise ValueError(f"devices: found {number}, but torch sees {gpus} GPUs; pass devices={gpus}, or device=cpu")
     words = [word for name, value in config.to_dict().items() for word in (f"--{name}", repr(value))]
-    return together([sys.executable, "-u", "-m", "fsclib.training", *words], number, logger.info)
+    return together([sys.executable, "-P", "-u", "-m", "fsclib.training", *words], number, logger.info)
 
 
 def together(command: Sequence[str], number: int, show: Callable[[str], object]) -> str:
@@ -57,13 +57,13 @@ def together(command: Sequence[str], number: int, show: Callable[[str], object])
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,  # unnamed: deleted when all have closed it
     ):
         try:
-            for rank in range(number):
-                output = errors if rank else subprocess.PIPE
-                around = surroundings(number) | member(f"{folder}/store", rank, number) | {STARTED: "1"}
+            for process in range(number):
+                output = errors if process else subprocess.PIPE
+                around = surroundings(number) | member(f"{folder}/store", process, number) | {STARTED: "1"}
                 processes.append(children.start(command, stdout=output, stderr=errors, env=around))
             for line in _lines(processes):
                 show(line)
-            failed = [_end(rank, process.returncode) for rank, process in enumerate(processes) if process.returncode]
+            failed = [_end(index, process.returncode) for index, process in enumerate(processes) if process.returncode]
         finally:
             children.end(processes, PATIENCE)
         if not failed:
@@ -75,9 +75,9 @@ def together(command: Sequence[str], number: int, show: Callable[[str], object])
     return "\n".join([*said.splitlines()[-LINES:], *failed])
 
 
-def member(rendezvous: str, rank: int, count: int) -> dict[str, str]:
+def member(rendezvous: str, process: int, count: int) -> dict[str, str]:
     """The environment variables of one of `count` processes on this machine that meet at `rendezvous`."""
-    return {RENDEZVOUS: rendezvous, "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count)}
+    return {RENDEZVOUS: rendezvous, "RANK": str(process), "LOCAL_RANK": str(process), "WORLD_SIZE": str(count)}
 
 
 def surroundings(number: int) -> dict[str, str]:
@@ -102,7 +102,7 @@ def explain(error: Exception) -> None:
 
 def stand_back(error: Exception) -> None:
     """Ends a process that stopped only because another failed; waits first, so that the other one reports its reason."""
-    time.sleep(PATIENCE)  # whoever started them ends all when the first has failed
+    time.sleep(PATIENCE)  # the process that started them ends all when the first has failed
     explain(error)
     sys.exit(str(error))
 
@@ -113,7 +113,7 @@ def _lines(processes: Sequence[subprocess.Popen]) -> Iterator[str]:
     assert output  # a pipe
     os.set_blocking(output.fileno(), False)
     while not over:
-        statuses = [process.poll() for process in processes]  # asked for first, so that nothing printed before the end is lost
+        statuses = [process.poll() for process in processes]  # before reading, so that nothing printed before the end is lost
         over = None not in statuses or any(statuses)
         *lines, rest = (rest + (output.read() or b"")).split(b"\n")
         yield from (line.decode(errors="replace") for line in lines)
@@ -122,9 +122,9 @@ def _lines(processes: Sequence[subprocess.Popen]) -> Iterator[str]:
         yield rest.decode(errors="replace")
 
 
-def _end(rank: int, status: int) -> str:
+def _end(process: int, status: int) -> str:
     how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
-    return f"process {rank} of the training {how}"
+    return f"process {process} of the training {how}"
 
 
 def _remove_store() -> None:
