@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Python 3.11 or newer, git and make, and bring everything else themselves.
+# `make demo` and `make test` need Python 3.11 or newer, git and make, and install everything else.
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 NOTEBOOKS := 01_data 02_train 03_evaluate
@@ -30,7 +30,7 @@ figures: .venv/installed
 report: .venv/installed
 	$(BIN)/python -m workbook.html_report $(REPORT)
 
-# TESTS tests at a time, with one core each: most of them wait for processes that they start
+# runs TESTS tests at a time, with one core each: most of them wait for processes that they start
 test: .venv/installed lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTS) --dist worksteal
 
@@ -44,7 +44,7 @@ test-browser: .venv/installed
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev,browser]'
 	FSCLIB_SCREENSHOTS=$(CURDIR)/results/browser $(BIN)/python -m pytest tests/browser
 
-# speed and memory beside a plain transcription of the method, into results/benchmarks/: make bench DEVICE=cuda
+# speed and memory compared with a plain transcription of the method, into results/benchmarks/: make bench DEVICE=cuda
 bench: .venv/installed
 	$(BIN)/python benchmarks/run.py --device $(DEVICE)
 
@@ -53,7 +53,7 @@ lint: .venv/installed
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-# pip only installs uv, which resolves torch and torchvision to matching builds; compiled here, as pip would, and not at each import
+# pip only installs uv, which resolves torch and torchvision to matching builds; bytecode is compiled once, as pip would do
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv

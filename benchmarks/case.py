@@ -23,17 +23,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class Case:
-    """One line of the benchmarks.
+    """One benchmark.
 
-    title         what is done, and fsclib's precision; the plain side uses float32 like the published programs
-    size          the size of the work, in words
+    title         what is measured, and fsclib's precision; the plain side uses float32 like the published programs
+    size          the size of the work as text
     inputs        the inputs of both sides
-    plain, fsclib from a setting and the inputs to the work of a side; one call of the work is timed
+    plain, fsclib make the work of a side from a setting and the inputs; one call of the work is timed
     items         number of images or queries per call
     precision     "float32" or "bfloat16", for the share of the matrix peak; "" if operations are not counted
     on_device     False: on the CPU, whatever the device
     mapped        True: memory includes what is mapped from files
-    share         the share of the work that the plain side does; its time and memory are scaled up from that
+    share         the share of the work that the plain side does; its time and memory are scaled up accordingly
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Draws the results of a machine: the speedup of fsclib, the memory it saves, and how both sides scale."""
+"""Draws the results of one machine: the speedup of fsclib, the memory it saves, and how both sides scale."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,9 +59,9 @@ def _bars(figure: Any, cases: Mapping[str, Any]) -> None:
     middle, low, high = ratios.T
     spread = {"ecolor": "black", "capsize": 2, "elinewidth": 0.8}
     speed.barh(rows, middle - 1, left=1, height=0.6, color=CYCLE[0], xerr=(middle - low, high - middle), error_kw=spread)
-    _annotate(speed, high, [_told(case) for case in found], room=0.65)
+    _annotate(speed, high, [_speed_text(case) for case in found], room=0.65)
     held = np.array([[case[side]["megabytes"] for side in (PLAIN, FSCLIB)] for case in found])
-    less = np.where((held < 1).any(1), 1, held[:, 0] / held[:, 1].clip(1e-9))  # below a megabyte the ratio is noise
+    less = np.where((held < 1).any(1), 1, held[:, 0] / held[:, 1].clip(1e-9))  # below one megabyte the ratio is noise
     memory.barh(rows, less - 1, left=1, height=0.6, color=CYCLE[4])
     _annotate(memory, less, [f"{words.megabytes(a)} → {words.megabytes(b)}" for a, b in held], room=0.82)
     speed.set(ylim=(len(rows) - 0.5, -0.5), yticks=rows, yticklabels=[f"{case['title']}\n{case['size']}" for case in found])
@@ -71,7 +71,7 @@ def _bars(figure: Any, cases: Mapping[str, Any]) -> None:
     memory.tick_params(axis="y", length=0)
 
 
-def _told(case: Mapping[str, Any]) -> str:
+def _speed_text(case: Mapping[str, Any]) -> str:
     plain, fsclib = (words.seconds(case[side]["seconds"]["median"]) for side in (PLAIN, FSCLIB))
     text = f"{case['speedup']['median']:.3g}×  {plain} → {fsclib}"
     share = case[FSCLIB].get("share_of_peak")
@@ -79,7 +79,7 @@ def _told(case: Mapping[str, Any]) -> str:
 
 
 def _annotate(axis: Axes, ends: np.ndarray, texts: list[str], room: float) -> None:
-    """A logarithmic axis of ratios with a text behind each bar. room: space beside the longest bar, as a share of the axis."""
+    """A logarithmic axis of ratios with a text beside each bar. room: space beside the longest bar, as a share of the axis."""
     least, most = min(ends.min() * 0.8, 0.8), max(ends.max(), 2)
     axis.set_xscale("log")
     axis.set_xlim(least, most * (most / least) ** room)

@@ -1,4 +1,4 @@
-"""The machine's name, and the versions behind the numbers."""
+"""The machine's name, and the versions that measurements were made with."""
 
 import platform
 import re

@@ -46,7 +46,7 @@ def case(name: str, setting: Setting, peaks: Mapping[str, float]) -> dict[str, A
 
 
 def curves(name: str, setting: Setting, repeats: Repeats) -> dict[str, Any]:
-    """Measures curves over a growing quantity: each curve's value at each point, in the given unit, and why points were skipped."""
+    """Measures curves over a growing quantity: each curve's value at each point, in its unit, and why points were skipped."""
     scaling = SCALINGS[name]
     record: dict[str, Any] = {"title": scaling.title, "x": scaling.x, "unit": scaling.unit}
     record |= {"curves": {curve: {} for curve in scaling.curves}, "skipped": {}}
@@ -66,7 +66,7 @@ def curves(name: str, setting: Setting, repeats: Repeats) -> dict[str, Any]:
 
 def _point(scaling: Scaling, setting: Setting, repeats: Repeats) -> tuple[dict[str, list[float]], list[str]]:
     """Repeated measurements of each curve in its unit; and the curves that do not fit into the GPU's memory."""
-    inputs = {make: make(setting) for make in {chosen.inputs for chosen, _ in scaling.curves.values()}}  # large, some of them
+    inputs = {make: make(setting) for make in {chosen.inputs for chosen, _ in scaling.curves.values()}}  # once each: some are large
     works: dict[str, Work] = {}
     items, too_large = {}, []
     for curve, (chosen, side) in scaling.curves.items():

@@ -17,13 +17,13 @@ def read(file: Path, machine: str) -> dict[str, Any]:
         return {"cases": {}, "curves": {}}
     try:
         found = read_json(file)
-        whose = found["machine"]
+        measured_on = found["machine"]
         if not all(isinstance(found[kind], dict) for kind in ("cases", "curves")):
             raise TypeError
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} does not hold results of benchmarks; move it away, or name another file with --out") from error
-    if whose != machine:
-        raise ValueError(f"{file} holds results of {whose}, expected {machine}; name another file with --out")
+        raise ValueError(f"{file} does not hold benchmark results; move it away, or name another file with --out") from error
+    if measured_on != machine:
+        raise ValueError(f"{file} holds results of {measured_on}, expected {machine}; name another file with --out")
     return found
 
 

@@ -1,8 +1,8 @@
-"""Measures fsclib beside a plain transcription of the method: python benchmarks/run.py [--device cpu|cuda] [--only NAME …]
+"""Compares fsclib with a plain transcription of the method: python benchmarks/run.py [--device cpu|cuda] [--only NAME …]
 
-Writes results/benchmarks/<machine>.json after each case and draws it, as PDF and PNG beside it. New measurements replace old ones
-of the same name; the rest is kept. The corpus and its cache take 5.5 GB in the system's folder for temporary files (TMPDIR names
-another). Measure while nothing else runs.
+Updates results/benchmarks/<machine>.json after each case and at the end draws it, as PDF and PNG beside it. New measurements
+replace old ones of the same name; the rest is kept. The corpus and its cache take 5.5 GB in the system's folder for temporary files
+(set TMPDIR for another). Measure while nothing else runs.
 """
 
 import argparse
@@ -28,12 +28,12 @@ from fsclib.system import paths
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Exits with status 2 and one line for an unknown name or a missing device."""
-    parser = argparse.ArgumentParser(description="Measures fsclib beside a plain transcription of the method.")
+    parser = argparse.ArgumentParser(description="Compares fsclib with a plain transcription of the method.")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     names = [*CASES, *SCALINGS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
-    parser.add_argument("--quick", action="store_true", help="small sizes, once each: only checks that everything runs")
-    parser.add_argument("--out", type=Path, help="the file; by default results/benchmarks/<machine>.json")
+    parser.add_argument("--quick", action="store_true", help="small sizes, measured once: only checks that everything runs")
+    parser.add_argument("--out", type=Path, help="file of results; by default results/benchmarks/<machine>.json")
     options = parser.parse_args(arguments)
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: torch sees no GPU here")
@@ -61,13 +61,13 @@ def _run(options: argparse.Namespace, machine: str, file: Path) -> None:
             else:
                 kind, record = "curves", measure.curves(name, setting, curve)
             kept = results.keep(file, machine, options.device, kind, name, record | {"environment": environment})
-            print(f"{name}: {_told(record)}", flush=True)
+            print(f"{name}: {_summary(record)}", flush=True)
     for drawn in draw(kept, file):
         print(f"wrote {drawn}")
     print(f"wrote {file}, {time.monotonic() - start:.0f} s")
 
 
-def _told(record: dict[str, Any]) -> str:
+def _summary(record: dict[str, Any]) -> str:
     """A record as one line."""
     if "speedup" not in record:
         points = {curve: {x: f"{value['median']:.3g}" for x, value in found.items()} for curve, found in record["curves"].items()}

@@ -19,9 +19,9 @@ from benchmarks.sizes import Search, Sizes
 from fsclib import metrics
 from fsclib.retrieval import features as embedding_features
 
-SCORED = 1 << 25  # bytes of similarities scored at once, so that memory does not grow with the gallery
-MOST = 1000  # queries at once
-PER_PERSON = 10  # gallery images
+SCORED = 1 << 25  # bytes of similarities scored at once; memory does not grow with the gallery
+MOST = 1000  # queries scored at once
+PER_PERSON = 10  # gallery images of each person
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _feature_bytes(setting: Setting) -> float:
 
 
 def _step_bytes(setting: Setting) -> float:
-    """About 2 GB for the three networks and 0.27 GB per image of 384×144; a GPU reports by itself what does not fit."""
+    """About 2 GB for the three networks and 0.27 GB per image of 384×144; on a GPU, torch reports what does not fit."""
     s = setting.sizes
     return 2e9 + 0.27e9 * 2 * s.identities * s.images * (s.height * s.width) / (384 * 144) if setting.device == "cpu" else 0.0
 

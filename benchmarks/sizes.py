@@ -35,11 +35,11 @@ class Sizes:
     images: int = 2
     embedded: int = 4  # images
     classes: int = 713  # training identities of LLCM
-    compared: int = 24  # P·K of the losses, as published
+    compared: int = 24  # P·K in the losses, as published
     searches: Mapping[str, Search] = field(
         default_factory=lambda: {"sysu": Search(3803, 301, 96), "regdb": Search(2060, 2060, 206), "llcm": Search(7166, 2000, 351)}
     )
-    people: int = 1023  # people in the corpus that is opened, 30,000 images in total
+    people: int = 1023  # in the corpus that is opened; 30,000 images in total
     shots: int = 3  # its images per camera and modality
     drawn: tuple[int, int] = (192, 72)  # their height and width; like most real images, they differ from a network's input
     decoded: int = 1000  # images decoded by the plain side and by the curve over workers

@@ -35,7 +35,9 @@ def alternate(
     wait: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Seconds of each call, one call per work and round; every second round is reversed, because a work inherits warm caches.
+    """Seconds of each call, one call per work and round.
+
+    Every second round is reversed, because each call inherits the previous one's warm caches.
 
     wait: blocks until the device is idle.
     """

@@ -1,4 +1,4 @@
-"""Seconds of a training step shared by several processes, by their number: python benchmarks/together.py --counts 1,2,4
+"""Time of a training step shared by several processes, by their number: python benchmarks/together.py --counts 1,2,4
 
 FSC-Net on random pixels, the same batch for any number of processes, at the demo's size; on a CPU the processes divide its cores.
 """
@@ -41,15 +41,15 @@ def measure(options: argparse.Namespace) -> None:
     labels, modalities = np.repeat(np.arange(classes), 2 * IMAGES), np.tile([VISIBLE, INFRARED], classes * IMAGES)
     sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
     pixels = np.random.default_rng(0).integers(0, 256, (len(labels), config.height, config.width, 3), np.uint8)
-    with joined(device) as ranks:
+    with joined(device) as processes:
         torch.manual_seed(0)
         net = network_of(config, classes, pretrained=False).to(device, memory_format=torch.channels_last)
-        shared = net if ranks.count == 1 else together(net, ranks.steps, whole_batch=True)
+        shared = net if processes.count == 1 else together(net, processes.steps, whole_batch=True)
         settings = settings_of(config)
         optimizer = settings.optimization.build(net)
         rest = (pixels, np.arange(len(labels)), sampler)
         epochs = (
-            training_steps(shared, optimizer, settings, *rest, epoch, precision_of(config.precision, device), ranks)
+            training_steps(shared, optimizer, settings, *rest, epoch, precision_of(config.precision, device), processes)
             for epoch in count()
         )
         taken, wait, seconds = chain.from_iterable(epochs), waiting(device.type), []
@@ -61,7 +61,7 @@ def measure(options: argparse.Namespace) -> None:
             next(taken)
             wait()
             seconds.append(time.perf_counter() - start)
-        if ranks.first:
+        if processes.first:
             found = spread(seconds)
             print(json.dumps({"threads": torch.get_num_threads(), "median": found.median, "low": found.low, "high": found.high}))
 
@@ -83,8 +83,8 @@ def main() -> None:
     print("| processes | threads each | ms per step | images per second |\n|---|---|---|---|")
     for number in map(int, options.counts.split(",")):
         printed = []
-        if told := launch.together([sys.executable, __file__, *sys.argv[1:]], number, printed.append):
-            sys.exit(told)
+        if failure := launch.together([sys.executable, __file__, *sys.argv[1:]], number, printed.append):
+            sys.exit(failure)
         found = json.loads(printed[-1])
         images = 2 * options.identities * options.images
         times = f"{1000 * found['median']:.0f} ({1000 * found['low']:.0f}–{1000 * found['high']:.0f})"

@@ -2,10 +2,10 @@
 
 
 def seconds(value: float) -> str:
-    """Seconds with three digits, in s or ms."""
+    """Seconds to three digits, in s or ms."""
     return f"{value:.3g} s" if value >= 1 else f"{1000 * value:.3g} ms"
 
 
 def megabytes(value: float) -> str:
-    """Units of 10⁶ bytes with at most three digits, in GB or MB."""
+    """Megabytes (10⁶ bytes) to at most three digits, in GB or MB."""
     return f"{value / 1000:.3g} GB" if value >= 1000 else f"{value:.3g} MB" if value >= 1 else "under 1 MB"

@@ -1,4 +1,4 @@
-"""The base class of this library's own errors: `except FsclibError` catches all of them. And what a terminal may be shown."""
+"""The base class of this library's own errors, which `except FsclibError` catches, and escaping of text for a terminal."""
 
 import unicodedata
 
@@ -11,9 +11,9 @@ class FsclibError(Exception):
 
 
 def printable(text: str, lines: bool = True) -> str:
-    """Text of others for a terminal: signs that control it, turn its writing around or are no text, as Python writes them in ASCII.
+    """Untrusted text for a terminal: control codes, changes of writing direction and invalid text become Python's ASCII escapes.
 
-    lines: whether ends of lines stay; those within a name should not.
+    lines: whether line breaks are kept; within a name they should not be.
     """
     if text.isprintable():
         return text

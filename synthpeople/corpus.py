@@ -24,8 +24,8 @@ CHOICES = {
     "full": (False, True),
     "infrared": (NEAR, THERMAL, MIXED),
 }
-# larger images would show no more detail of a person, and their backgrounds would fill the memory of a small machine
-MOST = 200_000  # identities × images per camera; the originals have fifty thousand
+MOST = 200_000  # identities × images per camera; the originals have about fifty thousand images in all
+# larger images would show no more detail of a person, and their backgrounds would exhaust the memory of a small machine
 LIMITS = {
     "identities": (FEWEST, 9999),
     "seed": (0, 2**63 - 1),
@@ -35,8 +35,8 @@ LIMITS = {
     "worlds": (1, 500),
     "test_images": (1, 999),
 }
-EVERY = 3  # of the worlds of a mixed corpus, every third is thermal
-# values that corpus.json omits, as it did before these parameters existed
+EVERY = 3  # every third world of a mixed corpus is thermal
+# parameters added later and their defaults, which corpus.json omits as it did before they existed
 LATER = {"worlds": 1, "infrared": NEAR, "test_images": None}
 
 
@@ -45,8 +45,8 @@ class Corpus:
     """Everything that determines the bytes of a corpus. Errors: ValueError for invalid values.
 
     The identities are divided into worlds, blocks of people who share places and cameras; world w is drawn from seed + w.
-    None stands for the default. `images` stays None in a full corpus, whose tracks differ in length, and `test_images` if test
-    tracks are as long as the others.
+    None stands for the default. `images` stays None in a full corpus, whose tracks differ in length; `test_images` stays None
+    if test tracks are as long as the others.
     """
 
     layout: str
@@ -131,13 +131,13 @@ class Corpus:
         return self.seed + world_of(identity, self.identities, self.worlds)
 
     def kind(self, shot: Shot) -> tuple[str, bool, bool]:
-        """Everything that the effect of `infrared` and `difficulty` depends on: checking one shot of a kind checks all of them."""
+        """What the effect of `infrared` and `difficulty` depends on; checking one shot of each kind is enough."""
         world = world_of(shot.identity, self.identities, self.worlds)
         return shot.modality, world % EVERY == EVERY - 1, (self.seed + world) % 2 == 1
 
     @property
     def mark(self) -> dict[str, object]:
-        """The content of corpus.json: all parameters, except those in LATER at their old values, so old files keep their bytes."""
+        """The content of corpus.json: all parameters but those in LATER that have their defaults, so old files stay the same."""
         return {name: value for name, value in asdict(self).items() if name not in LATER or value != LATER[name]}
 
     def plan(self) -> Plan:

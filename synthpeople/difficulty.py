@@ -1,4 +1,4 @@
-"""How hard a corpus is: four presets, one difficulty that every world draws for itself, and a mixture."""
+"""How hard a corpus is: four presets, "wide", which each world draws at random, and "mixed"."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -77,7 +77,7 @@ LEVELS = (*DIFFICULTIES, WIDE, MIXED)
 
 
 def difficulty_of(name: str, seed: int) -> Difficulty:
-    """The difficulty that one of LEVELS means in the world `seed`; "wide" and "mixed" differ between worlds.
+    """The difficulty `name`, one of LEVELS, in the world `seed`; "wide" and "mixed" differ between worlds.
 
     Errors: ValueError for other names.
     """

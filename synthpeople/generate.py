@@ -1,4 +1,4 @@
-"""Writes a corpus of synthetic people in the layout of SYSU-MM01, RegDB or LLCM, to try everything without a real data set.
+"""Writes a corpus of synthetic people in the layout of SYSU-MM01, RegDB or LLCM, to try everything without real data.
 
     python -m synthpeople --layout llcm --out data/try --identities 140 --seed 1
 
@@ -23,7 +23,7 @@ from synthpeople.plans import Plan
 from synthpeople.rendering import draw_all, whole, write
 
 MARK = "corpus.json"
-LARGEST = 1 << 20  # bytes of a corpus.json that is still read; real ones have a thousand
+LARGEST = 1 << 20  # bytes; a larger corpus.json is not read; real ones have about a thousand
 ADVICE = "delete the folder or choose another"
 
 
@@ -63,7 +63,7 @@ def write_corpus(
                  several, the last ones, 1 − train_share of them but at least one, are for the test
     infrared     "near"; "thermal": infrared cameras record heat instead; "mixed": those of every third world do. RegDB's always do
     test_images  as images, for test identities; by default the same. Not with full, nor for RegDB
-    workers      processes; 0: all usable cores if there is enough to draw
+    workers      number of processes; 0: one per usable core, fewer for small corpora
     progress     whether to show progress on standard error; or a function of (number of images, title) that opens a progress bar
                  with update(n)
 
@@ -103,20 +103,20 @@ def write_corpus(
 
 
 def _advice(number: int | None) -> str:
-    """What a person can do about an error of the operating system."""
+    """Advice on an error of the operating system."""
     return "free some space there" if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "grant write access there"
 
 
 def _bar(number: int, title: str, shown: bool) -> AbstractContextManager:
-    """A bar in a terminal; one line per minute in a file."""
+    """A progress bar, updated continuously in a terminal and once a minute in a file."""
     from tqdm import tqdm
 
-    watched = sys.stderr is not None and sys.stderr.isatty()
-    return tqdm(total=number, desc=title, disable=not shown, mininterval=0.1 if watched else 60)
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    return tqdm(total=number, desc=title, disable=not shown, mininterval=0.1 if terminal else 60)
 
 
 def _make_folder(out: Path, folder: str) -> None:
-    """Makes a folder of the corpus, but follows no link in it, which may have come with the corpus and leads elsewhere."""
+    """Makes a folder of the corpus. Refuses links, which may come with a corpus and lead out of it."""
     parts = folder.split("/")
     for place in (out.joinpath(*parts[:number]) for number in range(1, len(parts) + 1) if folder):
         if place.is_symlink():
@@ -133,12 +133,12 @@ def _inspect(out: Path, corpus: Corpus, plan: Plan, known: set[str]) -> set[str]
     if (out / MARK).exists():
         _compare(out, corpus)
         return set(_files(out))
-    _refuse_others(out, {path.name for path in out.iterdir()}, {path.partition("/")[0] for path in known})  # before a long walk
+    _refuse_others(out, {path.name for path in out.iterdir()}, {path.partition("/")[0] for path in known})  # before a long scan
     existing = set(_files(out))
     _refuse_others(out, existing, known)
     expected = {path: plan.texts[path].encode() for path in existing & plan.texts.keys()}
     drawn = {corpus.kind(shot): shot for shot in reversed(plan.shots) if not existing.isdisjoint(corpus.paths(shot))}
-    for shot in drawn.values():  # one image per kind reveals another seed, size, difficulty, infrared or drawing
+    for shot in drawn.values():  # one image per kind reveals any other seed, size, difficulty, infrared or drawing
         expected |= {path: content for path, content in corpus.files(shot).items() if path in existing}
     if wrong := [path for path in expected if not _holds(out / path, expected[path])]:
         raise FileExistsError(f"{out} holds an unfinished corpus of other parameters, see {wrong[0]}; {ADVICE}")
@@ -146,7 +146,7 @@ def _inspect(out: Path, corpus: Corpus, plan: Plan, known: set[str]) -> set[str]
 
 
 def _holds(file: Path, content: bytes) -> bool:
-    """Whether a regular file has this content; a pipe or a device would never end."""
+    """Whether a regular file has this content; reading a pipe or a device might never end."""
     return file.is_file() and file.stat().st_size == len(content) and file.read_bytes() == content
 
 

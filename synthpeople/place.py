@@ -1,4 +1,4 @@
-"""A camera's place and its light, the same for every modality and every passer-by."""
+"""A camera's place and its light, the same for all modalities and people."""
 
 from dataclasses import dataclass
 from functools import lru_cache

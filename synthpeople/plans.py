@@ -103,7 +103,7 @@ PLANS: dict[str, Callable[[Size, int], Plan]] = {"sysu": sysu, "regdb": regdb, "
 def divide(people: Iterable[int], number: int, rng: Generator) -> tuple[list[int], list[int]]:
     """Splits the people into `number` drawn at random and the rest, both sorted. Near twins stay together.
 
-    If everyone has a twin, an odd number is impossible and one fewer is drawn, but at least one pair.
+    If everyone has a twin, an odd `number` is impossible and one person fewer is drawn, but at least one pair.
     """
     families: dict[int, list[int]] = {}
     for person in sorted(people):
@@ -111,7 +111,7 @@ def divide(people: Iterable[int], number: int, rng: Generator) -> tuple[list[int
     groups = list(families.values())
     order = [groups[i] for i in rng.permutation(len(groups))]
     singles = [group for group in order if len(group) == 1]
-    if singles:  # one comes first, so that a part can be divided further, and one last, for a remaining place in which no pair fits
+    if singles:  # one comes first, so that the part can be divided again; one last, to fill a place too small for a pair
         order.sort(key=lambda group: (group is not singles[0]) + 2 * (group is singles[-1]))
     chosen = []
     for group in order:
@@ -130,7 +130,7 @@ def _train_and_test(size: Size, seed: int) -> tuple[list[int], list[int]]:
 
 
 def _sysu_pairs(people: list[int], rng: Generator) -> list[tuple[int, int]]:
-    """Which camera saw which identity: at least two visible and one infrared camera saw each."""
+    """(identity, camera) pairs with images: at least two visible cameras and one infrared camera per identity."""
     candidates = [(identity, int(camera)) for identity in people for camera in rng.permutation([1, 2, 4, 5])[:2]]
     number = round(SYSU_GAPS * 4 * len(people))
     gaps = {candidates[k] for k in rng.permutation(len(candidates))[:number]}

@@ -11,7 +11,7 @@ TRACK_LENGTH = 5  # images of one walk past a camera: image i belongs to walk i 
 
 def stream(purpose: int, *key: int) -> Generator:
     """A generator that depends only on (purpose, *key), non-negative integers below 2**64."""
-    # in a fixed form with the length, since SeedSequence treats (4, 3, 1) and (4, 3, 1, 0) as equal
+    # two words per part, and the length, since SeedSequence treats (4, 3, 1) and (4, 3, 1, 0) as equal
     words = [word for part in key for word in (part & 0xFFFFFFFF, part >> 32)]
     return Generator(PCG64(SeedSequence((purpose, len(key), *words))))
 

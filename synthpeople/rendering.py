@@ -1,4 +1,4 @@
-"""Draws the images of a synthetic corpus into their files, in this process or in several.
+"""Draws the images of a synthetic corpus into files, in this process or in several.
 
 Memory use does not grow with the number of images: only a few chunks are in progress at a time.
 """
@@ -18,7 +18,7 @@ from multiprocessing import get_context, parent_process
 from synthpeople.corpus import Corpus
 from synthpeople.plans import Shot
 
-CHUNK = 32  # images that a worker draws between two reports
+CHUNK = 32  # images that a worker draws per report
 OF_A_WORLD = 512  # the same with several worlds: each worker must draw a place first, which takes as long as ten people
 WORTH_A_WORKER = 100  # images; starting a process takes as long as drawing dozens
 PART = re.compile(r"(.*/|)\.([^/]+)\.[0-9a-f]{1,8}\.part", re.DOTALL)  # paths of files that are being written
@@ -28,7 +28,7 @@ AHEAD = 2  # chunks queued per worker, so that none waits for the parent
 def draw_all(out: str, corpus: Corpus, shots: Sequence[Shot], workers: int = 0) -> Iterator[int]:
     """Draws into the folder `out`, whose subfolders exist, and yields the number of images written since the last report.
 
-    workers  processes; 0: all usable cores if there is enough to draw
+    workers  number of processes; 0: one per usable core, fewer for few images
 
     Errors: OSError if a file cannot be written, RuntimeError if a worker dies.
     """
@@ -38,7 +38,7 @@ def draw_all(out: str, corpus: Corpus, shots: Sequence[Shot], workers: int = 0) 
     if workers <= 1:
         yield from (draw_files(out, corpus, chunk) for chunk in chunks)
         return
-    # Spawned, not forked: a notebook's process has threads, and a fork would copy their locks in any state.
+    # spawned, not forked: a notebook's process has threads, and a fork might copy locks that they hold
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin) as pool:
         try:
             running = {pool.submit(draw_files, out, corpus, chunk) for chunk in islice(chunks, AHEAD * workers)}
@@ -72,7 +72,7 @@ def draw_files(out: str, corpus: Corpus, shots: Sequence[Shot]) -> int:
 def write(path: str, content: bytes) -> None:
     """Writes a file completely or not at all; partial files have random names, so two processes may write the same corpus.
 
-    A link in the place of the file is replaced and not followed. The file is not flushed to disk: there are thousands of images,
+    A link at `path` is replaced, not followed. The file is not flushed to disk: there are thousands of images,
     and each can be redrawn.
     """
     folder, _, name = path.rpartition("/")
@@ -88,24 +88,24 @@ def write(path: str, content: bytes) -> None:
 
 
 def whole(path: str) -> str:
-    """The path of the file for which `write` begins a partial file at `path`; "" if that is not of the form of a partial file."""
+    """The path of the finished file if `path` has the form of a partial file of `write`; otherwise ""."""
     found = PART.fullmatch(path)
     return found[1] + found[2] if found else ""
 
 
 def _begin() -> None:
-    """Sets up a worker: it leaves Ctrl-C to the parent, which then ends its workers, and it ends when the parent dies."""
+    """Sets up a worker: it ignores Ctrl-C, since the parent then ends its workers, and exits when the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
     parent_process().join()
-    os._exit(1)  # else the worker would wait on the pool's queue for ever
+    os._exit(1)  # otherwise the worker would wait for the pool's queue forever
 
 
 def usable_cores() -> int:
-    """Cores this process may run on; a shared machine may have more."""
+    """Number of cores that this process may use; a shared machine may have more."""
     if hasattr(os, "process_cpu_count"):
         return os.process_cpu_count() or 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

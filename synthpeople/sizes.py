@@ -17,9 +17,9 @@ from synthpeople.randomness import CORPUS, stream
 SPLIT, CAMERAS, FRAMES, TRIAL, COUNTS = range(5)  # streams of random numbers below CORPUS
 
 MODALITIES = ("visible", "infrared")
-REGDB_IMAGES = 10  # of each track
-FEWEST = 4  # people of a corpus, and of each of its worlds
-WEIGHTS = (400, 1600)  # of tracks that share a total; integers, for the same counts on any machine
+REGDB_IMAGES = 10  # per track
+FEWEST = 4  # people in a corpus, and in each of its worlds
+WEIGHTS = (400, 1600)  # range of the tracks' random weights; integers give the same counts on any machine
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Small corpora that many tests share, written once a session, and the configuration of a training that takes seconds."""
+"""Fixtures that many tests share: small corpora, written once per session, and a configuration that trains in seconds."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from fsclib.config.specs import DATASETS
 from fsclib.system import log
 from synthpeople.generate import write_corpus
 
-log.show()  # the tests read what a notebook shows; test_log.py has a program that only imports the library
+log.show()  # tests read the output that a notebook shows; test_log.py covers programs that only import the library
 
 PEOPLE = {"sysu": 14, "regdb": 12, "llcm": 12}
 
 
 @pytest.fixture(scope="session")
 def corpora(tmp_path_factory):
-    """A folder with a data/ that holds a small corpus in each layout, under the names of the real data sets. Not to be changed."""
+    """A folder whose data/ holds a small corpus in each layout, named like the real data sets. Tests must not change it."""
     home = tmp_path_factory.mktemp("home")
     for layout, people in PEOPLE.items():
         folder = home / "data" / DATASETS[layout].folder
@@ -23,7 +23,7 @@ def corpora(tmp_path_factory):
 
 
 def settle(folder, corpora, patch):
-    """Makes a folder the place of results, beside the shared corpora and their cache, for as long as `patch` holds."""
+    """Points FSCLIB_HOME at `folder`, with a link to the shared corpora and their cache, until `patch` is undone."""
     (folder / "data").symlink_to(corpora / "data")
     patch.setenv("FSCLIB_HOME", str(folder))
     patch.setenv("FSCLIB_HEADLESS", "1")
@@ -31,7 +31,7 @@ def settle(folder, corpora, patch):
 
 @pytest.fixture
 def home(corpora, tmp_path, monkeypatch):
-    """A fresh place for results, beside the shared corpora and their cache."""
+    """A fresh FSCLIB_HOME with a link to the shared corpora and their cache."""
     settle(tmp_path, corpora, monkeypatch)
     return tmp_path
 
@@ -39,7 +39,7 @@ def home(corpora, tmp_path, monkeypatch):
 TINY = {
     "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 3, "decay": (2,), "workers": 1,
     "precision": "float32", "device": "cpu", "pretrained": "none", "padding": 4, "erase_min": 0.02, "erase_max": 0.4,
-    # as published, but for what makes it last seconds
+    # the published recipe, apart from what makes it fast
     "optimizer": "sgd", "schedule": "step", "warmup": 1, "warmup_steps": 0, "lr": 0.05, "body_lr": 0.02, "weight_decay": 5e-4,
     "clip": 0.0, "label_smoothing": 0.0, "metric_on": "pooled", "ramp_from": 0, "ramp_steps": 0, "infonce_weight": 0.0,
     "channel": 0.0, "jitter": 0.0, "small_epochs": 0,
@@ -48,10 +48,10 @@ TINY = {
 
 @pytest.fixture(scope="session")
 def tiny():
-    """Builds a configuration of a training that takes seconds: tiny(dataset="llcm", …)."""
+    """Builds a configuration that trains in seconds: tiny(dataset="llcm", …)."""
     return lambda **values: Config(**TINY | {"dataset": "llcm"} | values)
 
 
 def pytest_collection_modifyitems(items):
-    """The longest tests first: workers that share them all then end at the same time."""
+    """Runs the longest tests first, so that parallel workers finish at about the same time."""
     items.sort(key=lambda item: "notebooks" not in item.path.parts)

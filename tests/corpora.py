@@ -1,4 +1,4 @@
-"""Small corpora for the tests of the writer, and a renderer that takes no time."""
+"""Small corpora for the tests of the corpus writer, and a fast stand-in for the renderer."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def masks(files: dict[str, bytes]) -> set[str]:
 
 
 def fake_draw(seed, identity, camera, modality, index, height, width, difficulty):
-    """Stands in for the renderer: quick, and different wherever an argument is."""
+    """Stands in for the renderer: fast, with a different image for different arguments."""
     key = seed, identity, camera, ("visible", "infrared", "thermal").index(modality), index, list(DIFFICULTIES).index(difficulty)
     rng = np.random.default_rng(key)
     parts = rng.integers(0, len(PARTS), (height, width), np.uint8)

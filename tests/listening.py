@@ -1,4 +1,4 @@
-"""The processes that a test has started and the addresses at which they listen, as Linux tells in /proc."""
+"""The processes that a test has started and the addresses they listen on, read from /proc."""
 
 import contextlib
 import ipaddress
@@ -10,17 +10,17 @@ LISTENING = "0A"
 
 
 def of_this_test() -> list[int]:
-    """Processes with the home of this test in their surroundings."""
+    """Processes whose environment contains this test's FSCLIB_HOME."""
     mark, found = f"FSCLIB_HOME={os.environ['FSCLIB_HOME']}".encode(), []
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has just ended
+        with contextlib.suppress(OSError):  # the process has just ended
             if mark in (process / "environ").read_bytes():
                 found.append(int(process.name))
     return found
 
 
 def listening(processes: Iterable[int]) -> set[tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]]:
-    """Addresses and ports at which these processes accept connections."""
+    """Addresses and ports on which these processes accept connections."""
     sockets = set()
     for process in processes:
         with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
-"""The original programs' networks: their weights, inputs and training step, rebuilt as tests/reference/ was made.
+"""Rebuilds the weights, inputs and training step with which the original programs computed tests/reference/.
 
-Every entry of a network's state is a function of its original name and shape, so the reference holds no weights.
+Each entry of a network's state is generated from its original name and shape, so the reference holds no weights.
 """
 
 import json
@@ -23,7 +23,7 @@ KEYS = ("fsc_llcm", "fsc_regdb", "deen_llcm", "deen_regdb", "agw", "twostream")
 
 
 def original_entry(name: str, shape: list[int]) -> torch.Tensor:
-    """The value that the reference gives to an entry of a published network's state."""
+    """The value that the reference uses for an entry of a published network's state."""
     z = np.random.RandomState(zlib.crc32(name.encode()) & 0x7FFFFFFF).standard_normal(shape)
     if name.endswith("num_batches_tracked"):
         return torch.tensor(0)
@@ -65,7 +65,7 @@ def deviation(found: torch.Tensor, expected: np.ndarray) -> float:
 def training_step(net, nudge: float = 0.0):
     """Output and losses of the reference's training step, with gradients, without dropout and drop-path.
 
-    nudge: relative change of the pixels, up or down at random; 1e-7 is the last bit of float32.
+    nudge: standard deviation of a random relative change of each pixel; 1e-7 is about the last bit of float32.
     """
     net.train()
     for module in net.modules():
@@ -74,8 +74,8 @@ def training_step(net, nudge: float = 0.0):
         if isinstance(module, DropPath):
             module.rate = 0.0
     dtype = next(net.parameters()).dtype
-    signs = torch.Generator().manual_seed(0)
-    nudged = (x * (1 + nudge * torch.randn(x.shape, generator=signs)) for x in (images(11, 6), images(12, 6)))
+    noise = torch.Generator().manual_seed(0)
+    nudged = (x * (1 + nudge * torch.randn(x.shape, generator=noise)) for x in (images(11, 6), images(12, 6)))
     output = net(*(x.to(dtype) for x in nudged))
     loss = fsc_loss if isinstance(net, FSCNet) else agw_loss
     parts = loss(output, torch.tensor([3, 3, 7, 7, 11, 11]).repeat(2))
@@ -84,7 +84,7 @@ def training_step(net, nudge: float = 0.0):
 
 
 def reference_losses(file) -> dict[str, float]:
-    """Part of the loss → what the original program computed."""
+    """Part of the loss → the original program's value."""
     names = {"identity": "id", "triplet": "tri", "cpm": "cpm", "orthogonality": "ort", "total": "total"}
     if f"train_loss_{names['triplet']}" not in file.files:
         names = {"identity": "id", "triplet": "wrt", "total": "total"}
@@ -92,7 +92,7 @@ def reference_losses(file) -> dict[str, float]:
 
 
 def gradient_norms(net, key: str) -> dict[str, float]:
-    """Norms of the gradients of `net` under the original names."""
+    """Gradient norms of `net`, keyed by the original names."""
     own, quarter, norms = dict(net.named_parameters()), branch_channels(net), {}
     for name in NETWORKS[key]["grad_norm"]:
         there = place(name, quarter)

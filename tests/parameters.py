@@ -1,4 +1,4 @@
-"""What the parameters of each notebook become."""
+"""The class that takes the parameters of each notebook."""
 
 from fsclib.config import Config
 from workbook.ablation import AblationOptions

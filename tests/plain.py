@@ -1,6 +1,6 @@
-"""The formulas of the losses and of the retrieval measures, transcribed loop by loop: slow, and easy to hold against a paper.
+"""Losses and retrieval measures written as plain loops: slow, but easy to compare with the formulas of a paper.
 
-Losses take float64 tensors and return a float64 scalar that autograd can follow back; measures take lists and return floats.
+Losses take float64 tensors and return a differentiable float64 scalar; measures take lists and return floats.
 Nothing here imports the package.
 """
 
@@ -121,7 +121,7 @@ def retrieve(similarities, query_id, query_cam, gallery_ids, gallery_cams, proto
 
 
 def evaluate(similarity, query_ids, gallery_ids, query_cams, gallery_cams, protocol):
-    """One entry of `retrieve` a query, then (CMC, mAP, mINP) over those that have a match, None if there are none."""
+    """The result of `retrieve` per query, then (CMC, mAP, mINP) over the queries with a match, None if there are none."""
     results = [
         retrieve(row, query_id, query_cam, gallery_ids, gallery_cams, protocol)
         for row, query_id, query_cam in zip(similarity, query_ids, query_cams, strict=True)

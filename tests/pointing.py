@@ -1,4 +1,4 @@
-"""Made-up points for the tests of analyses of embeddings."""
+"""Random points for the tests of embedding analyses."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ CAMERAS = {"sysu": ((1, 2, 4, 5), (3, 6)), "regdb": ((1,), (2,)), "llcm": ((1, 2
 
 
 def points(people=6, each=2, scoring="llcm", size=16, person=1.0, shift=0.0, noise=0.3, seed=0):
-    """Unit vectors of people before every camera of either modality, in random order: a centre each, noise, and infrared moved."""
+    """Random unit vectors of each person in each camera, shuffled: a centre per person, plus noise, with infrared shifted."""
     rng = np.random.default_rng(seed)
     labels = [
         (7 + who, camera, modality)
@@ -27,7 +27,7 @@ def points(people=6, each=2, scoring="llcm", size=16, person=1.0, shift=0.0, noi
 
 
 def unseen(found, i, j):
-    """Whether points i and j are a pair that no comparison should rest on, by the words of the protocols."""
+    """Whether the protocols exclude comparing points i and j."""
     same, camera = found.identity[i] == found.identity[j], found.camera[i] == found.camera[j]
     if found.modality[i] == found.modality[j]:
         return same and camera

@@ -1,4 +1,4 @@
-"""Small galleries for the tests of search: made-up real embeddings, crowds around them, and the plain form of a search."""
+"""Small galleries for the search tests: stand-ins for real embeddings, crowds around them, and a brute-force search."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ ORIGIN = Origin("0123456789abcdef" * 2)
 
 
 def real(people=12, cameras=3, shots=3, dimension=40, seed=0):
-    """Embeddings of people before visible and infrared cameras, and their modalities."""
+    """Made-up embeddings of people in visible and infrared cameras, and their modalities."""
     rng = np.random.default_rng(seed)
     modality, identity, camera = (
         part.ravel() for part in np.meshgrid([0, 1], np.arange(people), np.arange(1, cameras + 1), indexing="ij")
@@ -32,14 +32,14 @@ def crowd(images=3000, seed=0, **sizes):
 
 
 def some(number, dimension=24, people=20, cameras=4, seed=0):
-    """Entries without structure."""
+    """Random entries without structure."""
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((number, dimension)).astype(np.float32)
     return Entries(vectors, rng.integers(people, size=number), rng.integers(1, cameras + 1, size=number), "some")
 
 
 def plain(gallery, images, queries, scoring="regdb", cameras=()):
-    """Similarities (Q, N) of queries to the kept vectors, −inf where a query may not see."""
+    """Similarities (Q, N) of queries to the stored vectors, −inf where the protocol or `cameras` excludes an image."""
     reduced, added = gallery.reduction.queries(queries.vectors)
     similarity = reduced @ np.asarray(gallery.vectors, np.float32).T + added[:, None]
     unseen = metrics.hidden(queries.identity, images.identity, queries.camera, images.camera, scoring)
@@ -49,13 +49,13 @@ def plain(gallery, images, queries, scoring="regdb", cameras=()):
 
 
 def ranked(similarity, k):
-    """The k nearest, (Q, k), −1 where there are fewer."""
+    """Indices (Q, k) of the k nearest, −1 where there are fewer."""
     order = np.argsort(-similarity, 1, kind="stable")[:, :k]
     return np.where(np.take_along_axis(similarity, order, 1) > -np.inf, order, -1)
 
 
 def files(folder):
-    """The bytes of an index, but for the times in index.json."""
+    """The contents of the files of an index, without the times in index.json."""
     found = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     found["index.json"] = found["index.json"].split(b'"seconds"')[0]
     return found

@@ -1,4 +1,4 @@
-"""Small networks, maps and spectra that the tests of the frequency analyses share."""
+"""Small networks, feature maps and spectra that the tests of the frequency analyses share."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from fsclib.models.networks import build_model
 
 
 def network(name="fsc", **options):
-    """A small network with every normalisation drawn, so that no aggregation or attention is silent."""
+    """A small network with random normalisation weights: no aggregation or attention is zero."""
     torch.manual_seed(0)
     net = build_model(name, 5, backbone="resnet18", **options)
     for module in net.modules():
@@ -29,9 +29,9 @@ def batch(number=2, seed=0):
 
 
 def attended(number=3, height=6, width=4, seed=0, strength=1.0):
-    """A Gated whose gates differ from channel to channel, from image to image and from each other."""
+    """A Gated whose two gates differ from each other, between channels and between images."""
     torch.manual_seed(seed)
-    step = FrequencySemanticAttention(16, reduction=2).eval()  # one hidden unit might be silent
+    step = FrequencySemanticAttention(16, reduction=2).eval()  # a single hidden unit might be zero everywhere
     for layer in (step.gate[0], step.gate[2]):
         nn.init.normal_(layer.weight, 0, strength)
     nn.init.constant_(step.gate[0].bias, 1.0)
@@ -41,7 +41,7 @@ def attended(number=3, height=6, width=4, seed=0, strength=1.0):
 
 
 def measured(chains, height=6, width=4, people=3, seed=0):
-    """Spectra of one visible and two infrared images a person, drawn, at the points of chains and at the input."""
+    """Random spectra of one visible and two infrared images per person, at the input and the points of `chains`."""
     rng = np.random.default_rng(seed)
     number = 3 * people
     names = ["input", *(name for line in chains.values() for name in line)]
@@ -54,7 +54,7 @@ def measured(chains, height=6, width=4, people=3, seed=0):
 
 
 def equal_gates():
-    """A Gated whose two gates agree everywhere, as in a trained network whose attention is silent."""
+    """A Gated whose two gates agree everywhere, as in a trained network whose attention has no effect."""
     found = attended()
     return Gated(found.maps, found.maps / 2, np.full_like(found.real, 0.5), np.full_like(found.real, 0.5))
 

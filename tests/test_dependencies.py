@@ -1,4 +1,4 @@
-"""Each package imports only what its line in pyproject.toml installs: the library works without Jupyter."""
+"""Each package imports only what its extras in pyproject.toml install; the library works without Jupyter."""
 
 import ast
 import functools
@@ -13,20 +13,20 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = {"fsclib", "workbook", "synthpeople"}
-BROUGHT = {"ipython", "traitlets", "markupsafe"}  # by jupyterlab, ipywidgets and jinja2
+INDIRECT = {"ipython", "traitlets", "markupsafe"}  # dependencies of jupyterlab, ipywidgets and jinja2
 
 
 def installed_by(*extras: str) -> set[str]:
     """Names of the distributions that fsclib with these extras requires."""
-    words = PROJECT["dependencies"] + [word for extra in extras for word in PROJECT["optional-dependencies"][extra]]
-    return {re.match(r"[\w.-]+", word)[0].lower() for word in words}
+    requirements = PROJECT["dependencies"] + [word for extra in extras for word in PROJECT["optional-dependencies"][extra]]
+    return {re.match(r"[\w.-]+", word)[0].lower() for word in requirements}
 
 
 distributions = functools.cache(packages_distributions)  # it reads every installed package, which takes seconds
 
 
 def imported_by(package: str) -> set[str]:
-    """Names of the distributions that a package's files import, at their top or in a function."""
+    """Names of the distributions that a package's files import, at module level or in a function."""
     names = set()
     for file in (ROOT / package).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -39,13 +39,13 @@ def imported_by(package: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("package", "extras", "brought"),
-    [("synthpeople", (), set()), ("fsclib", ("gallery",), set()), ("workbook", ("workbook", "slurm"), BROUGHT)],
+    ("package", "extras", "indirect"),
+    [("synthpeople", (), set()), ("fsclib", ("gallery",), set()), ("workbook", ("workbook", "slurm"), INDIRECT)],
 )
-def test_a_package_imports_only_what_its_extras_install(package, extras, brought):
+def test_a_package_imports_only_what_its_extras_install(package, extras, indirect):
     found = imported_by(package)
     assert "numpy" in found
-    assert found <= installed_by(*extras) | brought
+    assert found <= installed_by(*extras) | indirect
 
 
 def test_the_library_alone_installs_neither_jupyter_nor_the_tools():
@@ -54,6 +54,6 @@ def test_the_library_alone_installs_neither_jupyter_nor_the_tools():
     assert not {"pytest", "ruff", "submitit", "faiss-cpu"} & installed_by()
 
 
-def test_developing_installs_what_notebooks_galleries_and_clusters_need():
+def test_the_dev_extra_covers_notebooks_galleries_and_clusters():
     assert any(word.startswith("fsclib[workbook,gallery,slurm]") for word in PROJECT["optional-dependencies"]["dev"])
     assert "-e .[dev]" in (ROOT / "environment.yml").read_text()

@@ -1,4 +1,4 @@
-"""Importing fsclib and making a Config is light, and the names that need torch are there on first use."""
+"""Importing fsclib and making a Config loads no heavy package; names that need torch are imported on first use."""
 
 import importlib
 import pkgutil
@@ -25,17 +25,17 @@ def test_importing_and_configuring_need_no_torch():
 
 
 @pytest.mark.parametrize("name", fsclib.__all__)
-def test_every_public_name_is_there(name):
+def test_every_public_name_exists(name):
     assert getattr(fsclib, name) is getattr(fsclib, name)
     assert name in dir(fsclib)
 
 
-def test_another_name_is_refused():
+def test_an_unknown_name_is_refused():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = fsclib.nothing
 
 
-def test_the_names_known_without_torch_are_those_of_the_classes():
+def test_names_known_without_torch_match_the_classes():
     assert registry.NETWORKS.own == tuple(NETWORKS)
     assert registry.LOSSES.own == tuple(LOSSES)
     assert registry.BACKBONES.own == tuple(BACKBONES)
@@ -43,8 +43,8 @@ def test_the_names_known_without_torch_are_those_of_the_classes():
     assert {name for name, network in NETWORKS.items() if issubclass(network, FSCNet)} == set(registry.EXPANDING)
 
 
-def test_every_error_of_ours_is_one():
-    """Of all three packages but synthpeople, which knows nothing of fsclib."""
+def test_every_exception_is_an_fsclib_error():
+    """Except in synthpeople, which does not import fsclib."""
     found = []
     for package in (fsclib, workbook):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -56,8 +56,8 @@ def test_every_error_of_ours_is_one():
     assert [c for c in found if not issubclass(c, fsclib.FsclibError)] == []
 
 
-def test_a_system_without_flock_and_resource_imports_everything_and_warns_once(tmp_path):
-    """As Windows: both modules are missing there."""
+def test_without_flock_and_resource_everything_imports_with_one_warning(tmp_path):
+    """As on Windows, which has neither module."""
     program = f"""
 import sys
 from pathlib import Path

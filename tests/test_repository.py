@@ -1,4 +1,4 @@
-"""What the repository promises about itself: one list of dependencies, walls between its parts, files of a readable length."""
+"""Conventions of the repository: one list of dependencies, plotting only in figures, modules of limited length."""
 
 import ast
 import re
@@ -22,20 +22,20 @@ def imports(file: Path) -> set[str]:
     return found
 
 
-def test_environment_takes_its_packages_from_the_project():
+def test_environment_yml_takes_its_packages_from_pyproject():
     text = (REPOSITORY / "environment.yml").read_text()
     entries = re.findall(r"^\s+- (\S.*?)\s*$", text, re.MULTILINE)
     assert entries == ["conda-forge", f"python{PROJECT['requires-python']},<3.14", "pip", "pip:", "-e .[dev]"]
 
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(REPOSITORY)))
-def test_modules_stay_short_and_draw_in_one_place(file):
+def test_modules_are_short_and_only_figures_plot(file):
     assert len(file.read_text().splitlines()) <= 350
     drawing = {name for name in imports(file) if name.partition(".")[0] in ("matplotlib", "seaborn")}
     assert not drawing or "figures" in file.parts
 
 
-def test_ci_runs_the_test_command_of_the_readme():
+def test_ci_runs_the_test_commands_of_the_readme():
     assert re.search(r"^make test$", (REPOSITORY / ".ci/run").read_text(), re.MULTILINE)
     assert re.search(r"^make test-browser$", (REPOSITORY / ".ci/run").read_text(), re.MULTILINE)
     assert "bash .ci/run" in (REPOSITORY / ".github/workflows/test.yml").read_text()

@@ -1,4 +1,4 @@
-"""The types of the public names, as mypy sees them in another package: right uses pass in its strict mode, wrong ones fail."""
+"""Types of the public names as strict mypy sees them from another package: correct uses pass, wrong ones fail."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
-CACHE = REPOSITORY / ".mypy_cache" / "strict"  # kept: reading torch's types takes most of the time
+CACHE = REPOSITORY / ".mypy_cache" / "strict"  # kept between runs: reading torch's types takes most of the time
 USES = """
 from typing import assert_type
 
@@ -76,14 +76,14 @@ fsclib.nothing
 """
 
 
-def test_a_strict_checker_accepts_right_uses_and_refuses_each_wrong_one(tmp_path):
+def test_strict_mypy_accepts_correct_uses_and_refuses_wrong_ones(tmp_path):
     (tmp_path / "right.py").write_text(USES)
     (tmp_path / "wrong.py").write_text(WRONG)
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={CACHE}", "right.py", "wrong.py"]
-    # found as any installed package is, by its py.typed: checkers do not see the import hook of an editable installation
+    # found like an installed package with py.typed: mypy does not see the import hook of an editable installation
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert not said.stderr
-    assert "right.py" not in said.stdout, said.stdout
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert not done.stderr
+    assert "right.py" not in done.stdout, done.stdout
     expected = {number for number, line in enumerate(WRONG.splitlines(), 1) if "import" not in line and line}
-    assert {int(number) for number in re.findall(r"^wrong\.py:(\d+): error", said.stdout, re.MULTILINE)} == expected, said.stdout
+    assert {int(number) for number in re.findall(r"^wrong\.py:(\d+): error", done.stdout, re.MULTILINE)} == expected, done.stdout

@@ -1,7 +1,7 @@
 """Bakes the bank of bodies that the synthetic corpora are drawn from: synthpeople/people/bodies.npz.
 
-    uv pip install -e '.[bake]'     # anny, with roma, trimesh and warp-lang: 390 MB needed for nothing else
-    python tools/bake_bodies.py     # two minutes; the same versions of anny and numpy give the same bytes
+    uv pip install -e '.[bake]'     # anny, with roma, trimesh and warp-lang: 390 MB, needed only here
+    python tools/bake_bodies.py     # takes two minutes; the same versions of anny and numpy give the same bytes
 
 Anny (Brégier et al., arXiv 2511.03589) shapes a mesh; gait.py makes it walk. For every body in every pose, the bank holds the
 vertices, the vertices of a cloth that lies on them, the normals, and the hull of both legs at twenty heights, from which skirts

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import torch
 
-TURNS, STEPS = 5, 4  # medians over this many turns of this many steps each; an extra first turn is not counted
+TURNS, STEPS = 5, 4  # medians over this many turns of this many steps each, after an uncounted turn
 
 
 def steps(network: str, height: int, width: int, layout: torch.memory_format) -> Iterator[object]:
@@ -39,8 +39,8 @@ def main() -> None:
                 start = time.perf_counter()
                 next(one)
                 seconds[name] += [time.perf_counter() - start] if turn else []
-        told = ", ".join(f"{name} {statistics.median(found):.3f} s" for name, found in seconds.items())
-        print(f"{network} at {height}×{width}, {torch.get_num_threads()} threads: {told}", flush=True)
+        times = ", ".join(f"{name} {statistics.median(found):.3f} s" for name, found in seconds.items())
+        print(f"{network} at {height}×{width}, {torch.get_num_threads()} threads: {times}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measures the effect of each choice in the recipe: one choice changes at a time, all else and the number of steps stay equal.
+"""Measures the effect of each choice in the recipe: changes one choice at a time and keeps all others and the number of steps.
 
     python tools/isolate.py               # resumes where it stopped; --processes rows at a time, one thread per process
     python tools/isolate.py --row sgd     # one row only
@@ -41,7 +41,7 @@ ROWS = {  # name → (changes to BASE, seeds)
     "no-attributes": ({"attributes_weight": 0.0}, (0, 1)),
     "no-smoothing": ({"label_smoothing": 0.0}, (0, 1)),
     "no-clip": ({"clip": 0.0}, (0,)),
-    "people-300": ({"corpus": "people-iso-300", "epochs": 18}, (0, 1)),  # of 40 steps each
+    "people-300": ({"corpus": "people-iso-300", "epochs": 18}, (0, 1)),  # 40 steps per epoch
     "random": (RANDOM, (0,)),
     "random-full-width": (RANDOM | {"backbone": "resnet18"}, (0,)),
     "fsc": (FSC, (0,)),
@@ -70,8 +70,8 @@ def measure(row: str, seed: int) -> dict[str, object]:
 
 
 def one(row: str, seed: int) -> None:
-    """Runs a row in a separate process, unless the table already has it."""
-    if TABLE.exists() and len(there := pd.read_csv(TABLE)) and ((there["row"] == row) & (there["seed"] == seed)).any():
+    """Runs a row in a separate process, unless it is already in the table."""
+    if TABLE.exists() and len(done := pd.read_csv(TABLE)) and ((done["row"] == row) & (done["seed"] == seed)).any():
         return
     words = [sys.executable, __file__, "--row", row, "--seed", str(seed)]
     subprocess.run(words, check=True, env=os.environ | {"OMP_NUM_THREADS": "1", "FSCLIB_HEADLESS": "1"})

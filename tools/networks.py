@@ -1,4 +1,4 @@
-"""Compares FSC-Net, DEEN and AGW with the two-stream network: differences paired by person and by training.
+"""Compares FSC-Net, DEEN and AGW with the two-stream network: differences paired by person and training.
 
     python tools/networks.py             # the shipped runs of make_weights.py; one line per kind of people, network and figure
     python tools/networks.py --seeds 2   # with those of the second seed, which make_weights.py --run people-fsc-seed1 … trains
@@ -36,7 +36,7 @@ def found_by(names: Sequence[str], kind: str) -> pd.DataFrame:
 def main() -> None:
     from fsclib.metrics import differences
 
-    parser = argparse.ArgumentParser(description="Paired differences of the networks to the two-stream network.")
+    parser = argparse.ArgumentParser(description="Paired differences between the networks and the two-stream network.")
     parser.add_argument("--seeds", type=int, choices=range(1, len(SUFFIXES) + 1), default=1)
     suffixes = SUFFIXES[: parser.parse_args().seeds]
     for kind in ("standard", "moderate", "thermal"):

@@ -147,7 +147,7 @@ def likeness(subject: Subject, options: GalleryOptions, found: dict[int, Neighbo
 def measured(subject: Subject, options: GalleryOptions) -> tuple[pd.DataFrame, pd.DataFrame, dict[int, Neighbours]]:
     """Measures every size with every kind of index. Finished indexes are not built again, and interrupted builds are resumed.
 
-    Returns the rows of measure.measure, those of measure.curve for lists of codes, and the exact neighbours by size.
+    Returns the rows of measurement.measure, those of measurement.curve for lists of codes, and the exact neighbours by size.
     """
     rows, curves, found = [], [], {}
     learnt = earlier(subject, options)

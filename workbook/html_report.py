@@ -4,8 +4,8 @@ From a shell: python -m workbook.html_report results/demo/notebooks
 
     FOLDER/*.ipynb → FOLDER/html/*.html, and FOLDER/index.html, which links to them
 
-A page runs no scripts, loads nothing and stays where it is, whatever its notebook contains: what would do so is left out (`inert`),
-and its content security policy forbids the rest.
+A page runs no scripts, loads nothing and never redirects, whatever its notebook contains: such content is left out (`inert`), and
+the page's content security policy forbids the rest.
 
 A notebook is complete if every code cell has run and none left an error. A killed kernel leaves no error, and papermill marks its
 cells as completed; but the cell in which it died has no reply, and the cells after it have no execution count.
@@ -38,7 +38,7 @@ from workbook.inert import inert
 POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="'
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'\">"
-    '<meta http-equiv="x-dns-prefetch-control" content="off">'  # names of hosts in links are not looked up before a click
+    '<meta http-equiv="x-dns-prefetch-control" content="off">'  # no DNS look-ups for links before a click
 )
 # nbconvert's page without the scripts it would load for formulas, diagrams and widgets, which show as text or pictures instead
 TEMPLATE = "{% extends 'index.html.j2' %}" + "".join(

@@ -1,10 +1,10 @@
-"""HTML of others made inert: what a browser would load, open or run by itself is left out, and what is read remains.
+"""Makes untrusted HTML inert: whatever a browser would load, open or run by itself is left out, and readable content is kept.
 
-A content security policy forbids scripts, frames and pictures from elsewhere, but not that a page moves on to another address
-(`meta refresh`) or calls on one beforehand (`link preconnect`). So only elements that are known to be still are kept, and of
-their attributes none that names an address, but for pictures within the page and links to click on. What is kept is written anew,
-all text escaped: whatever is made of broken HTML here, a browser finds these tags and no other. (The parser of the standard library
-takes a time that grows with the square of what is left open.)
+A content security policy forbids scripts, frames and external pictures, but not redirects (`meta refresh`) or connections opened
+in advance (`link preconnect`). So only elements known to do nothing by themselves are kept, and none of their attributes that hold
+an address, except pictures embedded in the page and links to click on. The output is written anew with all text escaped: however
+broken the HTML is, a browser finds exactly these tags. (The parser of the standard library takes time that grows with the square of
+the number of unclosed tags.)
 """
 
 import re
@@ -19,7 +19,7 @@ ELEMENTS = {
     "var", "wbr", "circle", "clippath", "defs", "ellipse", "g", "line", "lineargradient", "marker", "mask", "path", "pattern",
     "polygon", "polyline", "radialgradient", "rect", "stop", "svg", "symbol", "text", "textpath", "tspan", "use",
 }  # fmt: skip
-SILENT = re.compile("</(?:script|style)", re.IGNORECASE)  # ends what is no text; that of a style is kept with it
+SILENT = re.compile("</(?:script|style)", re.IGNORECASE)  # the end of content that is not text; styles are kept, scripts are not
 ADDRESSES = {
     "action", "archive", "background", "cite", "classid", "code", "codebase", "data", "dynsrc", "formaction", "href", "icon",
     "imagesrcset", "longdesc", "lowsrc", "manifest", "ping", "poster", "profile", "src", "srcdoc", "srcset", "usemap",
@@ -27,17 +27,17 @@ ADDRESSES = {
 }  # fmt: skip
 SHAPES = {"circle", "ellipse", "line", "path", "polygon", "polyline", "rect", "stop", "use"}
 VOID = {"br", "col", "hr", "img", "input", "wbr"} | SHAPES  # without content
-DEEP = 100  # elements within each other; beyond, they are left out, for which parsers take a time that grows with the square
+DEEP = 100  # nested elements; deeper ones are left out, since parsers take time that grows with the square of the depth
 TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
 ATTRIBUTE = re.compile(r"""[\s/]*([^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]*)))?""")
 NAME = re.compile(r"[a-z_][\w:.-]*", re.ASCII)
-LINK = re.compile(r"(https?:|mailto:)|[^:]*$|[^:]*[/?#]", re.IGNORECASE)  # these schemes, or none
+LINK = re.compile(r"(https?:|mailto:)|[^:]*$|[^:]*[/?#]", re.IGNORECASE)  # these schemes, or a relative address
 PICTURE = re.compile(r"data:image/", re.IGNORECASE)
-IGNORED = re.compile(r"[\0-\x20]")  # by browsers, in an address
+IGNORED = re.compile(r"[\0-\x20]")  # characters that browsers ignore in an address
 
 
 def inert(text: str) -> str:
-    """A part of a page without what acts by itself."""
+    """A part of a page, made inert."""
     kept, place, depth = [], 0, 0
     while (begin := text.find("<", place)) >= 0:
         kept.append(_written(text[place:begin]))
@@ -47,7 +47,7 @@ def inert(text: str) -> str:
             continue
         ends, name = bool(tag[1]), tag[2].lower()
         attributes, place = _attributes(text, tag.end())
-        if place > len(text):  # the tag does not end, and so a browser shows nothing of it
+        if place > len(text):  # the tag does not end, so a browser shows nothing of it
             return "".join(kept)
         opens = name in ELEMENTS - VOID
         depth += opens and not ends
@@ -57,7 +57,7 @@ def inert(text: str) -> str:
         depth = max(depth - (opens and ends), 0)
         if name in ("script", "style") and not ends:
             end = found.start() if (found := SILENT.search(text, place)) else len(text)
-            if name == "style" and "<" not in text[place:end]:  # which within a drawing would begin a tag
+            if name == "style" and "<" not in text[place:end]:  # within an SVG a < would begin a tag
                 kept.append(text[place:end])
             place = end
     return "".join([*kept, _written(text[place:])])
@@ -68,7 +68,7 @@ def _written(text: str) -> str:
 
 
 def _behind_comment(text: str, begin: int) -> int:
-    """The place behind a comment or declaration; behind the sign itself where there is neither."""
+    """The position after a comment or declaration, or after the < itself if it begins neither."""
     if not text.startswith(("<!", "<?", "</"), begin):
         return begin + 1
     sign = "-->" if text.startswith("<!--", begin) else ">"
@@ -77,7 +77,7 @@ def _behind_comment(text: str, begin: int) -> int:
 
 
 def _attributes(text: str, place: int) -> tuple[list[tuple[str, str]], int]:
-    """The attributes of a tag, and the place behind it; beyond the text if it does not end."""
+    """The attributes of a tag, and the position after it; beyond the text if it does not end."""
     found = []
     while place < len(text):
         one = ATTRIBUTE.match(text, place)

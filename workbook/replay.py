@@ -80,7 +80,7 @@ def replay(run: Run) -> Replay:
     config = config_of(run)
     device = device_of(config.device)
     now = environment_of(config, device, getattr(torch, config.precision), images, config.devices)
-    changes = difference(flat({"ranks": 1} | run.environment), flat(now))  # earlier versions did not record ranks
+    changes = difference(flat({"processes": 1} | run.environment), flat(now))  # earlier versions did not record processes
     print(
         "\n  ".join([f"{run.folder} ran in " + ("another environment:" if changes else "the present environment"), *changes]),
         flush=True,
@@ -100,7 +100,7 @@ def config_of(run: Run) -> Config:
 
 
 def _check_processes(run: Run) -> None:
-    """A config.json of others must not decide how many processes are started here."""
+    """Refuses more processes than this machine has cores or GPUs, since the config.json may be untrusted."""
     most = max(usable_cores(), torch.cuda.device_count())
     if run.config.devices > most:
         found = f"devices: found {run.config.devices} in the configuration of {run.folder}, expected at most {most} on this machine"

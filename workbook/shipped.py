@@ -19,7 +19,7 @@ def open_run(dataset: str, name: str, *, data_root: str = "", device: str = "aut
     """Opens the run `name` of a data set, finished or not; or "people/…", a shipped network, tested on that data set.
 
     A shipped network gets a run folder, results/<dataset>/shipped-…, when it is first opened, and a new one when its weights
-    change. Errors: RunError as in `runs.load`; those of `train.fit`; ValueError for unknown weights.
+    change. Errors: RunError as in `runs.load`; those of `loop.fit`; ValueError for unknown weights.
     """
     here = {"data_root": data_root, "device": device, "workers": workers}
     if not SHIPPED.fullmatch(name):

@@ -1,6 +1,7 @@
 """Opening a prepared data set, and batches from it.
 
-fsclib decodes images once and augments them on the device; the published programs decode at each start and augment one by one.
+fsclib decodes images once and augments batches on the device; the published programs decode at each start and augment images
+one by one.
 """
 
 from collections.abc import Iterator

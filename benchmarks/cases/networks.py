@@ -1,7 +1,7 @@
 """A training step of FSC-Net, and embedding images with it.
 
-The step of fsclib is that of its training, from pixels in memory to new weights. The plain side gets augmented images on the
-device, since the published programs augment in other processes; and it stays in float32 throughout, as they do.
+fsclib's step is that of its training, from pixels in memory to new weights. The plain side gets augmented images on the device,
+since the published programs augment in other processes, and uses float32 throughout, as they do.
 """
 
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def configuration(setting: Setting, precision: str = "float32") -> Config:
 
 
 def network(setting: Setting, config: Config) -> Network:
-    """FSC-Net in the memory layout of train.fit and retrieval.run_network."""
+    """FSC-Net in the memory layout of training and of evaluation.run_network."""
     torch.manual_seed(0)
     net = network_of(config, setting.sizes.classes, pretrained=False)
     return net.to(setting.device, memory_format=torch.channels_last)

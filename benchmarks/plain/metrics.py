@@ -1,4 +1,4 @@
-"""CMC, mAP and mINP by sorting every list and looping over queries. PROTOCOLS, Retrieval protocols."""
+"""CMC, mAP and mINP, by sorting every list and looping over queries, under the protocols of the three data sets."""
 
 import numpy as np
 

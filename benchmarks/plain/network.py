@@ -1,6 +1,6 @@
-"""FSC-Net with four stages, in the published order of multiplication and with the published dead weight.
+"""FSC-Net with four stages, in the published order of multiplication and with all unused weights.
 
-Each modality's stem is a whole ResNet-50 of which only conv1 and bn1 are used; the trunk is another one without these two. Both
+Each modality's stem is a whole ResNet-50 of which only conv1 and bn1 are used; the trunk is another one without these two. The
 attentions of MFA are not re-associated, FSA has a forward and an inverse transform, and there are six dilated convolutions. Entries
 have the published names, so fsclib.models.official reads this network's state.
 """
@@ -44,7 +44,7 @@ class PNL(nn.Module):
         self.W = silent(nn.Conv2d(low // 2, high, 1))
 
     def forward(self, high: Tensor, low: Tensor) -> Tensor:
-        # low/2 channels read as `low` of half the length, as the published program does
+        # reads low/2 channels as `low` channels of half the length, as the published program does
         g = self.g(low).reshape(len(low), self.low, -1).permute(0, 2, 1)
         theta = self.theta(high).reshape(len(low), self.low, -1).permute(0, 2, 1)
         phi = self.phi(low).reshape(len(low), self.low, -1)

@@ -87,8 +87,8 @@ def _facts(run: Run, same_split: bool, same_network: bool) -> dict[str, Any]:
     packages = dict(run.environment.get("packages", {}))
     environment = run.environment | {"torch": packages.pop("torch", None), "packages": packages}
     facts = {name: environment.get(name) for name in (*FACTS, *NOTED)}
-    if run.config.batch == "per-rank":  # otherwise the number of processes only affects rounding and dropout
-        facts["ranks"] = environment.get("ranks", 1)
+    if run.config.batch == "per-process":  # otherwise the number of processes only affects rounding and dropout
+        facts["processes"] = environment.get("processes", 1)
     recipe = run.config.recipe()
     if not same_network and recipe["pretrained"] == f"people/{run.config.network}":
         recipe["pretrained"], facts["weights"] = "people/ and the network's name", None

@@ -1,7 +1,7 @@
 """Compares finished runs that differ in only one switch with a baseline, and refuses incomparable ones (comparability.py).
 
 A row is a value of the switch; its replicates are seeds, for RegDB seeds and trials. Figures are the headline figures, in per cent;
-differences are paired by replicate and by person (statistics.paired_difference).
+differences are paired by replicate and by person (metrics.differences.paired_difference).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ from fsclib.runs import Run
 
 DECIMALS = 1  # of printed figures; figures that print alike share a place
 ENOUGH_PEOPLE, ENOUGH_RUNS = 100, 3
-FEW_RUNS = 10  # below this number intervals are too narrow: see the simulations in statistics
+FEW_RUNS = 10  # below this number intervals are too narrow: see the simulations in metrics/differences.py
 SELECTED = {
     "last": "Every run is tested after its last epoch.",
     "holdout": "The tested epoch was chosen on identities held out of training.",

@@ -24,9 +24,9 @@ class Sheet(NamedTuple):
 
 
 def problem_table(problems: Iterable[Problem]) -> pd.DataFrame:
-    """Problems of a data set, one row per problem: kind, place, found, mend."""
-    rows = [(p.kind, p.path if p.line is None else f"{p.path}:{p.line}", p.found, p.mend) for p in problems]
-    return pd.DataFrame(rows, columns=["kind", "place", "found", "mend"])
+    """Problems of a data set, one row per problem: kind, place, found, fix."""
+    rows = [(p.kind, p.path if p.line is None else f"{p.path}:{p.line}", p.found, p.fix) for p in problems]
+    return pd.DataFrame(rows, columns=["kind", "place", "found", "fix"])
 
 
 def draw(images: Images, split: str, modality: str, number: int, seed: int) -> np.ndarray:

@@ -21,7 +21,7 @@ LONGEST = 100  # characters of a run's name
 NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")  # never a path, and plain text to LaTeX, HTML and shells alike
 SHIPPED = re.compile(r"people/[a-z0-9]+")  # networks shipped with fsclib, in place of a run's name
 OPENED = re.compile(rf"{NAME.pattern}|{SHIPPED.pattern}")
-BATCHES = ("global", "per-rank")
+BATCHES = ("global", "per-process")
 START = re.compile(rf"none|imagenet|people|{NAME.pattern}/{NAME.pattern}")
 
 
@@ -155,12 +155,12 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
     return [f"{named(n)}: {found.get(n)!r} vs {wanted.get(n)!r}" for n in names if found.get(n) != wanted.get(n)]
 
 
-def undivided(config: Config, ranks: int, name: str = "devices") -> str:
-    """Why `ranks` processes cannot train this configuration together, "" if they can. name: the parameter that sets `ranks`."""
-    if config.batch == "per-rank" or config.identities % ranks == 0:
+def undivided(config: Config, processes: int, name: str = "devices") -> str:
+    """Why this many processes cannot train this configuration together, "" if they can. name: the parameter that sets them."""
+    if config.batch == "per-process" or config.identities % processes == 0:
         return ""
-    fix = "change one of the two numbers, or use batch=per-rank"
-    return f"{name}: found {ranks}, expected a divisor of {config.identities}, the number of identities per step; {fix}"
+    fix = "change one of the two numbers, or use batch=per-process"
+    return f"{name}: found {processes}, expected a divisor of {config.identities}, the number of identities per step; {fix}"
 
 
 def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:

@@ -1,6 +1,6 @@
-"""The data sets: one DatasetSpec each, which all code asks for what it needs to know about a data set.
+"""The data sets: one DatasetSpec each, from which all other code takes the facts of a data set.
 
-Another package adds its own as it adds a network (see registry): DATASETS["twin"] = replace(LLCM, title="Twin", …).
+Other packages add data sets like networks (see registry): DATASETS["twin"] = replace(LLCM, title="Twin", …).
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class DatasetSpec:
     title      in prose and captions
     folder     its default folder in data/
     layout     the key of its reader in fsclib.data.datasets.LAYOUTS
-    owner      who gives it out on a signed request; "": nobody
+    owner      who provides it on a signed request; "": no request needed
     splits     training splits, at most RegDB's ten, each with a model of its own; a run's `trial` is one of them
     cameras    by modality
     protocols  the default first
@@ -86,7 +86,7 @@ class DatasetSpec:
         return f"found {trial!r}, expected {expected}"
 
     def suffix(self, trial: int) -> str:
-        """What tells the folders of the splits' runs apart: "-trial3", or "" for a data set with a single split."""
+        """The suffix that distinguishes the run folders of the splits: "-trial3", or "" for a data set with a single split."""
         return f"-trial{trial}" if self.splits > 1 else ""
 
 

@@ -1,4 +1,4 @@
-"""Links in a data set that lead out of its folder: they are followed, since images may lie on several disks, but not in silence."""
+"""Links in a data set that lead out of its folder: they are followed, since images may be on several disks, and logged."""
 
 import functools
 import logging

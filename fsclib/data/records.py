@@ -33,17 +33,17 @@ SHOWN = 50  # problems written out in full; more would scroll the summary off th
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem: its place, what was found and how to fix it (`mend`). `kind` is the heading under which it is counted."""
+    """A problem: its place, what was found and how to fix it (`fix`). `kind` is the heading under which it is counted."""
 
     path: str
     line: int | None
     found: str
-    mend: str
+    fix: str
     kind: str = ""
 
     def __str__(self) -> str:
         place = self.path if self.line is None else f"{self.path}:{self.line}"
-        return printable(f"{place}: {self.found} — {self.mend}", lines=False)
+        return printable(f"{place}: {self.found} — {self.fix}", lines=False)
 
 
 class DatasetError(FsclibError):
@@ -61,7 +61,7 @@ class DatasetError(FsclibError):
         lines += [str(problem) for problem in self.problems[:SHOWN]]
         if number > SHOWN:
             lines.append(f"… and {number - SHOWN} more; notebook 01_data lists all of them")
-        return printable("\n".join(lines))  # names of files may be no text, or instructions to a terminal
+        return printable("\n".join(lines))  # file names may contain invalid text or terminal control codes
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
-"""Batches of P identities × K images × 2 modalities, determined by (seed, epoch, rank) alone.
+"""Batches of P identities × K images × 2 modalities, determined by (seed, epoch, process) alone.
 
-An epoch has max(N_visible, N_infrared) // (P·K·ranks) + 1 steps, where `ranks` processes draw their own batches. A step draws its P
-identities without replacement, and K images of each identity in each modality with replacement. Source: the published programs
-of AGW and DEEN.
+An epoch has max(N_visible, N_infrared) // (P·K·processes) + 1 steps, where `processes` is the number of processes that draw
+batches of their own. A step draws its P identities without replacement, and K images of each identity in each modality with
+replacement. Source: the published programs of AGW and DEEN.
 """
 
 from typing import NamedTuple
@@ -29,14 +29,13 @@ class IdentitySampler:
     identities  P, per step
     images      K, per identity and modality
     seed        at least 0
-    ranks       number of processes that each draw their own batches; an epoch has that many times fewer steps, for which
-                identities are drawn before images
+    processes   number of processes that each draw their own batches; an epoch has that many times fewer steps
 
     Raises ValueError if an identity has no image in one of the modalities, or if there are fewer than P identities.
     """
 
     def __init__(
-        self, labels: ArrayLike, modalities: ArrayLike, identities: int = 6, images: int = 4, seed: int = 0, ranks: int = 1
+        self, labels: ArrayLike, modalities: ArrayLike, identities: int = 6, images: int = 4, seed: int = 0, processes: int = 1
     ):
         labels, modalities = np.asarray(labels, dtype=np.int64), np.asarray(modalities)
         if labels.ndim != 1 or labels.shape != modalities.shape:
@@ -52,7 +51,7 @@ class IdentitySampler:
                 "and a seed that is not negative"
             )
         self.labels = np.unique(labels)
-        self.identities, self.images, self.seed, self.ranks = identities, images, seed, ranks
+        self.identities, self.images, self.seed, self.processes = identities, images, seed, processes
         self._modalities = {name: self._by_identity(labels, modalities == name, name) for name in (VISIBLE, INFRARED)}
         if len(self.labels) < identities:
             raise ValueError(
@@ -64,14 +63,14 @@ class IdentitySampler:
     def steps(self) -> int:
         """Number of steps in an epoch."""
         most = max(len(images.positions) for images in self._modalities.values())
-        return most // (self.identities * self.images * self.ranks) + 1
+        return most // (self.identities * self.images * self.processes) + 1
 
-    def epoch(self, epoch: int, rank: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def epoch(self, epoch: int, process: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(visible, infrared, labels) of all steps, each (steps, P·K) int64, with the K images of an identity side by side.
 
         The first two are positions in the sampler's input arrays; images at the same position have the same label.
         """
-        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.seed, epoch, rank))))
+        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.seed, epoch, process))))
         order = np.tile(np.arange(len(self.labels)), (self.steps, 1))
         chosen = generator.permuted(order, axis=1)[:, : self.identities, None]  # (steps, P, 1)
         shape = (*chosen.shape[:2], self.images)

@@ -13,7 +13,7 @@ from fsclib.figures.style import CYCLE, SMALL, STYLES, WIDTH, Picture, decades, 
 
 LOSSES = ("identity", "triplet", "cpm", "orthogonality", "infonce", "attributes")
 WEIGHTED = LOSSES[2:]  # parts whose weight is the parameter <part>_weight
-RAMPED = ("cpm", "orthogonality")  # see steps.ramped
+RAMPED = ("cpm", "orthogonality")  # see Objective.weights_at
 REFERENCE = {"color": "dimgrey", "linestyle": ":", "linewidth": 0.8}
 LINE = 0.14  # inches per line of a legend
 # legends go above their panel, which the curves fill

@@ -61,7 +61,7 @@ def without_training(images: Images) -> pd.DataFrame:
 
 
 def curves(images: Images) -> dict[str, dict[str, np.ndarray]]:
-    """Matching rates (20,) in per cent: protocol, as named by `retrieval.cmc_by_protocol` → "chance" or "raw pixels" → curve."""
+    """Matching rates (20,) in per cent: protocol, as named by `evaluation.cmc_by_protocol` → "chance" or "raw pixels" → curve."""
     features = pixel_features(images, select(images.records, "test"))
     trials = evaluation.evaluate(features, images.records, images.protocols, mirrors=[True], weightings=["equal"])
     pixels = {name: curve.mean(0) for name, curve in evaluation.cmc_by_protocol(trials).items()}

@@ -24,7 +24,7 @@ from fsclib.retrieval.features import WEIGHTINGS, Features, embed_together, read
 from fsclib.runs import Run, RunError, checkpoint
 from fsclib.runs.assemble import images_of, network_of
 from fsclib.system.device import device_of, precision_of
-from fsclib.system.processes import ALONE, Ranks
+from fsclib.system.processes import ALONE, Processes
 
 RANKS = tuple(range(1, metrics.RANKS + 1))
 SHOWN = ["rank1", "rank5", "rank10", "rank20", "map", "minp"]
@@ -100,7 +100,7 @@ def tabulate(searches: Iterable[Search]) -> pd.DataFrame:
 def by_identity(searches: Iterable[Search]) -> pd.DataFrame:
     """Breaks the headline figures (equal weighting, with mirror images) down: one row per protocol and query identity, in per cent.
 
-    Columns: mode, direction, identity, share, rank1, map, minp, as in statistics.by_identity.
+    Columns: mode, direction, identity, share, rank1, map, minp, as in metrics.differences.by_identity.
     """
     trials: dict[tuple[str, str], list[tuple[np.ndarray, metrics.PerQuery]]] = {}
     for s in searches:
@@ -139,7 +139,7 @@ def cmc_by_protocol(table: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def validate(
-    net: Network, images: Images, device: torch.device, precision: torch.dtype, on: str, ranks: Ranks = ALONE
+    net: Network, images: Images, device: torch.device, precision: torch.dtype, on: str, processes: Processes = ALONE
 ) -> dict[str, float]:
     """rank-1, mAP and mINP in per cent, infrared→visible, without mirror images, under the data set's own protocol.
 
@@ -152,7 +152,7 @@ def validate(
     split, trials = ("val", protocol.trials) if on == "holdout" else ("test", 1)
     drawn = [protocols.query_and_gallery(images.records, protocol, trial, split) for trial in range(trials)]
     rows = np.unique(np.concatenate([part for pair in drawn for part in pair]))
-    features = embed_together(folded(net), images, rows, device, precision, ranks, mirror=False, show=False)
+    features = embed_together(folded(net), images, rows, device, precision, processes, mirror=False, show=False)
     if features is None:
         return {}
     identity, camera = (images.records[column].to_numpy() for column in ("identity", "camera"))
@@ -223,14 +223,14 @@ def check_images(run: Run, images: Images) -> None:
         )
 
 
-def run_network(run: Run, device: torch.device, ranks: Ranks = ALONE) -> Network:
+def run_network(run: Run, device: torch.device, processes: Processes = ALONE) -> Network:
     """The network of a run with the weights of its best checkpoint, in evaluation mode, in every process."""
     file = run.checkpoint("best")
-    classes = ranks.told(checkpoint.state(file, "num_classes")["num_classes"] if ranks.first else None)
+    classes = processes.told(checkpoint.state(file, "num_classes")["num_classes"] if processes.first else None)
     net = network_of(run.config, classes, pretrained=False)
-    if ranks.first:
+    if processes.first:
         checkpoint.read(file, net)
-    ranks.copy(net.state_dict().values())
+    processes.copy(net.state_dict().values())
     return net.to(device).to(memory_format=torch.channels_last).eval()
 
 
@@ -267,26 +267,26 @@ def run_features(run: Run, images: Images) -> Features: ...
 
 
 @overload
-def run_features(run: Run, images: Images, ranks: Ranks) -> Features | None: ...
+def run_features(run: Run, images: Images, processes: Processes) -> Features | None: ...
 
 
-def run_features(run: Run, images: Images, ranks: Ranks = ALONE) -> Features | None:
+def run_features(run: Run, images: Images, processes: Processes = ALONE) -> Features | None:
     """Features of all test images by the best checkpoint of a run: computed once, then read from the run's folder.
 
     Several processes share the work; only process 0 reads and writes the file and returns the features, the others return None.
     """
     file, rows, kept, wanted = run.folder / "embeddings" / "test.safetensors", select(images.records, "test"), None, None
-    if ranks.first:
+    if processes.first:
         check_images(run, images)
         origin = {"checkpoint": checkpoint.fingerprint(run.checkpoint("best")), "data": images.data_hash}
         kept = read_features(file, origin)
         if kept is None or not np.array_equal(np.sort(kept.rows), rows):
             wanted = run.environment["precision"]
-    if (wanted := ranks.told(wanted)) is None:
+    if (wanted := processes.told(wanted)) is None:
         return kept
     device = device_of(run.config.device)
     precision = precision_of(wanted, device)
-    found = embed_together(folded(run_network(run, device, ranks)), images, rows, device, precision, ranks)
+    found = embed_together(folded(run_network(run, device, processes)), images, rows, device, precision, processes)
     if found is not None:
         write_features(file, found, origin)
     return found

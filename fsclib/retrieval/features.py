@@ -21,7 +21,7 @@ from fsclib.data.images import Images
 from fsclib.models.networks import Network
 from fsclib.system.device import autocast
 from fsclib.system.disk_space import make_folder
-from fsclib.system.processes import ALONE, Ranks
+from fsclib.system.processes import ALONE, Processes
 from fsclib.system.progress import progress
 from fsclib.system.tensor_files import open_tensors, write_tensors
 
@@ -88,7 +88,7 @@ def embed_together(
     rows: np.ndarray,
     device: torch.device,
     precision: torch.dtype,
-    ranks: Ranks,
+    processes: Processes,
     *,
     mirror: bool = True,
     batch: int = 64,
@@ -100,18 +100,18 @@ def embed_together(
     batches = list(by_modality(images.records, rows, batch))
     pool: list[Tensor] = []
     neck: list[Tensor] = []
-    with progress(len(rows), "embedding images", shown=show and ranks.first) as bar:
-        for kind, chosen in batches[ranks.rank :: ranks.count]:
+    with progress(len(rows), "embedding images", shown=show and processes.first) as bar:
+        for kind, chosen in batches[processes.index :: processes.count]:
             pixels = torch.from_numpy(images.take(chosen)).to(device)
             for parts, kept in zip(views_of(net, pixels, kind, precision, mirror), (pool, neck), strict=True):
                 kept.append(parts.to(kept_as).cpu())
-            bar.update(min(len(chosen) * ranks.count, len(rows) - bar.n))
+            bar.update(min(len(chosen) * processes.count, len(rows) - bar.n))
     net.train(was_training)
-    shares = [[chosen for _, chosen in batches[rank :: ranks.count]] for rank in range(ranks.count)]
+    shares = [[chosen for _, chosen in batches[process :: processes.count]] for process in range(processes.count)]
     sizes = [sum(map(len, share)) for share in shares]
-    found = ranks.gathered([torch.cat(parts, 1) for parts in (pool, neck) if parts], sizes)
+    found = processes.gathered([torch.cat(parts, 1) for parts in (pool, neck) if parts], sizes)
     ordered = np.concatenate([chosen for share in shares for chosen in share])
-    return Features(ordered, *found) if ranks.first else None
+    return Features(ordered, *found) if processes.first else None
 
 
 def views_of(net: Network, images: Tensor, modality: str, precision: torch.dtype, mirror: bool = True) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,7 @@ def features_of(net: Network, images: Images, device: torch.device, precision: t
 
 
 def by_identity(features: Features, images: Images) -> pd.DataFrame:
-    """One row per protocol and query identity: columns as in `retrieval.by_identity`, in per cent."""
+    """One row per protocol and query identity: columns as in `evaluation.by_identity`, in per cent."""
     chosen = images.protocols
     return evaluation.by_identity(evaluation.search(features, images.records, chosen, mirrors=[True], weightings=["equal"]))
 

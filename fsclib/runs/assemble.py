@@ -48,9 +48,11 @@ def network_of(config: Config, num_classes: int, pretrained: bool, attributes: i
     return net
 
 
-def environment_of(config: Config, device: torch.device, precision: torch.dtype, images: Images, ranks: int = 1) -> dict[str, Any]:
+def environment_of(
+    config: Config, device: torch.device, precision: torch.dtype, images: Images, processes: int = 1
+) -> dict[str, Any]:
     """The environment of a run of this configuration on this machine, with the hash of the shipped weights if it uses any."""
-    found = environment(device, precision, images, ranks)
+    found = environment(device, precision, images, processes)
     return found | {"weights": weights.card(config.pretrained)["sha256"]} if weights.are_shipped(config.pretrained) else found
 
 

@@ -1,7 +1,7 @@
 """Checkpoints: everything needed to resume a training exactly, in one safetensors file without pickled objects.
 
 Network and optimiser are tensors; epoch, learning rates, best value and recipe are JSON in the header. Random states are not
-stored: sampler, augmentation and dropout are seeded again from (seed, epoch, rank) at the start of every epoch.
+stored: sampler, augmentation and dropout are seeded again from (seed, epoch, process) at the start of every epoch.
 """
 
 import hashlib

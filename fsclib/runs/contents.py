@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SCALARS = (str, int, float, bool, type(None))
 ENVIRONMENT = {  # the entries that matter later, and their types
     "data_hash": str, "pixels_hash": str, "precision": str, "revision": str, "packages": dict, "extensions": dict,
-    "ranks": int,
+    "processes": int,
 }  # fmt: skip
 NEEDED = ("data_hash", "precision")  # present in runs of all versions
 TABLES = {  # tables that are read again: their text columns and their numeric columns
@@ -32,6 +32,10 @@ def config(file: Path) -> dict[str, dict[str, Any]]:
     parts = ("config", "environment")
     if not isinstance(found, dict) or not all(isinstance(found.get(part), dict) for part in parts):
         raise ValueError(f"not written by this library, expected the entries {' and '.join(parts)}")
+    if "ranks" in found["environment"]:  # in earlier versions, processes were ranks
+        found["environment"]["processes"] = found["environment"].pop("ranks")
+    if found["config"].get("batch") == "per-rank":
+        found["config"]["batch"] = "per-process"
     for part in parts:
         for name, value in found[part].items():
             inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]

@@ -15,15 +15,15 @@ from fsclib.system.device import name_of
 PACKAGES = ("fsclib", "torch", "torchvision", "numpy", "pandas", "pillow", "safetensors", "papermill")
 
 
-def environment(device: torch.device, precision: torch.dtype, images: Images, ranks: int = 1) -> dict[str, Any]:
-    """What config.json records besides the parameters, so that a run can be repeated. ranks: processes of the training."""
+def environment(device: torch.device, precision: torch.dtype, images: Images, processes: int = 1) -> dict[str, Any]:
+    """What config.json records besides the parameters, so that a run can be repeated. processes: processes of the training."""
     return {
         "revision": revision(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": name_of(device),
         "threads": torch.get_num_threads(),
-        "ranks": ranks,
+        "processes": processes,
         "precision": str(precision).removeprefix("torch."),
         "packages": versions(),
         "extensions": registry.versions(),

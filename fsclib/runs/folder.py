@@ -207,7 +207,7 @@ def siblings(run: Run, field: str, results: Path | None = None) -> list[Run]:
     """
 
     def alike(other: Run) -> dict[str, Any]:
-        keys = ("precision", "pixels_hash", *(("ranks",) if other.config.batch == "per-rank" else ()))
+        keys = ("precision", "pixels_hash", *(("processes",) if other.config.batch == "per-process" else ()))
         return other.config.recipe() | {field: None} | {key: other.environment.get(key) for key in keys}
 
     found = {}

@@ -43,7 +43,7 @@ def _plain(table: pd.DataFrame) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """Floats with two decimals; escaped text on one line, with a leading [ or * braced: it is no option in LaTeX."""
+    """Floats with two decimals; escaped text on one line, with a leading [ or * in braces, which LaTeX would read as an option."""
     if isinstance(value, (float, np.floating)):
         return f"{value:.2f}"
     return re.sub(r"^([\[*])", r"{\1}", " ".join(value.split())) if isinstance(value, str) else value

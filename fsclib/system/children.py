@@ -1,8 +1,8 @@
-"""Child processes that end with this one, whatever ends it.
+"""Child processes that end with this one, however it ends.
 
 A child's standard input is a pipe from its parent. It closes when the parent closes it or dies, even by SIGKILL, and the child then
-ends itself: `end_with_parent` waits for that, and a child that reads its input comes to its end. In a session of its own the child
-gets no Ctrl-C: only the parent does, and ends its children in order.
+ends itself: `end_with_parent` waits for that, and a child that reads its input reaches the end of it. A child has its own session,
+so Ctrl-C reaches only the parent, which then ends its children.
 
 The worker of a ProcessPoolExecutor has no such pipe and gets Ctrl-C, but starts with everything imported, which analysis/cost.py
 needs; it uses `end_with_parent` alone.
@@ -42,13 +42,13 @@ def end(children: Collection[subprocess.Popen], patience: float) -> None:
 
 
 def end_with_parent(patience: float = 0, last: Callable[[], object] = lambda: None) -> None:
-    """Called in a child: ends it with its parent. With patience it is first interrupted, as by Ctrl-C, and has so many seconds to
-    clean up. `last` is called before the end."""
+    """Called in a child: ends it with its parent. With patience it is first interrupted, as by Ctrl-C, and has that many seconds
+    to clean up. `last` is called before the end."""
     threading.Thread(target=_follow, args=(patience, last), daemon=True).start()
 
 
 def _follow(patience: float, last: Callable[[], object]) -> None:
-    if parent := multiprocessing.parent_process():  # of a worker of a pool
+    if parent := multiprocessing.parent_process():  # in a worker of a pool
         parent.join()
     else:
         os.read(0, 1)  # nothing is ever written, so this returns when the pipe closes

@@ -1,15 +1,15 @@
-"""Shows the messages of fsclib as plain lines. Notebooks and commands call `show`; a program that only imports the library is told
-nothing, unless it configures the logger "fsclib" itself."""
+"""Shows the messages of fsclib as plain lines. Notebooks and commands call `show`; a program that only imports the library sees
+none, unless it configures the logger "fsclib" itself."""
 
 import logging
 
 from fsclib.errors import printable
 
-HANDLER = "fsclib.system.log"  # a name, because %autoreload makes a class of the same name another one
+HANDLER = "fsclib.system.log"  # compared by name, because %autoreload replaces the class
 
 
 class Lines(logging.Handler):
-    """Prints each message to the present sys.stdout, which Jupyter and pytest replace; a failing print raises its error."""
+    """Prints each message to the current sys.stdout, which Jupyter and pytest replace; a failing print raises its error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(printable(self.format(record)), flush=True)

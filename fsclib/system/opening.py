@@ -1,7 +1,7 @@
-"""Writing in folders that may have come from elsewhere: never through a link, and never into a pipe or a device.
+"""Safe writing in untrusted folders: never through a link, and never into a pipe or a device.
 
-A run, results/ or data/ may itself be a link to a larger disk: that is the user's, and is followed. A link inside a run, an index,
-a sweep or a report may have come with the folder, and whatever is written through it replaces files that are none of its own.
+A run, results/ or data/ may itself be a link to a larger disk: the user made it, and it is followed. A link inside a run, an index,
+a sweep or a report may have come with the folder, and writing through it would overwrite files elsewhere.
 """
 
 import errno
@@ -24,7 +24,7 @@ class LinkError(FsclibError, OSError):
 
 
 def check_file(file: Path) -> None:
-    """Refuses a name at which a file cannot be opened for writing. Errors: LinkError for all but a regular file or a free name."""
+    """Refuses a path at which no file can be written. Errors: LinkError unless it is a regular file or does not exist."""
     try:
         mode = os.lstat(file).st_mode
     except FileNotFoundError:
@@ -48,7 +48,7 @@ def open_file(file: Path, mode: str, buffering: int = -1) -> IO[bytes]:
     """open() in a binary mode, for a regular file only, and without following a link. Errors: LinkError; those of open()."""
     check_file(file)
     handle = open(file, mode, buffering, opener=lambda path, flags: os.open(path, flags | CAUTIOUS, 0o666))  # noqa: SIM115
-    if not stat.S_ISREG(kind := os.fstat(handle.fileno()).st_mode):  # put there since
+    if not stat.S_ISREG(kind := os.fstat(handle.fileno()).st_mode):  # replaced since the check
         handle.close()
         raise LinkError(errno.EINVAL, f"is {_kind(kind)}, expected a file", str(file))
     return handle

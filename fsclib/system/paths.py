@@ -7,7 +7,7 @@ from fsclib.errors import FsclibError
 
 
 class HomeError(FsclibError, OSError):
-    """An FSCLIB_HOME in the home folder of a user who has none."""
+    """FSCLIB_HOME is in the home folder of a user who has none."""
 
 
 def home() -> Path:
@@ -19,7 +19,7 @@ def home() -> Path:
         user = named.partition(os.sep)[0]
         if user.startswith("~") and not Path(os.path.expanduser(user)).is_dir():  # noqa: PTH111 -- Path raises for unknown users
             found = f"found {named!r}, but {user} has no home folder"
-            raise HomeError(f"FSCLIB_HOME: {found}; set it to the whole path of a folder")
+            raise HomeError(f"FSCLIB_HOME: {found}; set it to the full path of a folder")
         return Path(named).expanduser().resolve()
     return checkout()
 

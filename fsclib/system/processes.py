@@ -1,8 +1,8 @@
 """The processes of a distributed training and their communication.
 
-Whoever starts them sets each one's rank in its environment (`started`). They use two groups: `steps`, with a short timeout, for
-the training steps, over NCCL on GPUs and Gloo on CPUs; and `patient`, with a long timeout, over Gloo, for the work that process 0
-does alone. A process that dies closes its connections, which Gloo notices at once whatever the timeout.
+The program that starts them sets the index of each in its environment (`started`). They use two groups: `steps`, with a short
+timeout, for the training steps, over NCCL on GPUs and Gloo on CPUs; and `patient`, with a long timeout, over Gloo, for the work
+that process 0 does alone. A process that dies closes its connections, which Gloo notices at once whatever the timeout.
 
 Only numbers and text are exchanged, and no object is unpickled.
 """
@@ -33,10 +33,10 @@ class Elsewhere(FsclibError, RuntimeError):
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """The rank of this process and the number of processes. ALONE is a single-process training, where all methods are trivial."""
+class Processes:
+    """The index of this process and the number of processes. ALONE is a single-process training, where all methods are trivial."""
 
-    rank: int = 0
+    index: int = 0
     count: int = 1
     steps: dist.ProcessGroup | None = field(default=None, repr=False, compare=False)
     patient: dist.ProcessGroup | None = field(default=None, repr=False, compare=False)
@@ -44,15 +44,15 @@ class Ranks:
     @property
     def first(self) -> bool:
         """Whether this is process 0; only process 0 writes and logs."""
-        return self.rank == 0
+        return self.index == 0
 
     def part(self, number: int) -> slice:
         """This process's contiguous share of `number` items, where `number` is a multiple of `count`."""
         each = number // self.count
-        return slice(self.rank * each, (self.rank + 1) * each)
+        return slice(self.index * each, (self.index + 1) * each)
 
     def texts(self, text: str) -> list[str]:
-        """The texts of all processes, in the order of ranks. Waits for all."""
+        """The texts of all processes, in their order. Waits for all."""
         if self.count == 1:
             return [text]
         own = torch.frombuffer(bytearray(text.encode("utf-8", "replace") or b"\0"), dtype=torch.uint8)
@@ -85,7 +85,7 @@ class Ranks:
     def agree(self, act: Callable[[], T]) -> T:
         """Returns the result of `act` once it has succeeded in all processes.
 
-        Errors: that of `act` in the lowest-ranked process where it fails; Elsewhere in all others.
+        Errors: that of `act` in the first process where it fails; Elsewhere in all others.
         """
         if self.count == 1:
             return act()
@@ -97,8 +97,8 @@ class Ranks:
         except Exception as error:
             failure = error
         told = self.texts(str(failure) or type(failure).__name__ if failure else "")
-        failed = next((rank for rank, text in enumerate(told) if text), None)
-        if failure and failed == self.rank:
+        failed = next((process for process, text in enumerate(told) if text), None)
+        if failure and failed == self.index:
             raise failure
         if failed is not None:
             raise Elsewhere(f"process {failed} has stopped: {told[failed]}")
@@ -126,15 +126,15 @@ class Ranks:
                     dist.send(part.contiguous(), 0, group=self.patient)
                 return []
             found = [[part] for part in parts]
-            for rank in range(1, self.count):
+            for process in range(1, self.count):
                 for part, whole in zip(parts, found, strict=True):
-                    if sizes[rank]:
-                        whole.append(torch.empty(len(part), sizes[rank], *part.shape[2:], dtype=part.dtype))
-                        dist.recv(whole[-1], rank, group=self.patient)
+                    if sizes[process]:
+                        whole.append(torch.empty(len(part), sizes[process], *part.shape[2:], dtype=part.dtype))
+                        dist.recv(whole[-1], process, group=self.patient)
         return [torch.cat(whole, 1) for whole in found]
 
 
-ALONE = Ranks()
+ALONE = Processes()
 
 
 @contextlib.contextmanager

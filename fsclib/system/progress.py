@@ -61,7 +61,7 @@ class Lines(tqdm):
     monitor_interval = 0  # no thread, which would refresh a bar that has not moved
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Logs the state, unless the line at the end, for which tqdm gives a position, will say the same."""
+        """Logs the state, unless the final line, for which tqdm gives a position, would repeat it."""
         if pos is None and self.n in (0, self.total):
             return
         seconds = self.format_dict["elapsed"]

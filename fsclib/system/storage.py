@@ -84,7 +84,7 @@ def _begun(file: Path) -> BinaryIO:
                 with contextlib.suppress(OSError):
                     flock(mine, RELEASE)
             return mine
-        mine.close()  # before it was locked, another process took it for abandoned and removed it
+        mine.close()  # before it was locked, another process removed it as abandoned
 
 
 def _permissions(file: Path) -> int | None:
@@ -97,12 +97,12 @@ def _permissions(file: Path) -> int | None:
 
 
 def _created(file: Path, mode: int | None) -> BinaryIO:
-    """A new file with these permissions; None: with the usual ones."""
-    # from the beginning: who has opened a file keeps it open when its permissions change
+    """A new file with these permissions; None: the default ones."""
+    # set on creation, since a process that has opened a file keeps access when its permissions change
     handle = open(file, "xb", opener=functools.partial(os.open, mode=0o666 if mode is None else mode))  # noqa: SIM115
     if mode is not None:
-        with contextlib.suppress(OSError):  # some network drives know no permissions
-            file.chmod(mode)  # the umask does not apply to those of an existing file
+        with contextlib.suppress(OSError):  # some network drives do not support permissions
+            file.chmod(mode)  # the umask has masked the mode at creation, but does not apply here
     return handle
 
 

@@ -19,7 +19,7 @@ from fsclib.losses import Parts
 from fsclib.models.networks import Network
 from fsclib.runs import checkpoint
 from fsclib.runs.checkpoint import CheckpointError
-from fsclib.system.processes import ALONE, Elsewhere, Ranks
+from fsclib.system.processes import ALONE, Elsewhere, Processes
 from fsclib.training.state import Training
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class NotFinite(FsclibError, ArithmeticError):
         return f"step {self.step + 1}: the loss is not finite ({found})"
 
 
-def mean_losses(steps: Iterator[Parts], net: nn.Module, bar: Any, ranks: Ranks = ALONE) -> dict[str, float]:
+def mean_losses(steps: Iterator[Parts], net: nn.Module, bar: Any, processes: Processes = ALONE) -> dict[str, float]:
     """Takes the steps of an epoch and averages their losses, also over processes; waits for the device every LOOK steps and at the
     end.
 
@@ -53,12 +53,12 @@ def mean_losses(steps: Iterator[Parts], net: nn.Module, bar: Any, ranks: Ranks =
     start = time.monotonic()
     looks: list[Tensor] = []
     while seen := [_counted(parts, bar) for parts in islice(steps, LOOK)]:
-        values = ranks.mean(torch.stack(seen).cpu())  # (≤ LOOK, parts)
+        values = processes.mean(torch.stack(seen).cpu())  # (≤ LOOK, parts)
         if len(wrong := (~values.isfinite().all(1)).nonzero()):
             raise NotFinite(LOOK * len(looks) + int(wrong[0]), _named(values[int(wrong[0])]))
         looks.append(values)
     values = torch.cat(looks)
-    if tensor := ranks.told(spoilt(net)):
+    if tensor := processes.told(spoilt(net)):
         raise NotFinite(len(values) - 1, _named(values[-1]), tensor)
     return _named(values.mean(0)) | {"seconds": time.monotonic() - start}
 
@@ -77,20 +77,20 @@ def before(training: Training, epoch: int, found: NotFinite) -> tuple[NotFinite,
     net, optimizer, state = training.left_off()
     steps = training.steps(training.shared(net), optimizer, epoch)
     for number, parts in enumerate(islice(steps, found.step)):
-        if tensor := training.ranks.told(spoilt(net)):
+        if tensor := training.processes.told(spoilt(net)):
             steps.close()
-            return before(training, epoch, NotFinite(number, _named(training.ranks.mean(torch.stack(parts).cpu())), tensor))
+            return before(training, epoch, NotFinite(number, _named(training.processes.mean(torch.stack(parts).cpu())), tensor))
     steps.close()
     return found, net, optimizer, state
 
 
 def explain(training: Training, epoch: int, found: NotFinite) -> str:
     """Saves the state before the failing step; returns where training stopped, on which images, why, and what is saved."""
-    if training.ranks.first:
+    if training.processes.first:
         logger.warning(f"epoch {epoch + 1}, {found}\nrepeating the epoch up to this step, to save the network as it was before")
     found, net, optimizer, state = before(training, epoch, found)
-    if not training.ranks.first:
-        training.ranks.wait()
+    if not training.processes.first:
+        training.processes.wait()
         raise Elsewhere(f"epoch {epoch + 1}, {found}")
     run = training.run
     file, last = run.checkpoint(KEPT), run.checkpoint("last")
@@ -99,7 +99,7 @@ def explain(training: Training, epoch: int, found: NotFinite) -> str:
         kept = f"network and optimiser from before this step are in {file}"
     except CheckpointError as error:
         kept = str(error)
-    training.ranks.wait()  # the other processes wait until the checkpoint is written
+    training.processes.wait()  # the other processes wait until the checkpoint is written
     head, body = (group["lr"] for group in optimizer.param_groups)
     images = training.images_of_step(epoch, found.step)
     return "\n".join(

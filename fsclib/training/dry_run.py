@@ -29,7 +29,7 @@ def dry_steps(
     precision: torch.dtype,
     layout: torch.memory_format = torch.channels_last,
 ) -> Iterator[losses.Parts]:
-    """Takes a training step at each `next`, without end, on the same images; the weights of `net` get the memory layout.
+    """Takes a training step at each `next`, endlessly, on the same images; converts the weights of `net` to the memory layout.
 
     pixels: uint8 (2N, H, W, 3), N visible images, then N infrared ones, both grouped by identity.
     """

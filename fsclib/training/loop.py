@@ -20,7 +20,7 @@ from fsclib.retrieval import evaluation
 from fsclib.runs import Run, checkpoint
 from fsclib.runs.assemble import environment_of
 from fsclib.system.device import device_of, precision_of
-from fsclib.system.processes import Ranks, noticing, started
+from fsclib.system.processes import Processes, noticing, started
 from fsclib.system.progress import progress
 from fsclib.training import collapse, divergence, preparation
 from fsclib.training.distributed import launch
@@ -49,59 +49,63 @@ def fit(config: Config) -> Run:
         if told := launch.run(config):
             raise TrainingError(told)
         return runs.load(config.dataset, config.name, data_root=config.data_root, device=config.device, workers=config.workers)
-    with joined(device_of(config.device)) as ranks, noticing(), runs.alone(config) if ranks.first else contextlib.nullcontext():
-        return _fit(config, ranks)
+    with (
+        joined(device_of(config.device)) as processes,
+        noticing(),
+        runs.alone(config) if processes.first else contextlib.nullcontext(),
+    ):
+        return _fit(config, processes)
 
 
-def _fit(config: Config, ranks: Ranks) -> Run:
+def _fit(config: Config, processes: Processes) -> Run:
     device = device_of(config.device)
     precision = precision_of(config.precision, device)
-    images, chosen, sampler = ranks.agree(lambda: preparation.prepared(config, ranks))
-    around = environment_of(config, device, precision, images, ranks.count)
-    ranks.agree(lambda: preparation.check_alike(config, around, ranks))
-    run = ranks.agree(lambda: runs.begin(config, around) if ranks.first else Run(runs.folder_of(config), config))
-    if ranks.told(run.finished if ranks.first else None):
-        if ranks.first:
+    images, chosen, sampler = processes.agree(lambda: preparation.prepared(config, processes))
+    around = environment_of(config, device, precision, images, processes.count)
+    processes.agree(lambda: preparation.check_alike(config, around, processes))
+    run = processes.agree(lambda: runs.begin(config, around) if processes.first else Run(runs.folder_of(config), config))
+    if processes.told(run.finished if processes.first else None):
+        if processes.first:
             logger.info(f"{run.folder} is complete; nothing to train")
         return run
     start = time.monotonic()
     coded = preparation.attribute_targets(images.dataset, chosen, config.attributes_weight)
-    training = Training(run, images, chosen, sampler, device, precision, ranks, coded)
+    training = Training(run, images, chosen, sampler, device, precision, processes, coded)
     net, optimizer, state = training.left_off()
     shared = training.shared(net)
-    if state["epoch"] >= 0 and ranks.first:
+    if state["epoch"] >= 0 and processes.first:
         logger.info(f"{run.folder}: resuming after epoch {state['epoch'] + 1} of {config.epochs}")
     for epoch in range(state["epoch"] + 1, config.epochs):
         steps = training.steps(shared, optimizer, epoch)
         row = {"epoch": epoch, "lr": optimizer.param_groups[0]["lr"]}
         try:
-            with progress(sampler.steps, f"epoch {epoch + 1}/{config.epochs}", shown=ranks.first, passing=True) as bar:
-                row |= divergence.mean_losses(steps, net, bar, ranks)
+            with progress(sampler.steps, f"epoch {epoch + 1}/{config.epochs}", shown=processes.first, passing=True) as bar:
+                row |= divergence.mean_losses(steps, net, bar, processes)
         except NotFinite as found:
             steps.close()
             raise TrainingError(divergence.explain(training, epoch, found)) from None
         if config.select_on in CHOSEN_BY and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
-            if config.batch == "per-rank":
-                ranks.copy(net.buffers())
-            row |= evaluation.validate(net, images, device, precision, config.select_on, ranks)
-        if ranks.first:
+            if config.batch == "per-process":
+                processes.copy(net.buffers())
+            row |= evaluation.validate(net, images, device, precision, config.select_on, processes)
+        if processes.first:
             keep(run, row, net, optimizer, state)
             figures = ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key in SHOWN)
             logger.info(f"epoch {epoch + 1}/{config.epochs}: {sampler.steps} steps in {row['seconds']:.0f} s, {figures}")
             if told := collapse.warning(row, training.settings.objective):
                 logger.warning(told)
-        ranks.wait()
-    if not config.epochs and ranks.first:
+        processes.wait()
+    if not config.epochs and processes.first:
         checkpoint.write(run.checkpoint("best"), net, None, state)
         checkpoint.write(run.checkpoint("last"), net, optimizer, state)
         logger.info(f"nothing to train; testing {config.network} with the weights of {config.pretrained}")
-    elif ranks.first:
+    elif processes.first:
         logger.info(f"trained in {time.monotonic() - start:.0f} s; testing the checkpoint of epoch {state['best_epoch'] + 1}")
-    if ranks.count > 1:
-        evaluation.run_features(run, images, ranks)
-    if ranks.first:
+    if processes.count > 1:
+        evaluation.run_features(run, images, processes)
+    if processes.first:
         evaluation.evaluate_run(run, images=images)
-    ranks.wait()
+    processes.wait()
     return run
 
 

@@ -22,44 +22,44 @@ from fsclib.models.backbone import imagenet_weights
 from fsclib.retrieval import evaluation
 from fsclib.runs import RunError
 from fsclib.runs.assemble import images_of, network_of, starting_weights
-from fsclib.system.processes import ALONE, Ranks
+from fsclib.system.processes import ALONE, Processes
 from fsclib.training import disk_space
 from fsclib.training.distributed.rendezvous import restarts
 
 
-def prepared(config: Config, ranks: Ranks) -> tuple[Images, np.ndarray, IdentitySampler]:
+def prepared(config: Config, processes: Processes) -> tuple[Images, np.ndarray, IdentitySampler]:
     """Checks a configuration; returns its images, the rows to train on, (M,), and a sampler over them."""
-    check(config, ranks)
+    check(config, processes)
     images = images_of(config)
     with telling(images.dataset):
         evaluation.check_protocols(images.dataset)  # again: broken images may have been the last matches
-        records, chosen, sampler = training_set(images.dataset, config, ranks.count)
-    if ranks.first:
+        records, chosen, sampler = training_set(images.dataset, config, processes.count)
+    if processes.first:
         check_disk(config, len(sampler.labels))  # again: the decoded pixels have taken up space
     return images.with_records(records), chosen, sampler
 
 
-def check(config: Config, ranks: Ranks = ALONE) -> None:
+def check(config: Config, processes: Processes = ALONE) -> None:
     """Runs all checks that need no decoded images.
 
     Errors: RunError for a run of this name with another recipe; DatasetError and ValueError for data that cannot be trained on or
     tested; DiskError if the run cannot be written; FileNotFoundError for required ImageNet weights that are unavailable.
     """
-    if problem := undivided(config, ranks.count, "processes"):
+    if problem := undivided(config, processes.count, "processes"):
         raise ValueError(problem)
-    if ranks.count > 1 and config.devices not in (1, ranks.count):
-        raise ValueError(f"devices: found {config.devices}, but {ranks.count} processes train together; leave devices out")
+    if processes.count > 1 and config.devices not in (1, processes.count):
+        raise ValueError(f"devices: found {config.devices}, but {processes.count} processes train together; leave devices out")
     if restarts() and not config.resume and runs.folder_of(config).exists():
         found = f"resume: found False, but {runs.folder_of(config)} exists: each automatic restart would train from the beginning"
         raise ValueError(f"{found}; move that folder aside, or give this run another name, and leave resume out")
-    if ranks.first:
+    if processes.first:
         runs.check(config)
     dataset = open_dataset(config.dataset, config.data_root or None, config.trial, strict=False)
     with telling(dataset):
-        _, chosen, sampler = training_set(dataset, config, ranks.count)
+        _, chosen, sampler = training_set(dataset, config, processes.count)
         attribute_targets(dataset, chosen, config.attributes_weight)
         evaluation.check_protocols(dataset)
-    if not ranks.first:  # only process 0 writes
+    if not processes.first:  # only process 0 writes
         return
     check_disk(config, len(sampler.labels))
     goes_on = config.resume and runs.Run(runs.folder_of(config), config).checkpoint("last").exists()
@@ -90,14 +90,14 @@ def telling(dataset: Dataset) -> Iterator[None]:
         raise ValueError(f"{error}\n{DatasetError(dataset.problems, 'left out as broken')}") from None
 
 
-def check_alike(config: Config, around: Mapping[str, Any], ranks: Ranks) -> None:
+def check_alike(config: Config, around: Mapping[str, Any], processes: Processes) -> None:
     """Refuses processes whose configuration or `environment` differs. RunError with the differences from process 0."""
     facts = {name: around[name] for name in ("data_hash", "precision", "revision")} | {"torch": around["packages"]["torch"]}
-    recipes = [json.loads(text) for text in ranks.texts(json.dumps(config.recipe() | facts | {"host": platform.node()}))]
+    recipes = [json.loads(text) for text in processes.texts(json.dumps(config.recipe() | facts | {"host": platform.node()}))]
     hosts = [process.pop("host") for process in recipes]
     problems = [
-        f"process {rank} on {host}: {told}"
-        for rank, (host, process) in enumerate(zip(hosts, recipes, strict=True))
+        f"process {number} on {host}: {told}"
+        for number, (host, process) in enumerate(zip(hosts, recipes, strict=True))
         for told in difference(process, recipes[0])
     ]
     if problems:
@@ -107,7 +107,7 @@ def check_alike(config: Config, around: Mapping[str, Any], ranks: Ranks) -> None
         )
 
 
-def training_set(dataset: Dataset, config: Config, ranks: int = 1) -> tuple[pd.DataFrame, np.ndarray, IdentitySampler]:
+def training_set(dataset: Dataset, config: Config, processes: int = 1) -> tuple[pd.DataFrame, np.ndarray, IdentitySampler]:
     """The records of a data set, some held out if `select_on` needs it, those to train on, (M,), and a sampler over these."""
     records, holdout = dataset.records, config.select_on == "holdout"
     if holdout:
@@ -120,7 +120,7 @@ def training_set(dataset: Dataset, config: Config, ranks: int = 1) -> tuple[pd.D
         chosen = np.tile(chosen[modalities == VISIBLE], 2)
         modalities = np.repeat([VISIBLE, INFRARED], len(chosen) // 2)
     labels = training_labels(records["identity"].to_numpy()[chosen])
-    draw = ranks if config.batch == "per-rank" else 1
+    draw = processes if config.batch == "per-process" else 1
     return records, chosen, IdentitySampler(labels, modalities, config.identities, config.images, config.seed, draw)
 
 

@@ -12,7 +12,7 @@ from fsclib.data.attributes import Targets
 from fsclib.data.batches import batches
 from fsclib.data.sampler import IdentitySampler
 from fsclib.system.device import autocast
-from fsclib.system.processes import ALONE, Ranks
+from fsclib.system.processes import ALONE, Processes
 from fsclib.training.settings import Settings
 
 SMALLEST = 128  # rows: 2×1 maps of layer4 became nan in bfloat16 (torch 2.15, AMX)
@@ -27,7 +27,7 @@ def training_steps(
     sampler: IdentitySampler,
     epoch: int,
     precision: torch.dtype,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
     attributes: Targets | None = None,
 ) -> Generator[losses.Parts, None, None]:
     """Takes the steps of an epoch, one at each `next`, and yields the parts of their losses, still on the device.
@@ -37,10 +37,10 @@ def training_steps(
     Several processes draw, crop, mirror and erase a shared batch as a single process would; each has its own dropout.
     """
     device = next(net.parameters()).device
-    shared = ranks.count > 1 and settings.whole_batch
-    source, part = (0, ranks.part(sampler.identities * sampler.images)) if shared else (ranks.rank, None)
+    shared = processes.count > 1 and settings.whole_batch
+    source, part = (0, processes.part(sampler.identities * sampler.images)) if shared else (processes.index, None)
     # one stream of random numbers for augmentation, one for dropout and drop-path
-    augmentation, dropout = random_seed(settings.seed, epoch, source, 0), random_seed(settings.seed, epoch, ranks.rank, 1)
+    augmentation, dropout = random_seed(settings.seed, epoch, source, 0), random_seed(settings.seed, epoch, processes.index, 1)
     torch.manual_seed(dropout)
     generator = torch.Generator().manual_seed(augmentation)
     coded = None if attributes is None else torch.from_numpy(attributes.codes).to(device)
@@ -75,7 +75,7 @@ def smaller(images: Tensor) -> Tensor:
     return F.interpolate(images, (32 * round(height / 32), round(width)), mode="bilinear", antialias=True)
 
 
-def random_seed(seed: int, epoch: int, rank: int, stream: int) -> int:
+def random_seed(seed: int, epoch: int, process: int, stream: int) -> int:
     """A seed for torch, for one stream of random numbers in one epoch and process."""
-    sequence = np.random.SeedSequence((seed, epoch, rank)).spawn(stream + 1)[stream]
+    sequence = np.random.SeedSequence((seed, epoch, process)).spawn(stream + 1)[stream]
     return int(sequence.generate_state(1, np.uint64)[0] >> 1)

@@ -1,4 +1,4 @@
-"""A camera's optics and sensor, drawn from (seed, camera, modality) and the same for every passer-by."""
+"""A camera's optics and sensor, drawn from (seed, camera, modality) and the same for all people."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,7 +12,7 @@ from synthpeople.people.looks import MODALITIES
 from synthpeople.place import Place
 from synthpeople.randomness import CAMERA, TEXTURE, between, stream, uniform
 
-DARK = Difficulty.dark  # of the presets, for which night noise and haze were chosen
+DARK = Difficulty.dark  # exposure at night in the presets, for which noise and haze were chosen
 HALO = 0.012  # radius of sharpening, as a share of the image's height
 NOISE_SIDE = 640  # of the noise tile that images are cut from
 

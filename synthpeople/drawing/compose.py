@@ -31,7 +31,7 @@ class Frame:
             pixels, parts = np.pad(pixels, ((pad, pad), (pad, pad), (0, 0))), np.pad(parts, pad)
             box = tuple(edge + pad for edge in box)
         size = (x1 - x0, y1 - y0)
-        # Pillow resizes CMYK as four plain bytes; RGBA would be multiplied by the coverage, as these pixels are already
+        # Pillow resizes CMYK as four plain channels; it would premultiply RGBA, but these pixels are premultiplied already
         canvas = Image.frombytes("CMYK", pixels.shape[1::-1], pixels.tobytes())
         if min(scale) > 0.6:  # a smaller copy averages over edges anyway
             canvas = canvas.filter(SOFTEN)
@@ -48,7 +48,7 @@ class Frame:
         here = self.pixels[at[1] : at[1] + h, at[0] : at[0] + w]
         left = np.repeat(
             256 - coverage.astype(np.uint16) - (coverage >> 7), 3, axis=1
-        )  # 256 where nothing covers, 0 where all is covered
+        )  # 256 where nothing is covered, 0 where all is
         mixed = (here.reshape(h, -1) * left >> 8) + pixels.reshape(h, -1)
         here[...] = np.minimum(mixed, 255).reshape(here.shape)
 

@@ -66,7 +66,7 @@ def draw(
     x, y, scale = _stand(rng, frame, cutout, level)
     hidden = rng.random() < level.obstacles
     way = pick(rng, {"pole": 1, "parapet": 1, "passer-by": 1})
-    if modality == "visible":  # near infrared comes from the camera, and heat from everywhere
+    if modality == "visible":  # near infrared comes from the camera, and heat from all sides
         frame.shadow(x + cutout.foot[0] * scale[0], y + cutout.foot[1] * scale[1], height * 0.16, 0.55)
     frame.paste(cutout, x, y, scale)
     if hidden:
@@ -89,7 +89,7 @@ def _walker(
     """The person at one step of a walk."""
     yaw = where.path + pick(walk, {0: 1, 180: 1}) + level.turn * uniform(walk, -1, 1)
     start, swing, standing = uniform(walk, 0, 1), pick(walk, {0.0: 2, 0.5: 1, 1.0: 3}), pick(walk, {False: 9, True: 1})
-    bend = uniform(walk, -4, 4)  # degrees from image to image: the camera is passed
+    bend = uniform(walk, -4, 4)  # degrees from image to image, as the person passes the camera
     phase = start + step * 0.31 + uniform(rng, -0.06, 0.06)
     moment = Moment(phase, 0.0 if standing else who.stride * uniform(rng, 0.85, 1.0), swing)
     turn = yaw + step * bend + uniform(rng, -4, 4)

@@ -110,7 +110,7 @@ class Posed:
 
 
 def pose(build: Build, moment: Moment) -> Posed:
-    """The body `build` at `moment`, interpolated linearly between entries of the bank, whose phases are close enough."""
+    """The body `build` at `moment`, interpolated linearly between entries of the bank, whose phases are close enough for that."""
     arrays = bank()
     step = moment.phase % 1.0 * arrays.phases
     phase = int(step) % arrays.phases

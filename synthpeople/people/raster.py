@@ -108,7 +108,7 @@ def rasterise(mesh: Mesh, view: View, margin: int = 2) -> Maps:
     at += values[corners[1][face]] * one[:, None]
     at += values[corners[2][face]] * two[:, None]
     at = np.ascontiguousarray(at.T)
-    facing = np.where(area[face] < 0, np.float32(1), np.float32(-1))  # an inside has its normal reversed
+    facing = np.where(area[face] < 0, np.float32(1), np.float32(-1))  # normals of insides are reversed
     return Maps(
         height, width, (foot_x - left, foot_y - top), pixel.astype(np.int32), mesh.labels[seen[face]], near[owner],
         at[:3] * facing, at[3], at[4], at[5],

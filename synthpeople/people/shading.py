@@ -1,4 +1,4 @@
-"""Shading of a person from normals, with creases of cloth and ambient occlusion; and heat, which needs no light."""
+"""Shading of a person from normals, with creases of cloth and ambient occlusion; heat needs no light."""
 
 from functools import lru_cache
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ALWAYS = np.float32(1)  # metres from the edge of a surface that has none
+ALWAYS = np.float32(1)  # `keep` of surfaces without an edge
 
 
 @dataclass(frozen=True, eq=False)

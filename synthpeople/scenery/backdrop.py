@@ -1,4 +1,4 @@
-"""The background of one camera, the same place for every modality and every passer-by."""
+"""The background of one camera, the same place for all modalities and people."""
 
 from dataclasses import dataclass
 from functools import lru_cache

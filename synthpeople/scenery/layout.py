@@ -69,7 +69,7 @@ def along(rng: Generator, walls: list[Wall], items: list[Callable], gap: tuple[f
 
 
 def some(rng: Generator, count: int, *items: Callable) -> list[tuple[Callable, float]]:
-    """`count` different items at random, each with half its width."""
+    """`count` different items at random, each with its half width."""
     half = {furniture.car: 2.0, furniture.bench: 0.85, furniture.bicycle: 0.75, furniture.vending: 0.45, furniture.bush: 0.6}
     return [(items[i], half.get(items[i], 0.22)) for i in rng.permutation(len(items))[:count]]
 

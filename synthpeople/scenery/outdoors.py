@@ -136,7 +136,7 @@ def _meadow(rng: Generator, view: View, span: Box) -> None:
 
 
 def _behind(view: View, rng: Generator) -> None:
-    """The distance behind a hedge or a fence: sky, a building, trees, all out of focus."""
+    """The far background behind a hedge or a fence: sky, a building, trees, all out of focus."""
     sky = view.afar(40.0)
     left, right = view.edge(0, 40.0), view.edge(1, 40.0)
     sky.box(left, -30, right, 60, DUSK if view.place.night else DAY)

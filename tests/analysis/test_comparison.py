@@ -1,4 +1,4 @@
-"""Finished runs against a baseline: the figures and intervals of each row, what is refused with its difference, what is noted."""
+"""Comparisons of finished runs with a baseline: figures and intervals of each row, refused rows and notes."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ PROTOCOLS = {"demo": ["paper.vis2ir", "paper.ir2vis"], "llcm": ["paper.ir2vis"],
 
 @pytest.fixture
 def finished(tmp_path):
-    """finished(better by …, environment changes, **config): a tested run of made-up figures."""
+    """finished(better, environment, **config): a tested run whose made-up figures are higher by about `better`."""
 
     def _finished(better=0.0, environment=None, *, people=12, **values):
         config = Config(**{"dataset": "demo", "name": f"run{len(list(tmp_path.glob('*/*')))}"} | values)
@@ -48,8 +48,8 @@ def finished(tmp_path):
 
 @pytest.fixture
 def compared(tmp_path):
-    """compared(switch, baseline, …) of all runs there are."""
-    return lambda *words, **options: compare(runs.table(tmp_path), *words, results=tmp_path, **options)
+    """compared(switch, baseline, …): compares all runs."""
+    return lambda *arguments, **options: compare(runs.table(tmp_path), *arguments, results=tmp_path, **options)
 
 
 def ablated(finished, seeds=(0, 1, 2), **values):
@@ -58,7 +58,7 @@ def ablated(finished, seeds=(0, 1, 2), **values):
             finished(better, modules=modules, seed=seed, **values)
 
 
-def test_a_row_is_mean_spread_and_difference_of_its_runs(finished, compared, tmp_path):
+def test_a_row_has_the_mean_spread_and_difference_of_its_runs(finished, compared, tmp_path):
     ablated(finished)
     found = compared("modules", "none")
     assert list(found.rows["variant"]) == ["none", "channel", "spatial", "frequency + channel"]
@@ -87,7 +87,7 @@ def test_a_row_is_mean_spread_and_difference_of_its_runs(finished, compared, tmp
     assert found.rows.set_index("variant").loc["channel", "paper.ir2vis.map.difference"] == row["difference"]
 
 
-def test_only_an_interval_without_zero_is_shown(finished, compared):
+def test_only_differences_whose_interval_excludes_zero_are_shown(finished, compared):
     ablated(finished)
     found = compared("modules", "none").effects.set_index(["variant", "figure", "protocol"])["shown"]
     assert found["channel"].all()
@@ -109,7 +109,7 @@ def test_best_and_second_best_are_marked_and_ties_share_them(finished, compared)
     assert (only.loc[only["variant"].isin(["frequency + channel", "frequency + spatial"]), "place"] == 1).all()
 
 
-def test_one_seed_has_no_spread_and_says_so(finished, compared):
+def test_with_one_seed_there_is_no_spread_and_a_note_says_so(finished, compared):
     ablated(finished, seeds=[7])
     found = compared("modules", ())
     assert found.effects[["std", "low_seeds", "high_seeds"]].isna().all(axis=None)
@@ -119,7 +119,7 @@ def test_one_seed_has_no_spread_and_says_so(finished, compared):
     assert "fewer than 3 trainings per row" in notes
 
 
-def test_notes_say_what_was_tested_and_how_far_it_carries(finished, compared):
+def test_notes_describe_the_tests_and_their_limits(finished, compared):
     ablated(finished, epochs=4)
     notes = " ".join(compared("modules", "none").notes)
     for sentence in (
@@ -137,7 +137,7 @@ def test_notes_say_what_was_tested_and_how_far_it_carries(finished, compared):
     assert "Left out" not in notes
 
 
-def test_large_tests_on_real_people_carry_no_warning_but_that_of_the_test_selected(finished, compared):
+def test_large_real_tests_have_no_notes_on_size_or_synthetic_people(finished, compared):
     for seed in range(3):
         finished(dataset="llcm", people=150, seed=seed, select_on="test", environment={"revision": "r1+changes"})
         finished(3, dataset="llcm", people=150, seed=seed, select_on="test", modules="none", environment={"revision": "r1+changes"})
@@ -148,7 +148,7 @@ def test_large_tests_on_real_people_carry_no_warning_but_that_of_the_test_select
     assert "6 of 6 runs come from uncommitted code" in notes
 
 
-def test_an_unequal_row_is_refused_with_every_difference_and_the_others_stand(finished, compared):
+def test_an_unequal_row_is_refused_with_its_differences_and_others_stay(finished, compared):
     ablated(finished)
     usual = Config(dataset="demo")
     name = finished(modules="frequency", epochs=5, lr=0.2, environment={"precision": "bfloat16"}).folder.name
@@ -220,7 +220,7 @@ def test_a_baseline_whose_own_runs_differ_is_refused(finished, compared):
     assert f"channel and none differ in more than the switch: epochs: {usual} vs 5." in notes
 
 
-def test_trials_of_regdb_are_replicates_with_data_of_their_own(finished, compared):
+def test_trials_of_regdb_are_replicates_with_their_own_data(finished, compared):
     for trial in (1, 2, 3):
         for modules in ("none", "channel"):
             finished(5, dataset="regdb", trial=trial, modules=modules, environment={"data_hash": f"split{trial}"})
@@ -238,7 +238,7 @@ def test_trials_of_regdb_are_replicates_with_data_of_their_own(finished, compare
         compared("modules", "none")
 
 
-def test_networks_may_differ_by_their_own_presets_and_in_nothing_else(finished, compared):
+def test_networks_may_differ_by_their_presets_only(finished, compared):
     finished(dataset="llcm", network="fsc")
     finished(2, dataset="llcm", network="agw")
     found = compared("network", "fsc")
@@ -253,7 +253,7 @@ def test_networks_may_differ_by_their_own_presets_and_in_nothing_else(finished, 
     assert "modules" not in refused
 
 
-def test_networks_may_each_start_from_their_own_weights_and_not_from_anothers(finished, compared):
+def test_networks_may_start_from_their_own_weights_only(finished, compared):
     for network in ("fsc", "agw"):
         own = {"pretrained": f"people/{network}", "environment": {"weights": f"hash of {network}"}}
         finished(dataset="llcm", scale="tiny", network=network, **own)
@@ -263,7 +263,7 @@ def test_networks_may_each_start_from_their_own_weights_and_not_from_anothers(fi
     assert "deen: pretrained: 'people/fsc' vs " in refused
 
 
-def test_two_versions_of_a_networks_own_weights_do_not_compare(finished, compared):
+def test_two_versions_of_the_same_weights_are_not_comparable(finished, compared):
     for modules, weights in (("none", "old"), ("channel", "new")):
         own = {"pretrained": "people/fsc", "environment": {"weights": weights}}
         finished(dataset="llcm", scale="tiny", network="fsc", modules=modules, **own)
@@ -271,7 +271,7 @@ def test_two_versions_of_a_networks_own_weights_do_not_compare(finished, compare
         compared("modules", "none")
 
 
-def test_a_departure_that_both_networks_share_is_none(finished, compared):
+def test_a_departure_that_both_networks_share_is_not_a_difference(finished, compared):
     for network in ("fsc", "agw"):
         finished(dataset="llcm", network=network, epochs=20, decay=[5])
     found = compared("network", "fsc")
@@ -298,7 +298,7 @@ def test_a_run_without_its_table_of_people_is_refused(finished, compared):
     assert refused.startswith("channel: no table of identities, which earlier versions did not write")
 
 
-def test_arguments_that_cannot_be_meant_are_refused_at_once(finished, compared, tmp_path):
+def test_wrong_arguments_are_refused_at_once(finished, compared, tmp_path):
     finished()
     finished(dataset="llcm")
     with pytest.raises(ComparisonError) as caught:
@@ -318,7 +318,7 @@ def test_arguments_that_cannot_be_meant_are_refused_at_once(finished, compared, 
         compare(runs.table(tmp_path).query("dataset == 'demo'"), "modules", "none", protocols=["ir2vis"], results=tmp_path)
 
 
-def test_networks_of_different_scales_do_not_stand_side_by_side(finished, compared):
+def test_networks_of_different_scales_are_not_compared(finished, compared):
     finished(network="twostream", modules="none")
     finished(network="agw", modules="none", scale="small", select_on="holdout")
     with pytest.raises(ComparisonError, match=r"agw: .*scale: 'small' vs 'tiny'"):

@@ -1,4 +1,4 @@
-"""What a network costs: counted by hand where that can be done, measured in processes of their own."""
+"""Costs of networks: operations and parameters against counts by hand, time and memory measured in separate processes."""
 
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import fields
@@ -27,11 +27,11 @@ from fsclib.runs.assemble import network_of
     ],
     ids=["convolution", "stride", "depth-wise", "linear", "batched product", "not counted"],
 )
-def test_multiply_adds_are_those_counted_by_hand(work, by_hand):
+def test_multiply_adds_match_a_count_by_hand(work, by_hand):
     assert cost.multiply_adds(work) == by_hand
 
 
-def test_a_resnet50_has_the_multiply_adds_that_everybody_reports():
+def test_a_resnet50_has_the_commonly_reported_multiply_adds():
     with torch.device("meta"):
         net, images = torchvision.models.resnet50(), torch.empty(1, 3, 224, 224)
         assert cost.multiply_adds(lambda: net(images)) == pytest.approx(4.09e9, rel=1e-3)
@@ -50,12 +50,12 @@ def test_parameters_are_those_of_a_resnet50_with_a_second_stem_and_a_neck(classe
 @pytest.fixture
 def one_thread():
     before = torch.get_num_threads()
-    torch.set_num_threads(1)  # several wait for each other where the machine has other things to do
+    torch.set_num_threads(1)  # several threads wait for each other on a busy machine
     yield
     torch.set_num_threads(before)
 
 
-def test_a_table_tells_networks_apart_and_says_what_they_were_measured_on(tiny, one_thread):
+def test_a_table_compares_networks_and_names_the_device(tiny, one_thread):
     configs = {"FSC-Net": tiny(), "four times the images": tiny(images=8), "two-stream": tiny(network="twostream", stages=3)}
     table = cost.table(configs, num_classes=4).set_index("variant")
     assert list(table.index) == list(configs)
@@ -80,7 +80,7 @@ def test_a_table_of_no_networks_has_its_columns():
     assert list(cost.table({}, 4).columns) == ["variant", *(field.name for field in fields(cost.Cost))]
 
 
-def test_all_that_is_impossible_is_refused_before_anything_is_measured(tiny, monkeypatch):
+def test_impossible_configurations_are_refused_before_measuring(tiny, monkeypatch):
     monkeypatch.setattr(cost, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(ValueError, match="first: device: found 'cuda'") as caught:
@@ -89,7 +89,7 @@ def test_all_that_is_impossible_is_refused_before_anything_is_measured(tiny, mon
     assert "third" not in str(caught.value)
 
 
-def test_a_network_that_the_measuring_process_does_not_know_is_refused(tiny, monkeypatch):
+def test_a_network_unknown_to_the_measuring_process_is_refused(tiny, monkeypatch):
     monkeypatch.setitem(NETWORKS, "mine", TwoStream)
     with pytest.raises(ConfigError, match="network: found 'mine'"):
         cost.measure(tiny(network="mine"), num_classes=4)

@@ -1,4 +1,4 @@
-"""The literature and own runs: what compares stands in one table, and what does not is kept apart or refused."""
+"""Tables of published results and own runs: comparable results share a table, others are kept apart or refused."""
 
 import csv
 import math
@@ -17,12 +17,12 @@ ENVIRONMENT = {"data_hash": "d1", "precision": "float32", "revision": "r1", "syn
 GOOD = dict.fromkeys(published.COLUMNS, "") | {
     "method": "A", "dataset": "llcm", "mode": "paper", "direction": "ir2vis", "setting": SINGLE_SHOT, "rank1": "50.5", "source": "S"
 }  # fmt: skip
-NONE = pd.DataFrame()  # no own run
+NONE = pd.DataFrame()  # no own runs
 
 
 @pytest.fixture
 def finish(tmp_path):
-    """finish(rank1, protocol, environment changes…, **config): a finished run with that rank-1, mAP and mINP one and two lower."""
+    """finish(rank1, protocol, environment, **config): a finished run with this rank-1, a mAP 1 lower and a mINP 2 lower."""
 
     def _finish(rank1, protocol="paper.ir2vis", environment=None, **values):
         run = runs.begin(Config(**{"dataset": "llcm"} | values), ENVIRONMENT | (environment or {}), tmp_path / "results")
@@ -41,7 +41,7 @@ def own(tmp_path):
 
 @pytest.fixture
 def write(tmp_path):
-    """write(rows…): a CSV of rows that differ from a good one as given."""
+    """write(changes, …): a CSV file of good rows, each with one of the changes."""
 
     def _write(*changes):
         with (tmp_path / "rows.csv").open("w", newline="") as file:
@@ -53,7 +53,7 @@ def write(tmp_path):
     return _write
 
 
-def test_a_run_that_does_not_say_whether_it_was_test_selected_is_not_taken_for_one_that_was(finish, own):
+def test_a_run_not_recorded_as_test_selected_is_not_taken_for_one(finish, own):
     run = finish(50)
     metrics = {name: value for name, value in run.metrics.items() if name != "test_selected"}
     (run.folder / "metrics.json").unlink()
@@ -62,7 +62,7 @@ def test_a_run_that_does_not_say_whether_it_was_test_selected_is_not_taken_for_o
     assert published.SELECTED["last"] in row["protocol"]
 
 
-def test_runs_of_another_revision_or_torch_are_no_seeds_of_the_same(finish, own):
+def test_runs_of_another_revision_or_torch_are_separate_rows(finish, own):
     for seed, torch, revision in ((0, "2", "r1"), (1, "2", "r1"), (2, "3", "r1"), (3, "2", "r2")):
         finish(50 + seed, seed=seed, name=f"run{seed}", environment={"packages": {"torch": torch}, "revision": revision})
     rows = own_rows(beside(own(), "llcm", "paper", "ir2vis"))
@@ -73,7 +73,7 @@ def own_rows(table):
     return table.frame[table.frame["own"]].to_dict("records")
 
 
-def test_every_published_row_stands_in_exactly_one_table():
+def test_every_published_row_is_in_exactly_one_table():
     found = [table.frame.assign(label=table.label) for name in ("sysu", "regdb", "llcm") for table in tables_of(NONE, name)]
     assert len({frame["label"].iat[0] for frame in found}) == len(found)
     columns = ["method", "rank1", "source", "note"]
@@ -83,7 +83,7 @@ def test_every_published_row_stands_in_exactly_one_table():
         assert frame["protocol"].nunique() == 1
 
 
-def test_what_was_tested_otherwise_is_in_no_table_of_single_shot_results():
+def test_results_of_other_settings_are_in_no_single_shot_table():
     tables = [beside(NONE, *key) for key in [("sysu", "all", "ir2vis"), ("regdb", "", "vis2ir"), ("llcm", "paper", "vis2ir")]]
     methods = {method for table in tables for method in table.frame["method"]}
     assert {"DEEN", "AGW", "BIT"} <= methods
@@ -115,7 +115,7 @@ def test_figures_from_another_publication_are_marked():
     assert "[a] RegDB directions are swapped in another secondary source. [b]" in table.caption
 
 
-def test_the_table_comes_with_the_package():
+def test_the_csv_file_ships_with_the_package():
     project = tomllib.loads((FILE.parents[2] / "pyproject.toml").read_text())
     assert FILE.name in project["tool"]["setuptools"]["package-data"]["fsclib.analysis"]
 
@@ -133,7 +133,7 @@ def test_runs_of_several_seeds_make_one_row(finish, own):
     assert (shown["rank-1"], shown["source"]) == ("53.0 ± 3.0", row["protocol"])
 
 
-def test_trials_of_regdb_make_one_row_though_their_labels_differ(finish, own):
+def test_trials_of_regdb_make_one_row_though_their_data_differ(finish, own):
     for trial in (1, 2, 3):
         finish(80.0 + trial, "vis2ir", {"data_hash": f"d{trial}"}, dataset="regdb", trial=trial)
     (row,) = own_rows(beside(own(), "regdb", "", "vis2ir"))
@@ -148,7 +148,7 @@ def test_runs_that_differ_in_anything_but_the_seed_are_not_averaged(finish, own,
     assert [row["rank1"] for row in own_rows(beside(own(), "llcm", "paper", "ir2vis"))] == [50.0, 60.0]
 
 
-def test_a_seed_counts_once_and_the_last_of_equal_runs_does(finish, own):
+def test_of_equal_runs_with_one_seed_only_the_last_counts(finish, own):
     finish(50.0, name="a")
     finish(51.0, name="b")
     finish(40.0, name="c.old-1")
@@ -157,14 +157,14 @@ def test_a_seed_counts_once_and_the_last_of_equal_runs_does(finish, own):
     assert math.isnan(row["rank1_std"])
 
 
-def test_a_row_says_how_it_was_chosen_and_how_its_recipe_departs(finish, own):
+def test_a_row_states_its_selection_and_changes_to_the_recipe(finish, own):
     finish(50.0, select_on="test", modules=("channel",), epochs=60, network="fsc")
     (row,) = own_rows(beside(own(), "llcm", "paper", "ir2vis"))
     assert row["method"] == "FSC-Net (altered)"
     assert row["protocol"].startswith("modules channel, epochs 60, test-selected, equal weighting")
 
 
-def test_own_rows_stand_only_where_they_were_tested(finish, own):
+def test_own_rows_appear_only_where_they_were_tested(finish, own):
     finish(50.0)
     assert own_rows(beside(own(), "llcm", "paper", "ir2vis"))
     for elsewhere in (("llcm", "paper", "vis2ir"), ("llcm", "as-coded", "vis2ir"), ("regdb", "", "ir2vis")):
@@ -172,7 +172,7 @@ def test_own_rows_stand_only_where_they_were_tested(finish, own):
     assert not own_rows(beside(own(), "llcm", "paper", "ir2vis", "supervised, CLIP pre-training"))
 
 
-def test_unfinished_runs_are_passed_over(finish, own, tmp_path):
+def test_unfinished_runs_are_skipped(finish, own, tmp_path):
     runs.begin(Config(dataset="llcm", seed=1), ENVIRONMENT, tmp_path / "results")
     assert not own_rows(beside(own(), "llcm", "paper", "ir2vis"))
     finish(50.0)
@@ -194,7 +194,7 @@ def test_synthetic_and_unknown_runs_are_refused_together(finish, own):
     assert [row["rank1"] for row in own_rows(kept)] == [50.0]
 
 
-def test_the_demo_is_synthetic_even_where_a_run_does_not_say_so(finish, own):
+def test_the_demo_is_synthetic_even_if_a_run_does_not_say_so(finish, own):
     run = finish(50.0, dataset="demo")
     text = (run.folder / "config.json").read_text()
     (run.folder / "config.json").write_text(text.replace('"synthetic": false', '"other": 0'))
@@ -208,7 +208,7 @@ def test_every_caption_says_that_synthetic_figures_do_not_compare():
         assert "Own figures on synthetic data are not comparable with published ones" in table.caption
 
 
-def test_a_table_that_nobody_published_is_refused_with_those_there_are():
+def test_the_error_for_an_unpublished_table_lists_the_published_ones():
     with pytest.raises(PublishedError, match="no published results for") as caught:
         beside(NONE, "llcm", "all", "ir2vis")
     assert "('llcm', 'as-coded', 'vis2ir'" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Sheets show whom and what they say they show, row by row."""
+"""Sample sheets show the people, cameras and walks that their labels name."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ ACROSS = {"sysu": (2, [1, 2, 4, 5], [3, 6]), "regdb": (6, [1], [2]), "llcm": (1,
 
 
 def shown(images, picture):
-    """Records that look exactly like a picture."""
+    """Records whose image equals a picture."""
     return images.records[[np.array_equal(picture, other) for other in images.take(np.arange(len(images.records)))]]
 
 
@@ -37,7 +37,7 @@ def test_a_sheet_has_people_by_cameras(home, dataset):
             assert any(p is not None for p, g in zip(line, sheet.groups, strict=True) if g == group)
 
 
-def test_an_empty_place_is_a_camera_that_never_saw_the_person(home):
+def test_an_empty_cell_is_a_camera_that_never_saw_the_person(home):
     images = open_images("llcm", (48, 24), workers=1, show=False)
     records = images.records[images.records["split"] == "test"]
     seen = set(zip(records["identity"], records["modality"], records["camera"], strict=True))
@@ -66,13 +66,13 @@ def test_a_walk_is_the_first_images_of_one_person_at_one_camera(home):
             np.testing.assert_array_equal(np.stack(pictures), images.take(rows[np.argsort(records["path"].to_numpy()[rows])][:4]))
 
 
-def test_a_walk_is_the_longest_and_is_filled_up(home):
+def test_a_walk_is_the_longest_one_and_short_rows_are_padded(home):
     images = open_images("llcm", (48, 24), workers=1, show=False)
     sheet = samples.walk_sheet(images, "test", people=1, seed=1)
     who = int(sheet.rows[0].split()[1])
     records = images.records
     ours = (records["split"] == "test") & (records["identity"] == who) & (records["modality"] == "visible")
-    camera = records.loc[ours, "camera"].max()  # all but one picture of each other camera is taken away, and infrared of all
+    camera = records.loc[ours, "camera"].max()  # the other cameras, and all infrared ones, keep one picture each
     first = ~records.duplicated(["identity", "modality", "camera"])
     kept = np.flatnonzero(first | (ours & (records["camera"] == camera)))
     fewer = samples.walk_sheet(_only(images, kept), "test", people=1, seed=1)
@@ -88,7 +88,7 @@ def _only(images, rows):
     return replace(images, place=images.place[rows], dataset=replace(images.dataset, records=records))
 
 
-def test_numbers_in_names_count_by_their_value():
+def test_numbers_in_names_are_sorted_by_value():
     paths = ["cam2/0007/a_f1000.jpg", "cam2/0007/a_f900.jpg", "cam10/0001/a_f1.jpg", "cam2/0007/a_f0950.jpg"]
     records = pd.DataFrame({"path": paths})
     assert samples.in_order(records, np.arange(4)).tolist() == [1, 3, 0, 2]
@@ -100,5 +100,5 @@ def test_numbers_in_names_count_by_their_value():
     ("length", "number", "expected"),
     [(10, 6, [0, 2, 4, 5, 7, 9]), (10, 1, [0]), (3, 6, [0, 1, 2]), (0, 2, []), (5, 2, [0, 4])],
 )
-def test_spread_is_even_and_takes_the_ends(length, number, expected):
+def test_spread_is_even_and_includes_the_ends(length, number, expected):
     assert samples.spread(np.arange(length), number).tolist() == expected

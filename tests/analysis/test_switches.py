@@ -1,4 +1,4 @@
-"""Which switches the runs of a grid have, and which runs belong to the comparison of each."""
+"""The switches of a grid of runs, and the runs that the comparison of each switch includes."""
 
 import pandas as pd
 import pytest
@@ -23,7 +23,7 @@ def names(table):
 NONE, AGW, TWO = {"modules": "none"}, {"network": "agw"}, {"network": "twostream"}
 
 
-def test_modules_are_compared_within_fsc_net_and_networks_as_they_are():
+def test_modules_are_compared_in_fsc_net_and_networks_with_their_presets():
     table = rows(NONE, {"modules": "channel"}, {}, AGW, TWO, {"seed": 1})
     assert names(table) == {"modules": "abcf", "network": "cdef"}
 
@@ -41,11 +41,11 @@ def test_modules_are_compared_within_fsc_net_and_networks_as_they_are():
     ],
     ids=str,
 )
-def test_what_all_rows_have_is_no_switch_whatever_the_presets_say(common):
+def test_a_value_that_all_rows_share_is_not_a_switch(common):
     assert names(rows(NONE, {}, AGW, TWO, **common)) == {"modules": "ab", "network": "bcd"}
 
 
-def test_what_one_network_alone_is_given_is_no_switch():
+def test_a_value_set_for_one_network_only_is_not_a_switch():
     assert names(rows(NONE | {"branches": 1}, {"branches": 1}, AGW)) == {"modules": "ab", "network": "bc"}
 
 
@@ -59,12 +59,12 @@ def test_with_two_switches_each_is_compared_at_every_value_of_the_other():
     }
 
 
-def test_the_presets_own_combination_need_not_be_there():
+def test_the_combination_of_the_preset_may_be_missing():
     grid = [{"modules": modules, "cpm_weight": weight} for modules in ("none", "channel") for weight in (0.2, 0.3)]
     assert len(names(rows(*grid))) == 4
 
 
-def test_unfinished_runs_moved_runs_and_single_values_are_no_comparison():
+def test_unfinished_runs_moved_runs_and_single_values_are_not_compared():
     table = rows({}, NONE)
     assert names(table.assign(finished=False)) == {}
     assert names(table.assign(name=["a", "b.old-1"])) == {}
@@ -72,7 +72,7 @@ def test_unfinished_runs_moved_runs_and_single_values_are_no_comparison():
     assert names(pd.DataFrame()) == {}
 
 
-def test_values_come_as_the_presets_have_them_first():
+def test_the_value_of_the_preset_comes_first():
     (contrast,) = contrasts(rows({"epochs": 30}, {"epochs": 60}, {"epochs": 10}, scale="small"))
     assert contrast.values() == [60, 30, 10]
     (contrast,) = contrasts(rows({"lr": 0.01}, {"lr": 0.02}))

@@ -1,4 +1,4 @@
-"""The plain transcription computes what fsclib computes: else their times would not compare."""
+"""The plain transcription computes the same as fsclib; otherwise their times could not be compared."""
 
 import numpy as np
 import pytest
@@ -25,16 +25,16 @@ ORDERS = pytest.mark.parametrize("published_order", [False, True], ids=["fast or
 
 @pytest.fixture(scope="module")
 def state():
+    """Weights with which every part affects the output: those that start with zeros would hide MFA."""
     torch.manual_seed(0)
-    """Weights under which every part tells: those that begin with zeros would hide MFA."""
     entries = PlainFSCNet(CLASSES).state_dict()
-    telling = {name: value for name, value in entries.items() if value.dim() < 2 and not DEAD.match(name)}
-    return entries | {name: original_entry(name, list(value.shape)) for name, value in telling.items()}
+    random = {name: value for name, value in entries.items() if value.dim() < 2 and not DEAD.match(name)}
+    return entries | {name: original_entry(name, list(value.shape)) for name, value in random.items()}
 
 
 @pytest.fixture
 def nets(state, monkeypatch):
-    """The plain network and fsclib's with the same weights, neither with anything random."""
+    """The plain network and fsclib's with the same weights, without dropout and drop-path."""
     monkeypatch.setattr(network, "DROPOUT", 0.0)
     monkeypatch.setattr(network, "DROP_PATH", 0.0)
     plain, net = PlainFSCNet(CLASSES), build_model("fsc", CLASSES)
@@ -102,7 +102,7 @@ def test_embeddings(nets, batch, published_order):
         assert deviation(own.transpose(0, 1).flatten(0, 1), theirs.numpy()) < 1e-4
 
 
-def test_what_is_random_strikes_as_often_as_it_says(monkeypatch):
+def test_dropout_and_drop_path_have_the_given_rates(monkeypatch):
     monkeypatch.setattr(network, "DROP_PATH", 0.5)
     monkeypatch.setattr(network, "DROPOUT", 0.5)
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""The benchmarks run from end to end and keep what they find; how fast anything is, is asserted nowhere."""
+"""The benchmarks run from end to end and save their results; no test asserts how fast anything is."""
 
 import json
 from dataclasses import replace
@@ -14,11 +14,11 @@ from benchmarks.scaling import SCALINGS
 from benchmarks.sizes import GPU, ONCE, PROCESSOR, QUICK, Repeats
 from benchmarks.timing import alternate, spread
 
-CURVES = ["embed-by-batch", "metrics-by-gallery", "similarity-by-gallery", "decoding-by-workers"]  # others differ in sizes alone
+CURVES = ["embed-by-batch", "metrics-by-gallery", "similarity-by-gallery", "decoding-by-workers"]  # others differ only in size
 
 
 class Clock:
-    """Stands still but where somebody works."""
+    """A clock that advances only during work."""
 
     def __init__(self):
         self.now, self.calls = 0.0, []
@@ -27,7 +27,7 @@ class Clock:
         return self.now
 
     def work(self, name: str, *seconds: float):
-        """A work that takes so many seconds at each call, the last of them from then on."""
+        """A function whose calls take these seconds in turn, and the last of them from then on."""
         left = list(seconds)
 
         def work():
@@ -37,7 +37,7 @@ class Clock:
         return work
 
 
-def test_works_take_turns_and_the_warm_up_does_not_count():
+def test_functions_take_turns_and_the_warm_up_does_not_count():
     clock = Clock()
     works = {"plain": clock.work("plain", 100.0, 4.0), "fsclib": clock.work("fsclib", 50.0, 1.0, 2.0, 3.0)}
     seconds = alternate(works, Repeats(warm_up=1, fewest=3, most=3), clock=clock)
@@ -52,9 +52,9 @@ def test_rounds_end_when_time_is_up(each, rounds):
     assert len(alternate({"only": clock.work("only", each)}, repeats, clock=clock)["only"]) == rounds
 
 
-def test_waiting_for_the_device_is_part_of_the_time_and_what_came_before_is_not():
+def test_time_includes_waiting_for_the_device_but_not_earlier_work():
     clock = Clock()
-    waits = iter([5.0, 0.5] * 2)  # before a work, behind it
+    waits = iter([5.0, 0.5] * 2)  # before a call, after it
 
     def wait():
         clock.now += next(waits)
@@ -69,7 +69,7 @@ def test_spread_is_median_and_quartiles():
         spread([])
 
 
-def test_operations_are_those_counted_by_hand():
+def test_flops_match_those_counted_by_hand():
     a, b = torch.ones(3, 4, requires_grad=True), torch.ones(4, 5, requires_grad=True)
     assert flops(lambda: a @ b) == 2 * 3 * 4 * 5
     assert flops(lambda: (a @ b).sum().backward()) == 3 * 2 * 3 * 4 * 5  # a product forward, two backward
@@ -78,7 +78,7 @@ def test_operations_are_those_counted_by_hand():
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
-    """The file of a quick run."""
+    """The results file of a quick run."""
     file = tmp_path_factory.mktemp("results") / "benchmarks" / "here.json"
     run.main(["--quick", "--only", *CASES, *CURVES, "--out", str(file)])
     return file
@@ -98,7 +98,7 @@ def test_every_case_and_curve_from_end_to_end(everything):
             assert case[side]["per_second"] > 0, name
         if name.startswith(("train", "embed")):
             assert 0 < case["fsclib"]["share_of_peak"] < 10
-    assert found["cases"]["train-float32"]["plain"]["megabytes"] > 4 * 2 * 91  # weights and dead weights, momentum of the living
+    assert found["cases"]["train-float32"]["plain"]["megabytes"] > 4 * 2 * 91  # all weights, momenta of the used ones
     assert found["cases"]["train-float32"]["flops"] == found["cases"]["train-bfloat16"]["flops"]
     assert found["cases"]["open"]["plain_share"] < 1
     for name, curves in found["curves"].items():
@@ -109,7 +109,7 @@ def test_every_case_and_curve_from_end_to_end(everything):
         assert everything.with_suffix(f".{kind}").stat().st_size > 10_000
 
 
-def test_what_is_measured_again_replaces_its_own_alone(everything, tmp_path, capsys):
+def test_a_new_measurement_replaces_only_its_own_results(everything, tmp_path, capsys):
     file = tmp_path / "here.json"
     file.write_text(everything.read_text())
     run.main(["--quick", "--only", "losses", "metrics-by-gallery", "--out", str(file)])
@@ -122,7 +122,7 @@ def test_what_is_measured_again_replaces_its_own_alone(everything, tmp_path, cap
 
 @pytest.mark.parametrize("name", SCALINGS)
 @pytest.mark.parametrize("sizes", [PROCESSOR, GPU, QUICK], ids=["processor", "GPU", "quick"])
-def test_points_of_a_curve_differ_and_take_a_plausible_memory(name, sizes, tmp_path):
+def test_points_of_a_curve_differ_and_need_increasing_memory(name, sizes, tmp_path):
     scaling = SCALINGS[name]
     points = scaling.sizes(sizes)
     assert list(points) == sorted(points)
@@ -131,14 +131,14 @@ def test_points_of_a_curve_differ_and_take_a_plausible_memory(name, sizes, tmp_p
     assert needed == sorted(needed)
 
 
-def test_a_point_that_does_not_fit_is_left_out_and_named(monkeypatch, tmp_path):
+def test_a_point_that_does_not_fit_into_memory_is_skipped_and_named(monkeypatch, tmp_path):
     monkeypatch.setattr(measure, "memory", lambda: 100 * 8 * 3 * 2048 * 2)  # twice the features of a hundred images
     found = measure.curves("similarity-by-gallery", Setting("cpu", QUICK, ONCE, tmp_path), ONCE)
     assert found["curves"]["fsclib"].keys() == {"100"}
     assert found["skipped"].keys() == {"1000"}
 
 
-def test_a_curve_that_a_gpu_has_no_memory_for_leaves_the_others(monkeypatch, tmp_path):
+def test_a_curve_too_large_for_the_gpu_does_not_stop_the_others(monkeypatch, tmp_path):
     def too_large(setting, given):
         raise torch.OutOfMemoryError
 
@@ -160,7 +160,7 @@ def test_a_curve_that_a_gpu_has_no_memory_for_leaves_the_others(monkeypatch, tmp
         (["--device", "cuda"], "torch sees no GPU"),
     ],
 )
-def test_impossible_words_are_refused(words, message, monkeypatch, capsys):
+def test_invalid_arguments_are_refused(words, message, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit, match="2"):
         run.main(words)
@@ -171,7 +171,7 @@ def test_impossible_words_are_refused(words, message, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"cases": [], "curves": {}}', '{"machine": "other", "cases": {}, "curves": {}}'])
-def test_a_file_of_something_else_is_left_alone(tmp_path, text, capsys):
+def test_a_foreign_file_is_left_alone(tmp_path, text, capsys):
     file = tmp_path / "here.json"
     file.write_text(text)
     with pytest.raises(SystemExit, match="2"):
@@ -180,10 +180,10 @@ def test_a_file_of_something_else_is_left_alone(tmp_path, text, capsys):
     assert f"{file} " in capsys.readouterr().err
 
 
-def test_a_machine_names_its_file():
+def test_a_file_is_named_after_its_machine():
     assert hardware.slug("AMD EPYC 9B14 (64-Core), 2 cores") == "amd-epyc-9b14-64-core-2-cores"
     assert hardware.slug("NVIDIA H200") == "nvidia-h200"
 
 
-def test_results_that_are_not_there_are_empty(tmp_path):
+def test_missing_results_are_empty(tmp_path):
     assert results.read(tmp_path / "none.json", "here") == {"cases": {}, "curves": {}}

@@ -1,4 +1,4 @@
-"""JupyterLab on the loopback interface with a token, and a notebook in it as a browser sees it."""
+"""JupyterLab on the loopback interface, with a token, and a notebook as its page shows it in a browser."""
 
 import json
 import os
@@ -10,30 +10,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SETTINGS = {  # no question about news; every cell in the page, not only those in sight
+SETTINGS = {  # no prompt about news; all cells in the page, not only visible ones
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
-START, CELLS, TRIES = 90, 240, 5  # seconds: until the server answers, until all cells of a notebook have run
+START, CELLS, TRIES = 90, 240, 5  # seconds for the server to answer and for all cells to run; menu clicks
 ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
 BROKEN_WIDGETS = ("Error displaying widget", "Error creating widget", "Model not found", "Loading widget...")
 
 
 @contextmanager
 def running(home: Path, notebooks: Path) -> Iterator[str]:
-    """JupyterLab in a folder of notebooks, which read and write below `home`: its address, with {} for a notebook's name."""
+    """Runs JupyterLab in a folder of notebooks, with FSCLIB_HOME=`home`; yields its address, with {} for a notebook's name."""
     own = home / "jupyter"
     for name, values in SETTINGS.items():
         file = own / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
-    token = secrets.token_hex(16)  # in the environment, so in no list of processes
+    token = secrets.token_hex(16)  # passed in the environment, which process lists do not show
     parts = {
         "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "IPYTHONDIR": "ipython",
         "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
     }  # fmt: skip
     folders = {name: str(own / part) for name, part in parts.items()}
-    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "FSCLIB_HEADLESS")}  # somebody watches
+    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "FSCLIB_HEADLESS")}  # not headless
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
     with (home / "lab.log").open("w") as log:
         server = subprocess.Popen(
@@ -46,7 +46,7 @@ def running(home: Path, notebooks: Path) -> Iterator[str]:
         try:
             yield f"{_address(server, own / 'runtime', home / 'lab.log')}lab/tree/{{}}?token={token}&reset"
         finally:
-            server.terminate()  # it ends its kernels
+            server.terminate()  # it shuts down its kernels
             try:
                 server.wait(30)
             except subprocess.TimeoutExpired:
@@ -65,7 +65,7 @@ def _address(server: subprocess.Popen, runtime: Path, log: Path) -> str:
 
 
 class Notebook:
-    """A notebook that a page shows. widths: how far its progress bars were seen to be, in per cent, as they went."""
+    """A notebook in a page. widths: the successive widths of its progress bars, in per cent."""
 
     def __init__(self, page, address: str, name: str):
         self.page, self.widths, self.problems = page, [], []
@@ -75,9 +75,9 @@ class Notebook:
         page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=1000 * START)
 
     def run_all(self) -> None:
-        """Runs all cells by the menu, and looks at the page until each has its number or one left an error."""
+        """Runs all cells from the menu, and watches the page until each has its number; fails if one has an error."""
         cells = self._waiting()
-        for _ in range(TRIES):  # a menu that has just opened takes a click for the end of the one that opened it
+        for _ in range(TRIES):  # a menu that has just opened may take a click for the end of the one that opened it
             self.page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
             item = self.page.get_by_role("menuitem", name="Run All Cells", exact=True)
             item.hover()
@@ -97,13 +97,13 @@ class Notebook:
         self.check()
 
     def settle(self) -> None:
-        """Waits until a kernel that follows a widget has come to rest, and checks."""
+        """Waits until the kernel is idle again after a change of a widget, and checks."""
         self.page.wait_for_timeout(1000)
         self.page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=1000 * START)
         self.check()
 
     def check(self) -> None:
-        """Fails with what a cell or widget left that is an error."""
+        """Fails with the errors that cells, widgets and the page show."""
         errors = self.page.locator(ERRORS).all_inner_texts()
         text = self.page.locator(".jp-OutputArea").all_inner_texts() if not self._waiting() else []
         broken = [sign for sign in BROKEN_WIDGETS if any(sign in part for part in text)]

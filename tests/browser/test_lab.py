@@ -1,6 +1,6 @@
-"""The notebooks as a user has them: in JupyterLab, in a browser, with bars that move, figures that appear, widgets that react.
+"""The notebooks in JupyterLab in a browser: progress bars move, figures appear, widgets react.
 
-FSCLIB_SCREENSHOTS names a folder for a picture of each notebook: `make test-browser` sets it.
+FSCLIB_SCREENSHOTS names a folder for a screenshot of each notebook; `make test-browser` sets it.
 """
 
 import os
@@ -23,7 +23,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
-QUIET = [  # nothing but the test, on a machine without a GPU, a screen or a network
+QUIET = [  # no background activity, and no need of a GPU, a screen or a network
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
@@ -43,7 +43,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(home):
-    """Where JupyterLab shows notebooks 02_train and explore with small parameters, as papermill would give them."""
+    """The address of JupyterLab with notebooks 02_train and explore, whose small parameters papermill has set."""
     folder = home / "notebooks"
     folder.mkdir()
     for name, given in (("02_train", SMALL), ("explore", {"dataset": DATASET, "name": NAME, "device": "cpu", "workers": 1})):
@@ -72,7 +72,7 @@ def page(browser, request):
 
 @pytest.fixture(scope="module")
 def tested(home):
-    """The run that the first test has trained, or a run like it, tested as 03_evaluate does it."""
+    """Evaluates the run of the first test as 03_evaluate does, training it first if necessary."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FSCLIB_HOME", str(home))
         patch.setenv("FSCLIB_HEADLESS", "1")

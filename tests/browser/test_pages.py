@@ -1,4 +1,4 @@
-"""Report pages of a hostile notebook in a browser: no address is called on, and the page stays where it is."""
+"""Report pages of a hostile notebook in a browser: nothing is requested, and the browser stays on the page."""
 
 import shutil
 import socket
@@ -14,7 +14,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
-ACTING = (
+ACTIVE = (
     '<meta http-equiv="refresh" content="0;url={0}"><link rel="preconnect" href="{0}"><link rel="prefetch" href="{0}">'
     '<img src="{0}"><iframe src="{0}"></iframe><object data="{0}"></object><video src="{0}" poster="{0}" autoplay></video>'
     "<script>location='{0}'</script><svg><image href='{0}'/></svg><div style='background: url({0})'>x</div>"
@@ -41,7 +41,7 @@ def listener():
 
 
 def opened(file) -> str:
-    """Where the browser is two seconds after it was sent to a file."""
+    """The browser's address two seconds after it opened a file."""
     with playwright.sync_playwright() as found:
         chromium = found.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -54,11 +54,11 @@ def opened(file) -> str:
     return address
 
 
-def test_a_page_calls_on_nobody_and_stays_where_it_is(tmp_path, listener):
+def test_a_page_requests_nothing_and_does_not_navigate(tmp_path, listener):
     address, made = listener
-    acting = ACTING.format(address)
-    output = new_output("display_data", {"text/html": acting, "text/plain": "x"})
-    cells = [new_markdown_cell(f"# T\n\n{acting}"), new_code_cell("1", execution_count=1, outputs=[output])]
+    active = ACTIVE.format(address)
+    output = new_output("display_data", {"text/html": active, "text/plain": "x"})
+    cells = [new_markdown_cell(f"# T\n\n{active}"), new_code_cell("1", execution_count=1, outputs=[output])]
     nbformat.write(new_notebook(cells=cells), tmp_path / "one.ipynb")
     html_report.write(tmp_path)
     page = tmp_path / "html/one.html"
@@ -66,7 +66,7 @@ def test_a_page_calls_on_nobody_and_stays_where_it_is(tmp_path, listener):
     assert made == []
 
 
-def test_the_attack_is_one(tmp_path, listener):
+def test_the_policy_alone_does_not_stop_a_refresh(tmp_path, listener):
     address, made = listener
     (tmp_path / "x.html").write_text(f"{html_report.POLICY}<meta http-equiv='refresh' content='0;url={address}'>")
     opened(tmp_path / "x.html")

@@ -1,4 +1,4 @@
-"""Every value that a notebook or a shell can pass is accepted with the meaning it shows, or refused by name before any work."""
+"""Every value that a notebook or a shell can pass is accepted as written, or refused by name."""
 
 import copy
 import dataclasses
@@ -35,7 +35,7 @@ SCALARS = (
 )
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.tuples(SCALARS) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=2)
 
-# field or unknown name → a value that is wrong whatever else is given
+# field or unknown name → a value that is wrong regardless of the others
 WRONG = {
     "dataset": "lcm",
     "epoch": 5,
@@ -64,7 +64,7 @@ def problems_of(**values):
 
 
 def meaning(name, value):
-    """What a value that `name` accepts stands for, written down without the library's help."""
+    """The meaning of a value that `name` accepts, derived without the library."""
     if value == "auto":
         return None
     if name == "pretrained":
@@ -78,7 +78,7 @@ def meaning(name, value):
 
 
 def valid(name):
-    """Strategy of values that a field accepts, alone and beside the others'."""
+    """Strategy of values that a field accepts, alone and together with those of other fields."""
     f = FIELDS[name]
     choices, low, high = (f.metadata[key] for key in ("choices", "low", "high"))
     special = {
@@ -90,7 +90,7 @@ def valid(name):
         "name": st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True).filter(lambda name: name != AUTO),
         "pretrained": st.sampled_from(["none", "imagenet", "people", "people/fsc", "demo/x", "llcm/fsc-paper.seed-0", True, False]),
         "trial": st.just(1),
-        "devices": st.just(1),  # more of them have to divide the identities
+        "devices": st.just(1),  # more devices would have to divide the identities
         "network": st.just("fsc"),
         "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:0", "cuda:12"]),
         "data_root": st.sampled_from(["", "here", "~/data", "/data/with space", "../up"]),
@@ -111,7 +111,7 @@ def valid(name):
 @example(name="modules", value="none")
 @example(name="lr", value=1)
 @example(name="erase_max", value=0)
-def test_a_value_is_taken_as_it_is_shown_or_refused_by_name(name, value):
+def test_a_value_is_accepted_as_written_or_refused_by_name(name, value):
     try:
         config, refusal = Config(**{name: value}), None
     except ConfigError as error:
@@ -131,7 +131,7 @@ def test_a_value_is_taken_as_it_is_shown_or_refused_by_name(name, value):
 
 @settings(deadline=None, max_examples=150)
 @given(st.fixed_dictionaries({}, optional={name: valid(name) for name in FIELDS}))
-def test_valid_values_are_kept_together_and_survive_json(values):
+def test_valid_values_are_kept_and_survive_json(values):
     config = Config(**values)
     assert [n for n, value in values.items() if value != AUTO and getattr(config, n) != meaning(n, value)] == []
     assert Config(**config.to_dict()) == config
@@ -141,21 +141,21 @@ def test_valid_values_are_kept_together_and_survive_json(values):
 
 @settings(deadline=None, max_examples=150)
 @given(st.sets(st.sampled_from(sorted(WRONG)), min_size=1))
-def test_everything_wrong_is_named_at_once(names):
+def test_all_problems_are_reported_at_once(names):
     problems = problems_of(**{name: WRONG[name] for name in names})
     listing = [p for p in problems if p.startswith("valid parameters are")]
     assert sorted(p.split(": ")[0] for p in problems if p not in listing) == sorted(names)
     assert bool(listing) == bool(names - FIELDS.keys())
 
 
-def test_an_unknown_name_brings_the_nearest_and_all_valid_ones():
+def test_an_unknown_name_is_refused_with_the_nearest_and_all_valid_ones():
     first, last = problems_of(epoch=5)
     assert first == "epoch: no such parameter, did you mean 'epochs'?"
     assert all(name in last for name in FIELDS)
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "expected"),
     [
         ({"dataset": "lcm"}, ["'lcm'", "demo, sysu, regdb, llcm", "did you mean 'llcm'?"]),
         ({"lr": "abc"}, ["'abc' (str)", "a number"]),
@@ -187,20 +187,20 @@ def test_an_unknown_name_brings_the_nearest_and_all_valid_ones():
         ({"device": "cuda:01"}, ["'cuda:01'", "cuda:N"]),
     ],
 )
-def test_a_problem_says_what_was_found_and_what_is_expected(values, said):
+def test_a_problem_says_what_was_found_and_what_is_expected(values, expected):
     (problem,) = problems_of(**values)
     assert problem.startswith(f"{next(iter(values))}: ")
-    assert [part for part in said if part not in problem] == []
+    assert [part for part in expected if part not in problem] == []
 
 
 @pytest.mark.parametrize("folder", ["x" * 300, "é" * 150, "/x" * 3000])
-def test_a_path_that_no_file_can_have_is_refused_as_a_parameter(folder):
+def test_a_path_that_is_too_long_is_refused(folder):
     (problem,) = problems_of(data_root=folder)
     assert problem.startswith("data_root: found ")
     assert "the path is too long" in problem
 
 
-def test_a_long_list_of_wrong_entries_is_told_by_the_first():
+def test_a_long_list_of_wrong_entries_is_abbreviated():
     (problem,) = problems_of(decay=[f"x{number}" for number in range(3000)])
     assert "'x4' (str)" in problem
     assert "x5" not in problem
@@ -208,7 +208,7 @@ def test_a_long_list_of_wrong_entries_is_told_by_the_first():
     assert problems_of(decay=["x"] * 3000) == problems_of(decay="x")
 
 
-def test_contradictions_that_rest_on_a_refused_value_are_not_reported():
+def test_contradictions_that_follow_from_a_refused_value_are_not_reported():
     assert [p.split(":")[0] for p in problems_of(dataset="regbd", trial=3, erase_min=0.5)] == ["dataset"]
 
 
@@ -249,33 +249,33 @@ def test_baselines_have_the_published_recipe_of_agw(dataset, network):
     assert (config.loss, config.grayscale, config.erase, config.stages, config.modules) == ("agw", 0, 0, 4, ())
 
 
-def test_departures_are_what_the_presets_do_not_say():
+def test_departures_are_the_values_that_differ_from_the_preset():
     assert Config(network="agw", dataset="regdb", trial=3, seed=2, name="x", workers=3).departures() == {}
     assert Config(epochs=3, modules="none", scale="small").departures() == {"epochs": 3, "modules": []}
-    assert Config(network="deen", cpm_weight=0.1).departures() == {}  # what the preset says, given or not
+    assert Config(network="deen", cpm_weight=0.1).departures() == {}  # equal to the preset, given or not
 
 
-def test_demo_is_small_and_chooses_on_held_out_identities():
+def test_demo_is_small_and_selects_on_held_out_identities():
     config = Config()
     assert (config.dataset, config.scale, config.select_on, config.pretrained) == ("demo", "tiny", "holdout", "people")
 
 
-def test_a_given_value_beats_the_preset():
+def test_a_given_value_overrides_the_preset():
     config = Config(dataset="sysu", scale="small", epochs=3, erase_max=0.5)
     assert (config.epochs, config.erase_max, config.erase_min, config.backbone) == (3, 0.5, 0.2, "resnet18")
 
 
-def test_network_without_modules_shows_none():
+def test_a_network_without_modules_has_none():
     assert Config(network="deen").modules == ()
     assert Config(network="fsc", modules="none").modules == ()
 
 
-def test_default_name_tells_trials_of_regdb_apart():
+def test_the_default_name_includes_the_trial_of_regdb():
     assert Config(dataset="regdb", trial=2, seed=4).name == "fsc-paper-seed4-trial2"
     assert Config(seed=4).name == "fsc-tiny-seed4"
 
 
-def test_data_root_is_kept_as_seen_from_where_the_run_was_started(tmp_path, monkeypatch):
+def test_a_relative_data_root_is_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = Config(data_root="corpus")
     assert config.data_root == str(tmp_path / "corpus")
@@ -283,7 +283,7 @@ def test_data_root_is_kept_as_seen_from_where_the_run_was_started(tmp_path, monk
     assert Config(**config.to_dict()) == config
 
 
-def test_recipe_leaves_out_where_and_how_to_run():
+def test_the_recipe_omits_where_and_how_to_run():
     recipe = Config().recipe()
     assert recipe.keys() == FIELDS.keys() - {"name", "data_root", "device", "devices", "workers", "resume", "precision"}
     elsewhere = Config(name="other", device="cpu", workers=2, resume=False, data_root="x", precision="float32")
@@ -291,7 +291,7 @@ def test_recipe_leaves_out_where_and_how_to_run():
     assert difference(Config(epochs=9).recipe(), Config(epochs=5).recipe()) == ["epochs: 9 vs 5"]
 
 
-def test_a_refusal_survives_the_way_back_from_another_process():
+def test_a_config_error_survives_pickling():
     with pytest.raises(ConfigError) as caught:
         Config(epoch=5, lr="abc")
     copied = pickle.loads(pickle.dumps(caught.value))

@@ -1,4 +1,4 @@
-"""The README's examples of a network, a module and a data set of one's own, installed as a package would be, trained and tested."""
+"""The README's examples of a network, a module and a data set, installed like a package, are trained and tested."""
 
 import os
 import re
@@ -37,7 +37,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def package(tmp_path):
-    """The example as an installed package: the module, and the metadata that names it."""
+    """The examples as an installed package: the modules, and the metadata that registers them."""
     folder = tmp_path / "packages"
     information = folder / "mine-1.0.dist-info"
     information.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Folders of small images, their cache, and what is expected of it; scripts in processes of their own."""
+"""Helpers for tests of the pixel cache: folders of small images, expected pixels, and scripts run in new processes."""
 
 import subprocess
 import sys
@@ -32,7 +32,7 @@ def build(root, paths=None, folder=None, **options):
 
 
 def expected(root, paths):
-    """What the published programs read: Pillow, RGB, Lanczos."""
+    """The pixels that the published programs read: Pillow, RGB, Lanczos."""
     images = [Image.open(root / path).convert("RGB") for path in paths]
     return np.stack([np.asarray(image.resize(SIZE[::-1], Image.Resampling.LANCZOS)) for image in images])
 
@@ -45,7 +45,7 @@ def files(root, *suffixes):
 def run(script, *arguments, expect=0):
     """Output of a script given on standard input, so that its main module has no file, as in a notebook.
 
-    Returns when the last process that writes to its standard output or error has ended, which may be a child of it.
+    Returns once every process that holds its standard output or error has ended, its children included.
     """
     result = subprocess.run(
         [sys.executable, "-", *map(str, arguments)],

@@ -1,4 +1,4 @@
-"""Batched augmentation against a transcription that handles one image at a time."""
+"""Batched augmentation against an implementation that handles one image at a time."""
 
 import math
 import random
@@ -40,7 +40,7 @@ def one_image(array, drawn, padding):
 
 @pytest.mark.parametrize("settings", [Augmentation(), Augmentation(padding=0, erase_area=(0.2, 0.8)), Augmentation(3)])
 @pytest.mark.parametrize("size", [(40, 24), (9, 31)])
-def test_a_batch_is_what_single_images_would_be(settings, size):
+def test_a_batch_equals_images_augmented_one_by_one(settings, size):
     images = random_images(32, *size)
     draws = draw(32, *size, generator(1), settings)
     result = apply(images, draws, settings.padding)
@@ -67,7 +67,7 @@ def test_padding_is_black_before_normalisation():
     torch.testing.assert_close(result[0, :, 2, 2], torch.tensor((1 - MEAN) / STD, dtype=torch.float32))
 
 
-def test_same_generator_state_same_augmentation_and_the_images_stay():
+def test_augmentation_is_reproducible_and_does_not_modify_the_images():
     images = random_images()
     before = images.clone()
     first, second = augment(images, generator(4), Augmentation()), augment(images, generator(4), Augmentation())
@@ -76,7 +76,7 @@ def test_same_generator_state_same_augmentation_and_the_images_stay():
     assert not torch.equal(first, augment(images, generator(5), Augmentation()))
 
 
-def test_generator_advances_alike_whatever_is_drawn():
+def test_generator_advances_equally_under_all_settings():
     left, right = generator(2), generator(2)
     draw(8, 40, 24, left, Augmentation())
     draw(8, 40, 24, right, Augmentation(0, 0, 0, 0))
@@ -89,7 +89,7 @@ def test_global_random_state_is_left_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_without_chances_only_the_normalisation_is_left():
+def test_with_zero_probabilities_only_normalisation_remains():
     images = random_images()
     result = augment(images, generator(), Augmentation(padding=0, grayscale=0, flip=0, erase=0))
     assert torch.equal(result, normalise(images))
@@ -157,11 +157,11 @@ def test_wrong_images_and_impossible_settings_are_refused():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_gpu_and_cpu_agree_and_no_step_waits():
+def test_gpu_and_cpu_agree_without_synchronising():
     images = random_images(48, 96, 36)
     expected = augment(images, generator(3), Augmentation())
     on_gpu = images.cuda()
-    augment(on_gpu, generator(0), Augmentation())  # the first call makes the constants
+    augment(on_gpu, generator(0), Augmentation())  # the first call creates the constants
     torch.cuda.set_sync_debug_mode("error")
     try:
         result = augment(on_gpu, generator(3), Augmentation())

@@ -1,4 +1,4 @@
-"""Batches that are read ahead are the batches that reading one by one would give."""
+"""Batches read ahead by a thread equal those read one by one."""
 
 import threading
 import time
@@ -45,7 +45,7 @@ def test_batches_are_the_rows_augmented_in_order(tmp_path):
     assert not reading_threads()
 
 
-def test_parts_of_a_batch_are_cropped_mirrored_and_erased_as_in_the_whole():
+def test_parts_of_a_batch_are_augmented_as_in_the_whole_batch():
     drawn = epoch()
     whole = batches(PIXELS, *drawn, "cpu", generator(3), SETTINGS)
     parts = [batches(PIXELS, *drawn, "cpu", generator(3), SETTINGS, part) for part in (slice(0, 2), slice(2, 4))]
@@ -62,13 +62,13 @@ def test_short_epochs(steps):
     assert not reading_threads()
 
 
-def test_generator_is_advanced_once_a_batch_and_not_ahead():
+def test_generator_advances_once_per_batch_and_not_ahead():
     ours, plain = generator(1), generator(1)
     iterator = batches(PIXELS, *epoch(), "cpu", ours, SETTINGS)
     assert torch.equal(ours.get_state(), plain.get_state())
     for _ in range(2):
         next(iterator)
-        time.sleep(0.01)  # time enough for the reading thread to be ahead
+        time.sleep(0.01)  # time for the reading thread to get ahead
         augment(torch.from_numpy(PIXELS[:8]), plain, SETTINGS)
         assert torch.equal(ours.get_state(), plain.get_state())
     iterator.close()
@@ -88,7 +88,7 @@ def test_leaving_the_loop_ends_the_thread():
     assert not reading_threads()
 
 
-def test_an_error_of_the_reading_thread_reaches_the_loop():
+def test_an_error_in_the_reading_thread_reaches_the_loop():
     visible, infrared, labels = epoch()
     visible[3, 1] = len(PIXELS)
     seen = []
@@ -98,7 +98,7 @@ def test_an_error_of_the_reading_thread_reaches_the_loop():
     assert not reading_threads()
 
 
-def test_an_error_of_the_loop_ends_the_thread():
+def test_an_error_in_the_loop_ends_the_thread():
     def train():
         for _ in batches(PIXELS, *epoch(100), "cpu", generator(), SETTINGS):
             raise KeyboardInterrupt
@@ -109,7 +109,7 @@ def test_an_error_of_the_loop_ends_the_thread():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_batches_on_the_gpu_are_those_of_the_cpu():
+def test_batches_on_the_gpu_match_those_on_the_cpu():
     rows = epoch(20)
     on_cpu = list(batches(PIXELS, *rows, "cpu", generator(), SETTINGS))
     on_gpu = list(batches(PIXELS, *rows, "cuda", generator(), SETTINGS))

@@ -1,4 +1,4 @@
-"""The pixel cache: right pixels, nothing decoded twice."""
+"""The pixel cache: its pixels are right, and nothing is decoded twice."""
 
 import json
 import os
@@ -31,10 +31,10 @@ def decoded(monkeypatch):
     return calls
 
 
-# -------------------------------------------------------------------------------------------------------- what is in it
+# ------------------------------------------------------------------------------------------------------------- contents
 
 
-def test_pixels_are_what_pillow_gives(root):
+def test_pixels_equal_those_of_pillow(root):
     cache = build(root)
     np.testing.assert_array_equal(cache.pixels, expected(root, names(root)))
     assert cache.pixels.dtype == np.uint8
@@ -43,7 +43,7 @@ def test_pixels_are_what_pillow_gives(root):
     assert cache.problems == ()
 
 
-def test_workers_give_the_same_from_a_program_without_a_main_file(tmp_path):
+def test_workers_give_the_same_pixels_in_a_program_without_a_main_file(tmp_path):
     root = tmp_path / "corpus"
     write_images(root, decoding.FEW + 40)
     (root / "050.jpg").write_bytes(b"broken")
@@ -69,20 +69,20 @@ def test_workers_give_the_same_from_a_program_without_a_main_file(tmp_path):
     assert result == f"(105, 24, 10, 3) ['050.jpg'] {cache.data_hash}"
 
 
-def test_worker_needs_pillow_alone():
+def test_workers_import_pillow_only():
     script = "import sys; import fsclib.data.pixels.decoding; print({'torch', 'numpy', 'pandas'} & set(sys.modules))"
     assert run(script) == "set()\n"
 
 
-def test_broken_images_are_black_and_all_collected(root, monkeypatch):
+def test_broken_images_are_black_and_all_reported(root, monkeypatch):
     whole = (root / "001.jpg").read_bytes()
     (root / "truncated.jpg").write_bytes(whole[: len(whole) * 2 // 3])
     (root / "empty.png").write_bytes(b"")
     (root / "text.png").write_text("no image at all")
-    (root / "pointless.ppm").write_bytes(b"P6 0 0 255\n")
+    (root / "no_pixels.ppm").write_bytes(b"P6 0 0 255\n")
     (root / "folder.png").mkdir()
     Image.new("L", (300, 300)).save(root / "bomb.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)  # 300² lies between the warning and the error of Pillow
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)  # 300² lies between Pillow's limits for a warning and for an error
     paths = [*names(root), "missing.png"]
     cache = build(root, paths)
     broken = {problem.path: problem for problem in cache.problems}
@@ -100,13 +100,13 @@ def test_broken_images_are_black_and_all_collected(root, monkeypatch):
     }.items():
         assert complaint in broken[path].found
         assert broken[path].line is None
-        assert "restore it" in broken[path].mend
+        assert "restore it" in broken[path].fix
     again = build(root, paths)
     assert again.problems == cache.problems
     assert again.data_hash == cache.data_hash
 
 
-def test_a_mended_image_is_taken_in(root):
+def test_a_repaired_image_enters_the_cache(root):
     good = (root / "000.png").read_bytes()
     (root / "000.png").write_bytes(good[:40])
     (root / "002.png").rename(root / "away")
@@ -115,13 +115,13 @@ def test_a_mended_image_is_taken_in(root):
     assert [problem.path for problem in broken.problems] == ["000.png", "002.png"]
     (root / "000.png").write_bytes(good)
     (root / "away").rename(root / "002.png")
-    mended = build(root)
-    assert mended.problems == ()
-    assert mended.data_hash != broken.data_hash
-    np.testing.assert_array_equal(mended.pixels, expected(root, names(root)))
+    repaired = build(root)
+    assert repaired.problems == ()
+    assert repaired.data_hash != broken.data_hash
+    np.testing.assert_array_equal(repaired.pixels, expected(root, names(root)))
 
 
-def test_data_hash_is_of_paths_and_contents_alone(root, tmp_path):
+def test_data_hash_depends_on_paths_and_contents_only(root, tmp_path):
     cache = build(root)
     assert build(root, names(root)[::-1]).data_hash == cache.data_hash
     assert open_cache(root, names(root), (5, 5), tmp_path / "x", progress=False).data_hash == cache.data_hash
@@ -130,7 +130,7 @@ def test_data_hash_is_of_paths_and_contents_alone(root, tmp_path):
     assert build(root).data_hash != cache.data_hash
 
 
-# -------------------------------------------------------------------------------------------- the second time and later
+# -------------------------------------------------------------------------------------------------------- opening again
 
 
 def test_second_opening_decodes_and_reads_nothing(root, decoded, monkeypatch):
@@ -147,7 +147,7 @@ def test_second_opening_decodes_and_reads_nothing(root, decoded, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the resident memory from /proc")
-def test_neither_building_nor_opening_takes_memory(tmp_path):
+def test_building_and_opening_do_not_load_the_pixels_into_memory(tmp_path):
     root = tmp_path / "corpus"
     write_images(root, 120)
     script = """
@@ -194,7 +194,7 @@ def test_touched_files_are_hashed_once_and_change_nothing(root, decoded, monkeyp
 
 
 def images_of_one_size(root):
-    """Two files of equal size and time with other pixels."""
+    """Two files of equal size and modification time with different pixels."""
     first, second = root / "a.bmp", root / "b.bmp"
     for file, colour in ((first, "red"), (second, "blue")):
         Image.new("RGB", (9, 9), colour).save(file)
@@ -221,7 +221,7 @@ def link(first, second):
 
 
 @pytest.mark.parametrize("swap", [rename, write_and_set_the_time, link])
-def test_files_of_equal_size_and_time_that_changed_places_are_decoded_again(root, swap):
+def test_swapped_files_of_equal_size_and_time_are_decoded_again(root, swap):
     first, second = images_of_one_size(root)
     before = build(root)
     swap(first, second)
@@ -231,8 +231,8 @@ def test_files_of_equal_size_and_time_that_changed_places_are_decoded_again(root
     assert after.data_hash != before.data_hash
 
 
-def test_folders_that_changed_places_are_decoded_again(tmp_path):
-    """Renaming a folder changes nothing of its files but the inode that is found under a path."""
+def test_swapped_folders_are_decoded_again(tmp_path):
+    """Renaming a folder changes nothing about its files except which inode is found at a path."""
     root = tmp_path / "corpus"
     for folder, colour in (("1", "red"), ("2", "blue")):
         (root / folder).mkdir(parents=True)
@@ -245,10 +245,10 @@ def test_folders_that_changed_places_are_decoded_again(tmp_path):
     assert after.data_hash != before.data_hash
 
 
-def test_a_copy_with_its_cache_is_read_once_and_not_decoded(root, decoded, monkeypatch):
+def test_in_a_copy_with_its_cache_only_swapped_images_are_decoded(root, decoded, monkeypatch):
     first = build(root)
     moved = root.parent.with_name("another disk")
-    shutil.copytree(root.parent, moved)  # with the times of the files, as cp -a does
+    shutil.copytree(root.parent, moved)  # keeps modification times, like cp -a
     rename(*(moved / "corpus" / name for name in ("000.png", "003.png")))
     decoded.clear()
     second = build(moved / "corpus")
@@ -301,15 +301,15 @@ def test_added_removed_and_reordered_files(root, decoded):
     second = build(root, paths)
     assert decoded == [(root / "000a.png").stat().st_size]
     np.testing.assert_array_equal(second.pixels, expected(root, paths))
-    np.testing.assert_array_equal(first.pixels, before)  # who has the old pixels mapped keeps them
+    np.testing.assert_array_equal(first.pixels, before)  # an open mapping keeps the old pixels
 
 
-def test_a_path_asked_for_twice_is_there_twice(root):
+def test_a_path_requested_twice_appears_twice(root):
     cache = build(root, ["001.jpg", "000.png", "001.jpg"])
     np.testing.assert_array_equal(cache.pixels, expected(root, ["001.jpg", "000.png", "001.jpg"]))
 
 
-def test_sizes_and_folders_of_one_name_keep_their_own_files(root, tmp_path, decoded):
+def test_sizes_and_folders_of_the_same_name_have_separate_files(root, tmp_path, decoded):
     other = tmp_path / "elsewhere" / "corpus"
     other.parent.mkdir()
     write_images(other, 8, seed=1)
@@ -323,7 +323,7 @@ def test_sizes_and_folders_of_one_name_keep_their_own_files(root, tmp_path, deco
     assert decoded == []
 
 
-def test_checkout_that_is_moved_with_its_cache_keeps_it(root, decoded):
+def test_a_checkout_moved_with_its_cache_decodes_nothing(root, decoded):
     build(root)
     moved = root.parent.rename(root.parent.with_name("moved"))
     decoded.clear()
@@ -332,7 +332,7 @@ def test_checkout_that_is_moved_with_its_cache_keeps_it(root, decoded):
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npy"])
-def test_damaged_files_are_made_anew(root, suffix):
+def test_damaged_files_are_rebuilt(root, suffix):
     build(root)
     (name,) = files(root, suffix)
     damaged = root.parent / "cache" / name

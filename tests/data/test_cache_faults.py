@@ -1,4 +1,4 @@
-"""The pixel cache when builders are killed, crowded or short of disk: nothing half-made is ever served."""
+"""The pixel cache when builds are killed, run concurrently or fill the disk: a partial cache is never used."""
 
 import signal
 import socket
@@ -55,31 +55,31 @@ KILLED = """
     ("before", "place"),
     [("nothing", "decode"), ("nothing", "rename"), ("nothing", "index rename"), ("old", "index"), ("old", "leftovers")],
 )
-def test_a_killed_build_leaves_no_trace_in_the_next(root, tmp_path, before, place):
+def test_a_killed_build_does_not_affect_the_next(root, tmp_path, before, place):
     if before == "old":
         build(root)
         for path in root.glob("*.png"):
             Image.new("RGB", (7, 7), (1, 2, 3)).save(path)
     run(KILLED, root, place, expect=-signal.SIGKILL)
-    assert len(files(root)) > (2 if before == "old" else 0)  # it died in the middle
+    assert len(files(root)) > (2 if before == "old" else 0)  # killed halfway
     cache = build(root)
-    undisturbed = build(root, folder=tmp_path / "other")
-    np.testing.assert_array_equal(cache.pixels, undisturbed.pixels)
+    uninterrupted = build(root, folder=tmp_path / "other")
+    np.testing.assert_array_equal(cache.pixels, uninterrupted.pixels)
     np.testing.assert_array_equal(cache.pixels, expected(root, names(root)))
-    assert cache.data_hash == undisturbed.data_hash
+    assert cache.data_hash == uninterrupted.data_hash
     assert files(root) == sorted([Path(cache.pixels.filename).name, files(root, ".json")[0]])
 
 
 def test_workers_of_a_killed_build_end_by_themselves(tmp_path):
     root = tmp_path / "corpus"
     write_images(root, 2 * decoding.FEW)
-    run(KILLED, root, "workers", expect=-signal.SIGKILL)  # returns when they have
+    run(KILLED, root, "workers", expect=-signal.SIGKILL)  # returns once they have
     assert len(files(root, ".part")) == 1
     np.testing.assert_array_equal(build(root, workers=2).pixels, expected(root, names(root)))
     assert files(root, ".part") == []
 
 
-def test_of_two_builders_one_builds_and_the_other_waits(root):
+def test_the_second_of_two_builders_waits_for_the_first(root):
     first = """
         import sys
         from pathlib import Path
@@ -105,8 +105,8 @@ def test_of_two_builders_one_builds_and_the_other_waits(root):
     builder = start(first)
     assert builder.stdout.readline() == "building\n"
     waiter = start(second)
-    who = f"process {builder.pid} on {socket.gethostname()} since "
-    assert waiter.stdout.readline().startswith(f"corpus is being decoded by {who}")
+    owner = f"process {builder.pid} on {socket.gethostname()} since "
+    assert waiter.stdout.readline().startswith(f"corpus is being decoded by {owner}")
     assert waiter.poll() is None
     builder.communicate("go on\n", timeout=60)
     assert waiter.communicate(timeout=60) == ("", None)
@@ -115,7 +115,7 @@ def test_of_two_builders_one_builds_and_the_other_waits(root):
     assert len(files(root)) == 2
 
 
-def test_a_disk_that_is_too_small_is_told_before_anything_is_written(root, monkeypatch):
+def test_a_disk_that_is_too_small_is_reported_before_writing(root, monkeypatch):
     usage = file.shutil.disk_usage(root)._replace(free=1000)
     monkeypatch.setattr(file.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(OSError, match=r"8 images of 24×10 need 5.76e-06 GB in .*only 1e-06 GB are free.*FSCLIB_HOME"):
@@ -124,7 +124,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_written(root, monke
 
 
 @pytest.mark.parametrize(("reserved", "number"), [(True, 8), (False, decoding.FEW + 40)])
-def test_a_disk_that_fills_up_leaves_nothing_half_made(tmp_path, reserved, number):
+def test_a_disk_that_fills_up_leaves_no_partial_files(tmp_path, reserved, number):
     root = tmp_path / "corpus"
     write_images(root, number)
     script = """
@@ -135,7 +135,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_made(tmp_path, reserved, numbe
         root = Path(sys.argv[1])
         if sys.argv[2] == "False":
             pixelfile.reserve = lambda file, size: None
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))  # a file beyond that is refused as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))  # larger files fail as on a full disk
         try:
             paths = sorted(path.name for path in root.iterdir())
             open_cache(root, paths, (24, 10), root.parent / "cache", progress=False, workers=2)
@@ -149,7 +149,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_made(tmp_path, reserved, numbe
     assert build(root).valid.all()
 
 
-def test_dead_workers_are_told(tmp_path, monkeypatch):
+def test_dead_workers_are_reported(tmp_path, monkeypatch):
     root = tmp_path / "corpus"
     write_images(root, decoding.FEW)
     monkeypatch.setattr(sys, "executable", "false")

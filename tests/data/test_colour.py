@@ -1,4 +1,4 @@
-"""Colour augmentation: what is drawn, and what it does to pixels."""
+"""Colour augmentation: the random draws and their effect on pixels."""
 
 import pytest
 import torch
@@ -17,12 +17,12 @@ def pictures(shape=SHAPE, seed=5):
     return torch.randint(0, 256, (shape[0], 3, *shape[1:]), generator=torch.Generator().manual_seed(seed)).float()
 
 
-def test_nothing_switched_on_changes_nothing():
+def test_with_everything_off_nothing_changes():
     planes = pictures()
     assert torch.allclose(apply_colours(planes, drawn()), planes, atol=1e-3)
 
 
-def test_a_single_channel_stands_in_all_three_and_in_visible_images_alone():
+def test_a_single_channel_fills_all_three_in_visible_images_only():
     planes = pictures()
     found = apply_colours(planes, drawn(channel=1.0))
     which = [next(c for c in range(3) if torch.allclose(image, whole[c].expand(3, -1, -1), atol=1e-3))
@@ -31,7 +31,7 @@ def test_a_single_channel_stands_in_all_three_and_in_visible_images_alone():
     assert torch.allclose(found[32:], planes[32:], atol=1e-3)
 
 
-def test_shares_of_images_are_the_probabilities():
+def test_shares_of_altered_images_match_the_probabilities():
     draws = drawn(shape=(4000, 2, 2), channel=0.3, pseudo_infrared=0.2)
     assert len(draws.pseudo) / 2000 == pytest.approx(0.2, abs=0.03)
     assert draws.pseudo.max() < 2000
@@ -39,7 +39,7 @@ def test_shares_of_images_are_the_probabilities():
     assert float(plain[:2000].float().mean()) == pytest.approx(0.7 * 0.8, abs=0.04)
 
 
-def test_pseudo_infrared_pictures_have_no_colours_and_their_own_level():
+def test_pseudo_infrared_images_are_grey_with_levels_of_their_own():
     planes = pictures((400, 16, 8))
     draws = drawn(shape=(400, 16, 8), pseudo_infrared=1.0)
     found = apply_colours(planes, draws)
@@ -51,11 +51,11 @@ def test_pseudo_infrared_pictures_have_no_colours_and_their_own_level():
     assert LEVEL[0] - 30 < float(means.min()) < float(means.max()) < LEVEL[1] + 40
     assert float(means.std()) > 20
     assert SPREAD[0] / 2 < float(visible.std((1, 2, 3)).mean()) < SPREAD[1]
-    # some are negatives of their brightness, as fibres and dyes have little to do with each other
+    # some are inverted, as brightness in infrared depends on the fibre rather than on the dye
     gray = (planes[:200] * torch.tensor(LUMA)[:, None, None]).sum(1).flatten(1)
-    along = torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in zip(gray, visible[:, 0].flatten(1), strict=True)])
-    assert float((along < -0.2).float().mean()) > 0.05
-    assert float((along > 0.2).float().mean()) > 0.4
+    corr = torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in zip(gray, visible[:, 0].flatten(1), strict=True)])
+    assert float((corr < -0.2).float().mean()) > 0.05
+    assert float((corr > 0.2).float().mean()) > 0.4
 
 
 def test_only_visible_makes_the_whole_second_half_pseudo_infrared():
@@ -63,7 +63,7 @@ def test_only_visible_makes_the_whole_second_half_pseudo_infrared():
     assert draws.pseudo.tolist() == list(range(32, 64))
 
 
-def test_each_image_is_what_the_formulas_say():
+def test_each_image_follows_the_formulas():
     planes, draws = pictures(), drawn(channel=0.3, pseudo_infrared=0.5, jitter=0.2)
     found, pseudo = apply_colours(planes.clone(), draws), set(draws.pseudo.tolist())
     assert 5 < len(pseudo) < 27
@@ -79,7 +79,7 @@ def test_each_image_is_what_the_formulas_say():
         torch.testing.assert_close(found[number], expected, rtol=1e-4, atol=2e-3)
 
 
-def test_jitter_moves_brightness_and_contrast_within_its_bounds():
+def test_jitter_changes_brightness_and_contrast_within_its_bounds():
     planes = pictures().mul_(0.3).add_(80)  # far from black and white
     draws = drawn(jitter=0.15)
     found = apply_colours(planes, draws)
@@ -91,7 +91,7 @@ def test_jitter_moves_brightness_and_contrast_within_its_bounds():
     assert 1.1 < float(brightness.max()) <= 1.15
 
 
-def test_images_of_a_part_of_the_batch_look_as_in_the_whole_batch():
+def test_part_of_a_batch_is_augmented_as_in_the_whole_batch():
     images = torch.randint(0, 256, (8, 32, 16, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     settings = Augmentation(padding=2, channel=0.5, pseudo_infrared=0.5, jitter=0.2)
     whole = augment(images, torch.Generator().manual_seed(3), settings)
@@ -100,7 +100,7 @@ def test_images_of_a_part_of_the_batch_look_as_in_the_whole_batch():
     assert torch.equal(whole[places], part)
 
 
-def test_without_colours_no_further_random_number_is_drawn():
+def test_colours_that_are_off_draw_no_random_numbers():
     images = torch.randint(0, 256, (8, 32, 16, 3), dtype=torch.uint8)
     generators = [torch.Generator().manual_seed(3) for _ in range(2)]
     augment(images, generators[0], Augmentation(padding=2))

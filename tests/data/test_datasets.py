@@ -1,4 +1,4 @@
-"""Opening by name: the right folder, everything wrong at once, and what a lenient reading keeps."""
+"""Opening data sets by name: default folders, all problems reported at once, and the records that lenient reading keeps."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from fsclib.data.records import NO_MATCH, NO_TEST, NO_TRAINING, DatasetError
 
 
 @pytest.mark.parametrize("layout", list(LAYOUTS))
-def test_default_folders_lie_below_the_data_folder(tmp_path, monkeypatch, layout):
+def test_default_folders_are_in_the_data_folder(tmp_path, monkeypatch, layout):
     folder = TREES[layout](tmp_path / "data" / DATASETS[layout].folder)
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
     found = open_dataset(layout)
@@ -47,7 +47,7 @@ def test_a_missing_data_set_always_raises(tmp_path, strict):
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_a_missing_index_file_always_raises_and_is_the_only_complaint(tmp_path, strict):
+def test_a_missing_index_file_always_raises_and_is_the_only_problem(tmp_path, strict):
     root = llcm_tree(tmp_path)
     (root / "idx/train_nir.txt").unlink()
     with pytest.raises(DatasetError) as caught:
@@ -56,7 +56,7 @@ def test_a_missing_index_file_always_raises_and_is_the_only_complaint(tmp_path, 
 
 
 def broken_llcm(root):
-    """An LLCM tree with five different faults, and where they are."""
+    """An LLCM tree with five different faults; returns their places."""
     llcm_tree(root)
     write(root, "vis/0500/0500_c01_vis.jpg")
     write(root, "test_vis/cam1/0004/empty.jpg", b"")
@@ -79,7 +79,7 @@ def test_strict_lists_every_fault_at_once(tmp_path):
     assert all((path if line is None else f"{path}:{line}: ") in message for path, line in expected)
 
 
-def test_lenient_leaves_the_faults_out_and_keeps_their_problems(tmp_path):
+def test_lenient_drops_faulty_records_and_keeps_their_problems(tmp_path):
     whole = open_dataset("llcm", llcm_tree(tmp_path / "whole"))
     expected = broken_llcm(tmp_path / "broken")
     found = open_dataset("llcm", tmp_path / "broken", strict=False)
@@ -88,7 +88,7 @@ def test_lenient_leaves_the_faults_out_and_keeps_their_problems(tmp_path):
     assert found.records.index.tolist() == list(range(len(found.records)))
 
 
-def test_a_test_identity_of_one_modality_stays(tmp_path):
+def test_a_test_identity_with_one_modality_is_kept(tmp_path):
     root = sysu_tree(tmp_path)
     for camera in (3, 6):
         for file in (root / f"cam{camera}/0007").iterdir():
@@ -107,7 +107,7 @@ def test_a_test_identity_of_one_modality_stays(tmp_path):
         ("regdb", "idx/train_thermal_1.txt", "Thermal/1/t_0.bmp 70\n", NO_TRAINING),  # all identities in one modality
     ],
 )
-def test_nothing_left_to_work_with_always_raises(tmp_path, layout, index, content, kind, strict):
+def test_an_unusable_data_set_always_raises(tmp_path, layout, index, content, kind, strict):
     root = TREES[layout](tmp_path)
     write(root, index, content)
     with pytest.raises(DatasetError) as caught:
@@ -119,7 +119,7 @@ def test_nothing_left_to_work_with_always_raises(tmp_path, layout, index, conten
 
 
 @pytest.mark.parametrize("layout", list(LAYOUTS))
-def test_reported_counts_stand_beside_what_is_on_disk(tmp_path, layout):
+def test_reported_counts_are_listed_beside_those_on_disk(tmp_path, layout):
     records = open_dataset(layout, TREES[layout](tmp_path)).records
     found = beside_reported(records, layout).set_index(["split", "modality"])
     assert found.loc[["train", "test"], "images"].sum() == len(records)
@@ -151,7 +151,7 @@ def test_every_layout_and_the_demo_have_a_name():
     assert {name: spec.layout for name, spec in DATASETS.items()} == {"demo": "llcm"} | {name: name for name in LAYOUTS}
 
 
-def test_reading_the_demo_writes_nothing_and_says_how_it_is_drawn(tmp_path):
+def test_a_missing_demo_is_not_created_and_the_error_says_how(tmp_path):
     with pytest.raises(DatasetError, match=r"python -m workbook\.demo creates it"):
         open_dataset("demo", data_dir=tmp_path / "data")
     assert not (tmp_path / "data").exists()

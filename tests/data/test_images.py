@@ -1,4 +1,4 @@
-"""A data set and its pixels: broken images found with everything else, rows that stay in step with their pixels."""
+"""A data set opened with its pixels: broken images are reported with all other problems, and rows match their pixels."""
 
 import shutil
 
@@ -25,7 +25,7 @@ def test_each_record_has_its_own_pixels(home, layout):
             assert np.array_equal(np.asarray(file.convert("RGB")), pixels)
 
 
-def test_a_corpus_says_that_its_people_were_drawn_and_photographs_do_not(home, tmp_path):
+def test_a_data_set_counts_as_synthetic_if_it_has_a_corpus_json(home, tmp_path):
     root = copy(home, "llcm", tmp_path / "LLCM")
     images = open_images("llcm", (64, 24), root=root, cache_dir=tmp_path / "cache", workers=1, show=False)
     assert images.synthetic
@@ -36,12 +36,12 @@ def test_a_corpus_says_that_its_people_were_drawn_and_photographs_do_not(home, t
 def test_trials_of_regdb_share_one_cache_and_one_hash(home):
     first, second = (open_images("regdb", (64, 24), trial=trial, workers=1, show=False) for trial in (1, 2))
     assert first.pixels_hash == second.pixels_hash
-    assert first.data_hash != second.data_hash  # other people train
+    assert first.data_hash != second.data_hash  # the training people differ
     assert first.pixels.filename == second.pixels.filename
     assert not first.records["path"].equals(second.records["path"])
 
 
-def test_all_faults_are_listed_at_once_and_rows_stay_in_step_without_them(home, tmp_path):
+def test_all_faults_are_listed_and_rows_match_their_pixels_without_them(home, tmp_path):
     root = copy(home, "llcm", tmp_path / "LLCM")
     index = root / "idx/train_nir.txt"
     lines = index.read_text().splitlines()
@@ -87,7 +87,7 @@ def test_a_changed_file_changes_the_hash(home, tmp_path):
     assert np.array_equal(*after.take(np.array([row, other])))
 
 
-def test_broken_images_are_listed_beside_an_index_file_that_is_missing(home, tmp_path):
+def test_broken_images_are_listed_along_with_a_missing_index_file(home, tmp_path):
     root = copy(home, "llcm", tmp_path / "LLCM")
     (root / "idx/test_id.txt").unlink()
     broken = root / (root / "idx/train_nir.txt").read_text().split()[0]

@@ -1,4 +1,4 @@
-"""Links that lead out of a data set are followed, and a line says so."""
+"""Links that lead out of a data set are followed and reported in one line."""
 
 import shutil
 
@@ -15,7 +15,7 @@ def llcm(corpora, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["image", "folder", "folder above"])
-def test_a_link_that_leads_out_is_remarked(llcm, tmp_path, capsys, what):
+def test_a_link_that_leads_out_is_followed_and_reported_once(llcm, tmp_path, capsys, what):
     expected = open_dataset("llcm", llcm).records
     assert "out of this folder" not in capsys.readouterr().out
     image = llcm / expected["path"].iloc[0]
@@ -25,16 +25,16 @@ def test_a_link_that_leads_out_is_remarked(llcm, tmp_path, capsys, what):
     for _ in range(2):
         assert open_dataset("llcm", llcm).records.equals(expected)
     name = str(place.relative_to(llcm))
-    told = f"{llcm}: a link leads out of this folder, such as '{name}' to '{tmp_path}/elsewhere'; the images there are used\n"
-    assert capsys.readouterr().out == told  # once
+    message = f"{llcm}: a link leads out of this folder, such as '{name}' to '{tmp_path}/elsewhere'; the images there are used\n"
+    assert capsys.readouterr().out == message  # once
     assert leading_out(llcm, expected["path"]) == [name]
 
 
-def test_links_within_a_data_set_are_not(llcm, tmp_path):
+def test_links_within_a_data_set_are_not_reported(llcm, tmp_path):
     paths = open_dataset("llcm", llcm).records["path"]
     image = llcm / paths.iloc[0]
     image.parent.rename(llcm / "moved")
     image.parent.symlink_to(llcm / "moved")
     (llcm / "loop").symlink_to(".")
-    (tmp_path / "link").symlink_to(llcm)  # of the whole
+    (tmp_path / "link").symlink_to(llcm)  # to the whole data set
     assert leading_out(llcm, [*paths, "loop/x"]) == leading_out(tmp_path / "link", paths) == []

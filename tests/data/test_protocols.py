@@ -1,4 +1,4 @@
-"""Queries and galleries under every protocol, against draws of the published program and against plain loops."""
+"""Queries and galleries under every protocol, against draws of the published program and plain loops."""
 
 import json
 import random
@@ -40,7 +40,7 @@ def reference_records(tmp_path_factory):
 
 @pytest.mark.parametrize("mode", ["all", "indoor"])
 @pytest.mark.parametrize("trial", range(10))
-def test_gallery_draws_are_those_of_the_published_program(reference_records, mode, trial):
+def test_gallery_draws_match_those_of_the_published_program(reference_records, mode, trial):
     queries, gallery = query_and_gallery(reference_records, protocol("sysu", mode, "ir2vis"), trial)
     assert reference_records["path"].iloc[gallery].tolist() == REFERENCE["gallery"][f"{mode}_trial{trial}"]
     assert set(reference_records["camera"].iloc[queries]) == {3}
@@ -76,7 +76,7 @@ def test_a_draw_takes_one_image_of_each_identity_and_camera_present(rows, trial,
 
 
 def naive_draw(records, trial, cameras, modality):
-    """As PROTOCOLS puts it, over the global state and folder by folder."""
+    """The published draw: folder by folder, from the global random state."""
     test = records[(records["split"] == "test") & (records["modality"] == modality)]
     random.seed(trial)
     paths = []
@@ -90,7 +90,7 @@ def naive_draw(records, trial, cameras, modality):
 
 def llcm_records(tmp_path):
     root = llcm_tree(tmp_path, test=(4, 20, 21), visible=(1, 3, 8, 9), infrared=(1, 2, 9), images=5)
-    for folder in ("test_vis/cam2", "test_nir/cam8"):  # which are there, for others than these three people
+    for folder in ("test_vis/cam2", "test_nir/cam8"):  # cameras that saw none of these three people
         (root / folder).mkdir()
     records, problems = llcm.read(root)
     assert problems == []
@@ -98,7 +98,7 @@ def llcm_records(tmp_path):
 
 
 @pytest.mark.parametrize(("direction", "query", "gallery"), [("vis2ir", VISIBLE, INFRARED), ("ir2vis", INFRARED, VISIBLE)])
-def test_llcm_paper_draws_the_other_modality_over_gaps_in_the_cameras(tmp_path, direction, query, gallery):
+def test_llcm_paper_draws_the_other_modality_despite_camera_gaps(tmp_path, direction, query, gallery):
     records = llcm_records(tmp_path)
     for trial in (0, 9):
         queries, drawn = query_and_gallery(records, protocol("llcm", "paper", direction), trial)
@@ -117,14 +117,14 @@ def test_llcm_as_coded_swaps_the_roles(tmp_path):
 
 
 @pytest.mark.parametrize(("direction", "query", "gallery"), [("vis2ir", VISIBLE, INFRARED), ("ir2vis", INFRARED, VISIBLE)])
-def test_regdb_takes_every_test_image_of_both(tmp_path, direction, query, gallery):
+def test_regdb_takes_every_test_image_of_both_modalities(tmp_path, direction, query, gallery):
     records, _ = regdb.read(regdb_tree(tmp_path, people=3))
     found = query_and_gallery(records, protocol("regdb", "", direction), 0)
     assert np.array_equal(found[0], select(records, "test", query))
     assert np.array_equal(found[1], select(records, "test", gallery))
 
 
-def test_sysu_queries_are_every_infrared_test_image(tmp_path):
+def test_sysu_queries_are_all_infrared_test_images(tmp_path):
     records, _ = sysu.read(sysu_tree(tmp_path))
     for mode, cameras in (("all", {1, 2, 4, 5}), ("indoor", {1, 2})):
         queries, gallery = query_and_gallery(records, protocol("sysu", mode, "ir2vis"), 0)
@@ -133,7 +133,7 @@ def test_sysu_queries_are_every_infrared_test_image(tmp_path):
 
 
 @pytest.mark.parametrize("each", dict.fromkeys(each for spec in DATASETS.values() for each in spec.protocols), ids=str)
-def test_trials_out_of_range(tmp_path, each):
+def test_trials_out_of_range_are_refused(tmp_path, each):
     for trial in (-1, each.trials):
         with pytest.raises(ValueError, match=f"expected 0 to {each.trials - 1} for {each}"):
             query_and_gallery(table([]), each, trial)
@@ -163,7 +163,7 @@ def test_held_out_identities_are_searched_among_themselves(tmp_path):
     queries, gallery = query_and_gallery(held, protocol, 4, "val")
     who = set(held["identity"].iloc[queries])
     assert len(who) == 3
-    assert not held.iloc[gallery].duplicated(["identity", "camera"]).any()  # as in the test
+    assert not held.iloc[gallery].duplicated(["identity", "camera"]).any()  # as on the test split
     assert who == set(held["identity"].iloc[gallery])
     assert set(held["modality"].iloc[queries]) == {INFRARED}
     assert set(held["modality"].iloc[gallery]) == {VISIBLE}
@@ -172,6 +172,6 @@ def test_held_out_identities_are_searched_among_themselves(tmp_path):
     assert [len(rows) for rows in query_and_gallery(records, protocol, 0, "val")] == [0, 0]
 
 
-def test_numpy_integers_serve_as_trials(reference_records):
+def test_trials_may_be_numpy_integers(reference_records):
     drawn = gallery_draw(reference_records, np.int64(2), np.array([1, 2]))
     assert np.array_equal(drawn, gallery_draw(reference_records, 2, (1, 2)))

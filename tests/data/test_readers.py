@@ -1,4 +1,4 @@
-"""The three layouts, sound and broken. Every problem says where it is, and none keeps the others from being found."""
+"""Readers of the three layouts on sound and broken trees: every problem is found and reported with its place."""
 
 import os
 import unicodedata
@@ -28,7 +28,7 @@ def read_sound(layout, root):
 # --- sound trees ---------------------------------------------------------------------------------------------------
 
 
-def test_sysu_is_sorted_by_identity_then_camera_with_training_and_validation_merged(tmp_path):
+def test_sysu_merges_training_and_validation_sorted_by_identity_and_camera(tmp_path):
     records = read_sound("sysu", sysu_tree(tmp_path))
     training = records[records["split"] != "test"]
     assert list(training[["identity", "camera"]].drop_duplicates().itertuples(index=False, name=None)) == [
@@ -75,7 +75,7 @@ def test_regdb_trial_out_of_range(tmp_path, trial):
         regdb.read(regdb_tree(tmp_path), trial)
 
 
-def test_llcm_takes_cameras_from_names_in_training_and_from_folders_in_test(tmp_path):
+def test_llcm_reads_cameras_from_training_names_and_test_folders(tmp_path):
     root = llcm_tree(tmp_path)
     write(root, "vis/0003/unnamed.jpg")
     append(root, "idx/train_vis.txt", "vis/0003/unnamed.jpg 3")
@@ -144,7 +144,7 @@ def test_file_names_may_hold_spaces_and_any_letters(tmp_path, layout):
 
 @indexed
 @pytest.mark.parametrize(("listed", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
-def test_a_name_whose_accents_are_composed_in_another_way_is_told(tmp_path, layout, listed, on_disk):
+def test_a_name_in_another_unicode_normal_form_is_reported(tmp_path, layout, listed, on_disk):
     root = TREES[layout](tmp_path)
     listed, on_disk = (unicodedata.normalize(form, "more/né.jpg") for form in (listed, on_disk))
     write(root, on_disk)
@@ -152,7 +152,7 @@ def test_a_name_whose_accents_are_composed_in_another_way_is_told(tmp_path, layo
     _, problems = READERS[layout].read(root)
     assert places(problems) == [("missing image", VISIBLE_INDEX[layout], line)]
     assert f"does not exist, but {on_disk!a} does" in problems[0].found
-    assert "NFC and NFD" in problems[0].mend
+    assert "NFC and NFD" in problems[0].fix
 
 
 def test_id_lists_may_span_lines_and_end_in_a_comma(tmp_path):
@@ -162,24 +162,24 @@ def test_id_lists_may_span_lines_and_end_in_a_comma(tmp_path):
     assert read_sound("sysu", root).equals(before)
 
 
-# --- what is missing -----------------------------------------------------------------------------------------------
+# --- missing parts -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("layout", "owner"),
     [("sysu", "Sun Yat-sen University"), ("regdb", "Dongguk University"), ("llcm", "Xiamen University")],
 )
-def test_a_missing_data_set_says_where_to_ask_and_how_to_do_without(tmp_path, layout, owner):
+def test_a_missing_data_set_names_its_owner_and_the_synthetic_substitute(tmp_path, layout, owner):
     records, problems = READERS[layout].read(tmp_path / "nowhere")
     assert len(records) == 0
     assert places(problems) == [(MISSING_ROOT, str(tmp_path / "nowhere"), None)]
-    assert owner in problems[0].mend
-    assert "signed request" in problems[0].mend
-    assert f"python -m synthpeople --layout {layout} --out" in problems[0].mend
+    assert owner in problems[0].fix
+    assert "signed request" in problems[0].fix
+    assert f"python -m synthpeople --layout {layout} --out" in problems[0].fix
 
 
 @every_layout
-def test_a_file_in_place_of_the_data_set(tmp_path, layout):
+def test_a_file_in_place_of_the_data_set_counts_as_missing(tmp_path, layout):
     write(tmp_path, "archive", "zip")
     assert places(READERS[layout].read(tmp_path / "archive")[1]) == [(MISSING_ROOT, str(tmp_path / "archive"), None)]
 
@@ -199,14 +199,14 @@ def test_all_missing_index_files_are_named_at_once(tmp_path, layout):
     ("layout", "index"),
     [("sysu", "exp/test_id.txt"), ("sysu", "exp/train_id.txt"), ("sysu", "exp/val_id.txt"), ("llcm", "idx/test_id.txt")],
 )
-def test_an_identity_without_images(tmp_path, layout, index):
+def test_an_identity_without_images_is_reported(tmp_path, layout, index):
     root = TREES[layout](tmp_path)
     line = append(root, index, ",444")
     assert ("missing identity", index, line) in places(READERS[layout].read(root)[1])
 
 
 @pytest.mark.parametrize(("layout", "folder"), [("sysu", "cam6"), ("llcm", "test_nir")])
-def test_a_missing_folder_of_images(tmp_path, layout, folder):
+def test_a_missing_folder_of_images_is_reported(tmp_path, layout, folder):
     root = TREES[layout](tmp_path)
     (root / folder).rename(tmp_path / "elsewhere")
     records, problems = READERS[layout].read(root)
@@ -214,7 +214,7 @@ def test_a_missing_folder_of_images(tmp_path, layout, folder):
     assert len(records) > 0
 
 
-def test_a_missing_index_file_keeps_nothing_else_from_being_found(tmp_path):
+def test_a_missing_index_file_does_not_hide_other_problems(tmp_path):
     for layout, index, other in (
         ("sysu", "exp/train_id.txt", "exp/test_id.txt"),
         ("regdb", "idx/test_thermal_1.txt", "idx/train_visible_1.txt"),
@@ -229,7 +229,7 @@ def test_a_missing_index_file_keeps_nothing_else_from_being_found(tmp_path):
 
 
 @every_layout
-def test_a_pipe_in_place_of_an_index_file_is_not_waited_for(tmp_path, layout):
+def test_a_pipe_in_place_of_an_index_file_does_not_block(tmp_path, layout):
     root = TREES[layout](tmp_path)
     index = {"sysu": "exp/val_id.txt", **VISIBLE_INDEX}[layout]
     (root / index).unlink()
@@ -239,22 +239,22 @@ def test_a_pipe_in_place_of_an_index_file_is_not_waited_for(tmp_path, layout):
 
 @every_layout
 @pytest.mark.parametrize("content", ["", "\n \r\n"])
-def test_an_index_file_that_lists_nothing(tmp_path, layout, content):
+def test_an_empty_index_file_is_reported(tmp_path, layout, content):
     root = TREES[layout](tmp_path)
     index = {"sysu": "exp/val_id.txt", **VISIBLE_INDEX}[layout]
     write(root, index, content)
     assert places(READERS[layout].read(root)[1]) == [("empty index file", index, None)]
 
 
-@pytest.mark.parametrize(("lost", "told"), [("test_nir/cam9", True), ("test_vis/cam9", True), ("test_vis/cam3", False)])
-def test_an_llcm_camera_of_one_modality_has_lost_the_other(tmp_path, lost, told):
-    """Camera 3 has no near-infrared test images to compare with."""
+@pytest.mark.parametrize(("lost", "reported"), [("test_nir/cam9", True), ("test_vis/cam9", True), ("test_vis/cam3", False)])
+def test_a_missing_modality_of_an_llcm_camera_is_reported(tmp_path, lost, reported):
+    """Not for camera 3, which has no infrared test images."""
     root = llcm_tree(tmp_path / "root")
     (root / lost).rename(tmp_path / "elsewhere")
-    assert places(llcm.read(root)[1]) == [("missing folder", lost, None)] * told
+    assert places(llcm.read(root)[1]) == [("missing folder", lost, None)] * reported
 
 
-# --- what is broken ------------------------------------------------------------------------------------------------
+# --- broken parts --------------------------------------------------------------------------------------------------
 
 BROKEN_LINES = [
     ("label.jpg", "no label"),
@@ -265,7 +265,7 @@ BROKEN_LINES = [
     ("vis/a.jpg 99999999999999999999", "bad label"),
     ("vis/nowhere.jpg 3", "missing image"),
     ("idx 3", "missing image"),  # a folder
-    ("vis/" + 300 * "x" + ".jpg 3", "missing image"),  # longer than a file system takes
+    ("vis/" + 300 * "x" + ".jpg 3", "missing image"),  # longer than file systems allow
     ("empty.jpg 3", "empty image"),
     ("/etc/hostname 3", "unsafe path"),
     ("C:\\images\\a.jpg 3", "unsafe path"),
@@ -278,7 +278,7 @@ BROKEN_LINES = [
 
 @indexed
 @pytest.mark.parametrize(("text", "kind"), BROKEN_LINES)
-def test_a_broken_line_is_named_and_left_out(tmp_path, layout, text, kind):
+def test_a_broken_line_is_reported_and_skipped(tmp_path, layout, text, kind):
     write(tmp_path, "outside.jpg")
     root = TREES[layout](tmp_path / "root")
     before = read_sound(layout, root)
@@ -287,7 +287,7 @@ def test_a_broken_line_is_named_and_left_out(tmp_path, layout, text, kind):
     records, problems = READERS[layout].read(root)
     assert places(problems) == [(kind, VISIBLE_INDEX[layout], line)]
     assert problems[0].found
-    assert problems[0].mend
+    assert problems[0].fix
     assert records.equals(before)
 
 
@@ -316,7 +316,7 @@ def test_a_repeated_line_is_kept_once(tmp_path, layout):
 
 
 @indexed
-def test_one_path_with_two_labels_is_left_out_altogether(tmp_path, layout):
+def test_a_path_with_two_labels_is_dropped_entirely(tmp_path, layout):
     root = TREES[layout](tmp_path)
     before = read_sound(layout, root)
     path, label = before.loc[0, ["path", "identity"]]
@@ -326,7 +326,7 @@ def test_one_path_with_two_labels_is_left_out_altogether(tmp_path, layout):
     assert records.equals(before.iloc[1:].reset_index(drop=True))
 
 
-def test_one_path_in_training_and_test_is_a_contradiction_whatever_its_label(tmp_path):
+def test_a_path_in_both_training_and_test_is_a_contradiction(tmp_path):
     root = regdb_tree(tmp_path)
     path, label = regdb.read(root)[0].loc[0, ["path", "identity"]]
     line = append(root, "idx/test_visible_1.txt", f"{path} {label}")
@@ -336,7 +336,7 @@ def test_one_path_in_training_and_test_is_a_contradiction_whatever_its_label(tmp
 
 
 @indexed
-def test_index_bytes_that_are_no_text(tmp_path, layout):
+def test_index_lines_that_are_not_utf_8_are_reported(tmp_path, layout):
     root = TREES[layout](tmp_path)
     before = read_sound(layout, root)
     index = VISIBLE_INDEX[layout]
@@ -352,21 +352,21 @@ def test_index_bytes_that_are_no_text(tmp_path, layout):
 
 
 @pytest.mark.parametrize(("layout", "index"), [("sysu", "exp/test_id.txt"), ("llcm", "idx/test_id.txt")])
-def test_a_list_of_many_identities_is_read_in_few_looks_at_the_disk(tmp_path, monkeypatch, layout, index):
+def test_a_long_list_of_identities_needs_few_folder_scans(tmp_path, monkeypatch, layout, index):
     root = TREES[layout](tmp_path)
     (root / index).write_text(",".join(map(str, range(10_000, 40_000))))
-    looked, scandir = [], os.scandir
-    monkeypatch.setattr(os, "scandir", lambda folder: looked.append(folder) or scandir(folder))
+    scanned, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: scanned.append(folder) or scandir(folder))
     _, problems = READERS[layout].read(root)
     assert len(problems) >= 30_000
-    assert len(looked) < 100
+    assert len(scanned) < 100
     (root / index).write_text(",".join(map(str, range(200_000))))
     _, problems = READERS[layout].read(root)
     assert "bytes, expected at most 1,048,576" in next(problem.found for problem in problems if problem.path == index)
 
 
 @pytest.mark.parametrize(("layout", "index"), [("sysu", "exp/test_id.txt"), ("llcm", "idx/test_id.txt")])
-def test_what_is_no_identity_in_a_list(tmp_path, layout, index):
+def test_bad_identities_in_a_list_are_reported(tmp_path, layout, index):
     root = TREES[layout](tmp_path)
     before = read_sound(layout, root)
     first = str(before.loc[before["split"] == "test", "identity"].iloc[0])
@@ -387,7 +387,7 @@ def test_a_sysu_identity_belongs_to_one_split(tmp_path):
 
 
 @pytest.mark.parametrize(("layout", "folder"), [("sysu", "cam3/0007"), ("llcm", "test_nir/cam9/0020")])
-def test_broken_files_in_folders(tmp_path, layout, folder):
+def test_broken_files_in_folders_are_reported(tmp_path, layout, folder):
     root = TREES[layout](tmp_path)
     before = read_sound(layout, root)
     write(root, f"{folder}/a_empty.jpg", b"")
@@ -402,13 +402,13 @@ def test_broken_files_in_folders(tmp_path, layout, folder):
     assert records.equals(before)
 
 
-def test_a_file_name_that_is_no_text(tmp_path):
+def test_a_file_name_that_is_not_utf_8_is_reported(tmp_path):
     root = sysu_tree(tmp_path)
     before = read_sound("sysu", root)
     try:
         (root / "cam1/0002" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"x")
     except OSError:
-        pytest.skip("this file system takes UTF-8 names only")
+        pytest.skip("this file system allows UTF-8 names only")
     records, problems = sysu.read(root)
     assert places(problems) == [("unreadable name", "cam1/0002", None)]
     assert str(problems[0]).encode("utf-8")
@@ -416,7 +416,7 @@ def test_a_file_name_that_is_no_text(tmp_path):
 
 
 @indexed
-def test_zero_bytes_spoil_their_lines_and_no_others(tmp_path, layout):
+def test_a_zero_byte_makes_only_its_own_line_unreadable(tmp_path, layout):
     root = TREES[layout](tmp_path)
     before = read_sound(layout, root)
     index = VISIBLE_INDEX[layout]
@@ -428,7 +428,7 @@ def test_zero_bytes_spoil_their_lines_and_no_others(tmp_path, layout):
 
 @pytest.mark.parametrize(("layout", "folder"), [("sysu", "cam3/0007"), ("llcm", "test_nir/cam9/0020")])
 @pytest.mark.parametrize("make", [lambda path: path.touch(), lambda path: path.symlink_to(path.name)])
-def test_what_is_no_folder_of_images(tmp_path, layout, folder, make):
+def test_a_file_or_looping_link_in_place_of_a_folder_is_reported(tmp_path, layout, folder, make):
     root = TREES[layout](tmp_path / "root")
     (root / folder).rename(tmp_path / "elsewhere")
     make(root / folder)

@@ -56,14 +56,14 @@ def test_select_gives_positions_of_splits_and_modalities():
     assert select(found, "val").dtype == np.int64
 
 
-def test_a_problem_reads_as_place_found_and_mend():
+def test_a_problem_reads_as_place_finding_and_fix():
     assert str(Problem("idx/a.txt", 7, "no label", "write one")) == "idx/a.txt:7: no label — write one"
     assert str(Problem("cam1", None, "no such folder", "restore it")) == "cam1: no such folder — restore it"
 
 
 def test_the_error_counts_by_kind_and_lists_the_first_in_full():
     problems = [Problem(f"a{number}.jpg", None, "is empty", "restore it", "empty image") for number in range(SHOWN)]
-    problems += [Problem("idx/a.txt", 3, "bad label", "mend it") for _ in range(7)]
+    problems += [Problem("idx/a.txt", 3, "bad label", "fix it") for _ in range(7)]
     lines = str(DatasetError(problems, "RegDB")).splitlines()
     assert lines[0] == f"RegDB: {SHOWN + 7} problems"
     assert lines[1].split() == [str(SHOWN), "×", "empty", "image"]
@@ -81,7 +81,7 @@ def test_the_error_survives_pickling():
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 2000), max_size=60))
-def test_training_labels_rank_the_identities(identities):
+def test_training_labels_number_the_identities_in_order(identities):
     labels = training_labels(identities)
     assert labels.dtype == np.int64
     assert [sorted(set(identities)).index(identity) for identity in identities] == labels.tolist()
@@ -111,7 +111,7 @@ def test_hold_out_keeps_families_together(number, seed, every):
         assert (identity in marked) == (first in marked)
 
 
-def test_enough_people_are_held_out_to_tell_networks_apart():
+def test_the_number_of_people_held_out():
     assert [held_out_number(n) for n in (4, 10, 206, 300, 395, 713, 1000, 2000)] == [2, 2, 41, 50, 50, 71, 100, 200]
 
 
@@ -128,7 +128,7 @@ def test_hold_out_keeps_the_validation_identities_of_the_data_set():
     assert held is not records
 
 
-def test_hold_out_refuses_what_leaves_nothing_to_train_on():
+def test_hold_out_refuses_to_leave_too_few_training_identities():
     with pytest.raises(ValueError, match="2 of 3 training identities"):
         hold_out(table(people([1, 2, 3])), 0)
 
@@ -138,14 +138,14 @@ def test_sound_records_have_no_problem():
     assert check_records(table(people([1, 2]) + people([3], "val") + people([4], "test"))) == []
 
 
-def test_an_identity_of_one_modality_is_named_with_its_folder():
+def test_an_identity_with_one_modality_is_reported_with_its_folder():
     records = table(SOUND + people([30], modalities=[VISIBLE], images=2) + people([31], "val", modalities=[INFRARED]))
     assert lonely_identities(records).tolist() == [30, 31]
     first, second = check_records(records, "exp/train_id.txt")
     assert (first.path, second.path) == ("train/visible/0030", "val/infrared/0031")
     assert "identity 30 has 2 visible" in first.found
     assert "no visible" in second.found
-    assert "exp/train_id.txt" in first.mend
+    assert "exp/train_id.txt" in first.fix
 
 
 @pytest.mark.parametrize(
@@ -159,18 +159,18 @@ def test_an_identity_of_one_modality_is_named_with_its_folder():
         ([], [NO_TRAINING, NO_TRAINING, NO_TEST, NO_TEST]),
     ],
 )
-def test_useless_tables_are_recognised(rows, kinds):
+def test_unusable_tables_are_reported(rows, kinds):
     assert [problem.kind for problem in check_records(table(rows))] == kinds
 
 
-def test_names_give_no_instructions_to_a_terminal():
-    problem = Problem("a\x1b[2J\nb\u202e.jpg", 3, "lost \x9b1m \udcff", "é 人 — mend\u3000it", "kind\x07")
-    assert str(problem) == "a\\x1b[2J\\nb\\u202e.jpg:3: lost \\x9b1m \\udcff — é 人 — mend\u3000it"
+def test_control_characters_in_names_are_escaped():
+    problem = Problem("a\x1b[2J\nb\u202e.jpg", 3, "lost \x9b1m \udcff", "é 人 — fix\u3000it", "kind\x07")
+    assert str(problem) == "a\\x1b[2J\\nb\\u202e.jpg:3: lost \\x9b1m \\udcff — é 人 — fix\u3000it"
     lines = str(DatasetError([problem], "in /a\rb")).splitlines()
     assert lines == ["in /a\\rb: 1 problem", "      1 × kind\\x07", str(problem)]
 
 
-def test_counts_add_up_in_reading_order():
+def test_counts_are_listed_by_split_modality_and_camera():
     found = counts(table(people([4], "test") + people([1, 2], images=3) + people([9], "val")))
     assert found["images"].tolist() == [6, 6, 1, 1, 1, 1]
     assert found["identities"].tolist() == [2, 2, 1, 1, 1, 1]

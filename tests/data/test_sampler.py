@@ -1,4 +1,4 @@
-"""IdentitySampler against what the published programs say of a batch."""
+"""IdentitySampler draws batches composed as in the published programs."""
 
 import numpy as np
 import pytest
@@ -44,17 +44,17 @@ def test_a_step_holds_p_identities_with_k_images_in_both_modalities(counts, data
         np.testing.assert_array_equal(step, np.repeat(step[::images], images))
 
 
-def test_an_epoch_is_a_function_of_seed_epoch_and_rank_alone():
+def test_an_epoch_depends_on_seed_epoch_and_process_only():
     labels, modalities = training_set([9] * 8, [7] * 8)
     sampler = IdentitySampler(labels, modalities, 4, 2, seed=1)
-    first = sampler.epoch(5, rank=2)
+    first = sampler.epoch(5, process=2)
     state = np.random.get_state()[1].copy()  # noqa: NPY002 -- the global state must be left alone
     sampler.epoch(6)
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
-    again = IdentitySampler(labels, modalities, 4, 2, seed=1).epoch(5, rank=2)
+    again = IdentitySampler(labels, modalities, 4, 2, seed=1).epoch(5, process=2)
     for left, right in zip(first, again, strict=True):
         np.testing.assert_array_equal(left, right)
-    others = sampler.epoch(4, rank=2), sampler.epoch(5, rank=1), IdentitySampler(labels, modalities, 4, 2).epoch(5, 2)
+    others = sampler.epoch(4, process=2), sampler.epoch(5, process=1), IdentitySampler(labels, modalities, 4, 2).epoch(5, 2)
     for other in others:
         assert not np.array_equal(first[0], other[0])
 
@@ -63,9 +63,9 @@ def test_images_are_drawn_with_replacement_and_evenly():
     labels, modalities = training_set([1, 4, 4, 4], [2000, 4, 4, 4])
     sampler = IdentitySampler(labels, modalities, 2, 4, seed=0)
     visible, infrared, drawn = sampler.epoch(0)
-    assert len(np.unique(visible[drawn == 0])) == 1  # a single image, four times a step
+    assert len(np.unique(visible[drawn == 0])) == 1  # the only image, four times per step
 
-    appearances = np.bincount(drawn[:, ::4].ravel() // 10)  # each identity is in half of the steps
+    appearances = np.bincount(drawn[:, ::4].ravel() // 10)  # each identity is in half the steps
     assert abs(appearances / sampler.steps - 0.5).max() < 0.1
     for identity in (10, 20, 30):
         for rows in (visible, infrared):
@@ -74,14 +74,14 @@ def test_images_are_drawn_with_replacement_and_evenly():
             assert abs(number / number.sum() - 0.25).max() < 0.07
 
 
-def test_what_cannot_be_sampled_is_refused():
+def test_impossible_samples_are_refused():
     labels, modalities = training_set([3, 3, 3], [3, 3, 3])
     with pytest.raises(ValueError, match=r"3 identities, expected at least 4.*lower the number"):
         IdentitySampler(labels, modalities, identities=4)
-    lonely = modalities.copy()
-    lonely[labels == 20] = "visible"
+    incomplete = modalities.copy()
+    incomplete[labels == 20] = "visible"
     with pytest.raises(ValueError, match=r"1 of 3 identities have no infrared image \(labels 20\).*leave these"):
-        IdentitySampler(labels, lonely, identities=2)
+        IdentitySampler(labels, incomplete, identities=2)
     with pytest.raises(ValueError, match="expected one of each per image"):
         IdentitySampler(labels[1:], modalities, identities=2)
     with pytest.raises(ValueError, match="thermal"):

@@ -1,4 +1,4 @@
-"""Tiny data sets in each layout, built file by file. The helpers return the root, ready to be broken by a test."""
+"""Tiny data sets in each layout, built file by file. The helpers return the root, for tests to break."""
 
 import io
 from pathlib import Path
@@ -69,7 +69,7 @@ TREES = {"sysu": sysu_tree, "regdb": regdb_tree, "llcm": llcm_tree}
 
 
 def append(root: Path, path: str, text: str) -> int:
-    """Adds a line to an index file; returns its number."""
+    """Adds a line to an index file and returns its number."""
     file = root / path
     file.write_text(file.read_text() + text + "\n", encoding="utf-8")
     return len(file.read_text(encoding="utf-8").splitlines())

@@ -1,4 +1,4 @@
-"""The explorer shows the query that was chosen, offers what is there and draws anew after each choice, without a browser."""
+"""The explorer without a browser: it offers what exists, shows the chosen query and redraws after each choice."""
 
 import gc
 import html
@@ -25,7 +25,7 @@ TO_VISIBLE = "infrared → visible all"
 
 @pytest.fixture(scope="module")
 def run(corpora, tmp_path_factory, tiny):
-    """A tested run of FSC-Net on SYSU-MM01's layout, beside one of AGW and one that was not trained to its end."""
+    """A tested run of FSC-Net on SYSU-MM01's layout, beside one of AGW and an empty folder."""
     home = tmp_path_factory.mktemp("explorer")
     with pytest.MonkeyPatch.context() as patch:
         settle(home, corpora, patch)
@@ -66,7 +66,7 @@ def test_finished_runs_are_offered_and_each_is_opened_once(desk):
 
 
 @pytest.mark.parametrize(("name", "options"), SIMILARITIES.items())
-def test_queries_and_their_first_rank_are_the_protocol_s(desk, name, options):
+def test_queries_and_their_first_rank_follow_the_protocol(desk, name, options):
     search = Search("one", TO_VISIBLE, 3, name)
     subject, protocol = desk.subject("one"), DATASETS["sysu"].protocols[0]
     records = subject.images.records
@@ -82,7 +82,7 @@ def test_queries_and_their_first_rank_are_the_protocol_s(desk, name, options):
     assert found.groupby(["person", "camera"])["image"].max().equals(found.groupby(["person", "camera"]).size())
 
 
-def test_what_a_query_finds_is_in_order_and_hides_what_the_protocol_hides(desk):
+def test_results_of_a_query_are_sorted_and_follow_the_protocol(desk):
     ranking, records = desk.ranking(Search("one", TO_VISIBLE, 1, next(iter(SIMILARITIES)))), desk.subject("one").images.records
     camera, identity = records["camera"].to_numpy(), records["identity"].to_numpy()
     hides = [place for place, row in enumerate(ranking.query) if camera[row] == 3]
@@ -98,7 +98,7 @@ def test_what_a_query_finds_is_in_order_and_hides_what_the_protocol_hides(desk):
     assert isinstance(ranking.scores, metrics.PerQuery)
 
 
-def test_a_board_begins_with_the_query_that_is_asked_for(desk):
+def test_a_board_begins_with_the_requested_query(desk):
     asked = desk.queries(Search("one", TO_VISIBLE, 1, next(iter(SIMILARITIES)))).iloc[-1]
     found = Board(desk)
     found.begin(int(asked["person"]), int(asked["camera"]))
@@ -114,22 +114,22 @@ def test_the_same_seed_begins_with_the_same_query(desk):
     assert first.query().row == second.query().row != other.query().row
 
 
-@pytest.mark.parametrize(("asked", "told"), [({"person": 10_000}, "person: found 10000"), ({"camera": 1}, "camera: found 1,")])
-def test_a_query_that_is_not_there_is_refused_with_those_that_are(desk, asked, told):
-    with pytest.raises(ValueError, match=told) as error:
+@pytest.mark.parametrize(("asked", "message"), [({"person": 10_000}, "person: found 10000"), ({"camera": 1}, "camera: found 1,")])
+def test_a_missing_query_is_refused_with_a_list_of_existing_ones(desk, asked, message):
+    with pytest.raises(ValueError, match=message) as error:
         Board(desk).begin(**asked)
     some = desk.queries(Search("one", TO_VISIBLE, 1, next(iter(SIMILARITIES))))
     assert ", ".join(map(str, sorted(some[next(iter(asked))].unique()))) in str(error.value)
 
 
-def test_all_panels_are_drawn_with_what_to_see_in_them(watched_board):
+def test_all_panels_are_drawn_with_their_explanations(watched_board):
     assert all(value.startswith(b"\x89PNG") for value in pictures(watched_board).values())
     assert f"person {watched_board.person.value}, camera {watched_board.camera.value}" in watched_board.status.value
     for name, note in watched_board.notes.items():
         assert html.escape(panels.PANELS[name][1]) in note.value
 
 
-def test_another_person_brings_their_cameras_and_images_and_new_pictures(watched_board, desk):
+def test_choosing_a_person_updates_cameras_images_and_pictures(watched_board, desk):
     before, ours = pictures(watched_board), watched_board.person.value
     watched_board.person.value = next(who for who in watched_board.person.options if who != ours)
     query, records = watched_board.query(), desk.subject("one").images.records
@@ -139,7 +139,7 @@ def test_another_person_brings_their_cameras_and_images_and_new_pictures(watched
     assert all(value != before[name] for name, value in pictures(watched_board).items())
 
 
-def test_another_run_shows_the_same_query_and_the_points_that_it_has(watched_board, desk):
+def test_another_run_shows_the_same_query_in_new_pictures(watched_board, desk):
     before, row = pictures(watched_board), watched_board.query().row
     watched_board.run.value = "two"
     assert watched_board.query().row == row
@@ -147,7 +147,7 @@ def test_another_run_shows_the_same_query_and_the_points_that_it_has(watched_boa
     assert all(value.startswith(b"\x89PNG") and value != before[name] for name, value in pictures(watched_board).items())
 
 
-def test_another_gallery_and_similarity_rank_anew(watched_board):
+def test_another_gallery_or_similarity_changes_the_ranking(watched_board):
     first = watched_board.query().found
     watched_board.gallery.value = 2
     second = watched_board.query().found
@@ -169,7 +169,7 @@ def test_random_failures_are_failures(watched_board):
 
 
 @pytest.mark.parametrize("collecting", [True, False])
-def test_garbage_is_collected_as_before(watched_board, collecting):
+def test_garbage_collection_stays_enabled_or_disabled(watched_board, collecting):
     (gc.enable if collecting else gc.disable)()
     try:
         watched_board.any.click()
@@ -178,13 +178,13 @@ def test_garbage_is_collected_as_before(watched_board, collecting):
         gc.enable()
 
 
-def test_where_nothing_fails_the_button_says_so(watched_board):
+def test_the_failure_button_says_if_there_is_no_failure(watched_board):
     watched_board.queries = watched_board.queries.assign(first=1)
     watched_board.failure.click()
     assert "there is no failure" in watched_board.status.value
 
 
-def test_a_panel_that_is_not_wanted_is_not_drawn(watched_board, monkeypatch):
+def test_a_hidden_panel_is_not_drawn(watched_board, monkeypatch):
     watched_board.shown["attention"].value = False
     assert watched_board.pictures["attention"].value == b""
     assert watched_board.pictures["attention"].layout.display == "none"
@@ -194,7 +194,7 @@ def test_a_panel_that_is_not_wanted_is_not_drawn(watched_board, monkeypatch):
     assert watched_board.pictures["spectra"].value
 
 
-def test_what_fails_in_a_panel_is_said_there_and_the_others_are_drawn(watched_board, monkeypatch):
+def test_a_failing_panel_shows_its_error_and_the_others_are_drawn(watched_board, monkeypatch):
     def refuse(query):
         raise ValueError("a gradient of <nothing>")
 
@@ -205,13 +205,13 @@ def test_what_fails_in_a_panel_is_said_there_and_the_others_are_drawn(watched_bo
     assert watched_board.pictures["spectra"].value
 
 
-def test_where_somebody_watches_there_is_a_widget(run, monkeypatch):
+def test_there_is_a_widget_if_not_headless(run, monkeypatch):
     monkeypatch.setenv("FSCLIB_HEADLESS", "0")
     found = explore(run)
     assert type(found).__name__ == "VBox"
 
 
-def test_where_nobody_does_the_query_is_shown_without_widgets(run, capsys, monkeypatch):
+def test_the_query_is_shown_without_widgets_if_headless(run, capsys, monkeypatch):
     shown = []
     monkeypatch.setattr(widgets, "display", shown.append)
     assert explore(run, seed=4) is None

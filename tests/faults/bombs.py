@@ -1,4 +1,4 @@
-"""Contents that would make a file, the marker, if anything took them for more than data."""
+"""File contents that create a marker file if they are executed instead of read as data."""
 
 import io
 import pickle
@@ -12,7 +12,7 @@ import yaml
 
 
 class Bomb:
-    """Unpickling it opens the marker for writing."""
+    """Unpickling it creates the marker file."""
 
     def __init__(self, marker: Path):
         self.marker = marker
@@ -48,9 +48,9 @@ def _notebook(marker: Path) -> bytes:
 
 BOMBS: dict[str, Callable[[Path], bytes]] = {
     "pickle": lambda marker: pickle.dumps(Bomb(marker)),
-    "pickle of letters": lambda marker: pickle.dumps(Bomb(marker), protocol=0),
+    "ASCII pickle": lambda marker: pickle.dumps(Bomb(marker), protocol=0),
     "torch": _torch,
-    "old torch": lambda marker: _torch(marker, _use_new_zipfile_serialization=False),
+    "legacy torch": lambda marker: _torch(marker, _use_new_zipfile_serialization=False),
     "npy": _npy,
     "npz": _npz,
     "YAML": lambda marker: f"!!python/object/apply:builtins.open ['{marker}', 'w']\n".encode(),
@@ -63,11 +63,11 @@ BOMBS: dict[str, Callable[[Path], bytes]] = {
     "LaTeX": lambda marker: rf"\immediate\write18{{touch {marker}}}\newwrite\f\immediate\openout\f={marker} ".encode(),
     "notebook": _notebook,
 }
-SET_OFF: dict[str, Callable[[bytes], object]] = {  # what the library must not do
+UNSAFE_READERS: dict[str, Callable[[bytes], object]] = {  # which the library must not use
     "pickle": pickle.loads,
-    "pickle of letters": pickle.loads,
+    "ASCII pickle": pickle.loads,
     "torch": lambda content: torch.load(io.BytesIO(content), weights_only=False),
-    "old torch": lambda content: torch.load(io.BytesIO(content), weights_only=False),
+    "legacy torch": lambda content: torch.load(io.BytesIO(content), weights_only=False),
     "npy": lambda content: np.load(io.BytesIO(content), allow_pickle=True),
     "npz": lambda content: np.load(io.BytesIO(content), allow_pickle=True)["pixels"],
     "YAML": yaml.unsafe_load,

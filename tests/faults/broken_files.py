@@ -1,48 +1,48 @@
-"""Corruptions of files: pictures that cannot be decoded or only just, and what is no file at all; their names."""
+"""Corruptions of single images: their encoding, what lies at their path, and their file names."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from entering import Corruption, Entries, Spoil
-from pictures import BROKEN, SAME
+from entering import Apply, Corruption, Registry
+from pictures import BROKEN, VALID
 from PIL import Image
 from spoiling import SIZE, Corpus
 
 from fsclib.data.pixels.decoding import LARGEST
 
-FILES = Entries()
-FOLDERS = ("sysu", "llcm")  # layouts that list a folder
+FILES = Registry()
+FOLDERS = ("sysu", "llcm")  # layouts that list the images of folders
 
 
-def _encoded(make: Callable) -> Spoil:
-    def spoil(corpus: Corpus) -> None:
+def _encoded(make: Callable) -> Apply:
+    def apply(corpus: Corpus) -> None:
         path = corpus.image()
-        data, picture, difference = make(Image.fromarray(corpus.sound.pixels[path]))
+        data, picture, difference = make(Image.fromarray(corpus.intact.pixels[path]))
         corpus.write(path, data)
         corpus.pixels[path] = np.asarray(picture.resize(SIZE[::-1], Image.Resampling.LANCZOS)), difference
 
-    return spoil
+    return apply
 
 
-def _unreadable(make: Callable, words: str) -> Spoil:
-    def spoil(corpus: Corpus) -> None:
+def _unreadable(make: Callable, words: str) -> Apply:
+    def apply(corpus: Corpus) -> None:
         path = corpus.image()
-        corpus.write(path, make(Image.fromarray(corpus.sound.pixels[path])))
+        corpus.write(path, make(Image.fromarray(corpus.intact.pixels[path])))
         corpus.report("broken image", path)
         corpus.words[path] = words
 
-    return spoil
+    return apply
 
 
-FILES += [Corruption(name, _encoded(make), decoding=True) for name, make in SAME.items()]
+FILES += [Corruption(name, _encoded(make), decoding=True) for name, make in VALID.items()]
 FILES += [Corruption(name, _unreadable(*how), decoding=True) for name, how in BROKEN.items()]
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-@FILES.enter("file of 256 MB that holds nothing")
+@FILES.register("sparse file above the size limit")
 def _sparse(corpus):
     path = corpus.image()
     corpus.write(path, b"")
@@ -51,7 +51,7 @@ def _sparse(corpus):
     corpus.words[path] = "expected at most"
 
 
-@FILES.enter("file that is not there")
+@FILES.register("missing file")
 def _absent(corpus):
     path = corpus.image()
     (corpus.root / path).unlink()
@@ -60,7 +60,7 @@ def _absent(corpus):
         corpus.report_missing(path)
 
 
-INSTEAD: dict[str, Callable[[Path], object]] = {
+REPLACEMENTS: dict[str, Callable[[Path], object]] = {
     "dangling link": lambda file: file.symlink_to("gone.jpg"),
     "link to itself": lambda file: file.symlink_to(file.name),
     "link to a device": lambda file: file.symlink_to("/dev/zero"),
@@ -70,21 +70,21 @@ INSTEAD: dict[str, Callable[[Path], object]] = {
 }
 
 
-def _instead(make: Callable[[Path], object], kind: str) -> Spoil:
-    def spoil(corpus: Corpus) -> None:
+def _replaced(make: Callable[[Path], object], kind: str) -> Apply:
+    def apply(corpus: Corpus) -> None:
         path = corpus.image()
         (corpus.root / path).unlink()
         make(corpus.root / path)
         corpus.report_missing(path, kind)
 
-    return spoil
+    return apply
 
 
-for _name, _make in INSTEAD.items():
-    FILES.enter(_name)(_instead(_make, "empty image" if _name == "empty file" else "missing image"))
+for _name, _make in REPLACEMENTS.items():
+    FILES.register(_name)(_replaced(_make, "empty image" if _name == "empty file" else "missing image"))
 
 
-@FILES.enter("link to a file elsewhere")
+@FILES.register("link to a file elsewhere")
 def _linked(corpus):
     path = corpus.image()
     outside = corpus.move_away(path)
@@ -93,28 +93,28 @@ def _linked(corpus):
 
 NAMES: dict[str, Callable[[str], str]] = {
     "name with spaces": lambda name: f" a  b {name}",
-    "name in other letters": lambda name: f"人 \u2028é{name}",
-    "name of 255 letters": lambda name: "x" * (255 - len(name)) + name,
-    "extension in capitals": lambda name: name.replace(".jpg", ".JPG").replace(".bmp", ".BMP"),
+    "name with non-ASCII characters": lambda name: f"人 \u2028é{name}",
+    "name of 255 characters": lambda name: "x" * (255 - len(name)) + name,
+    "upper-case extension": lambda name: name.replace(".jpg", ".JPG").replace(".bmp", ".BMP"),
 }
 
 
-def _named(change: Callable[[str], str]) -> Spoil:
-    def spoil(corpus: Corpus) -> None:
+def _renamed(change: Callable[[str], str]) -> Apply:
+    def apply(corpus: Corpus) -> None:
         folder, _, name = (path := corpus.image()).rpartition("/")
         corpus.rename(path, f"{folder}/{change(name)}")
 
-    return spoil
+    return apply
 
 
 for _name, _change in NAMES.items():
-    FILES.enter(_name)(_named(_change))
-FILES.enter("name with a line end", *FOLDERS)(
+    FILES.register(_name)(_renamed(_change))
+FILES.register("name with a newline", *FOLDERS)(
     lambda corpus: corpus.rename(path := corpus.image(folder=True), path[:-4] + "\n" + path[-4:])
 )
 
 
-@FILES.enter("file name that is not UTF-8", *FOLDERS)
+@FILES.register("file name that is not UTF-8", *FOLDERS)
 def _undecodable_name(corpus):
     path = corpus.image(folder=True)
     file = corpus.root / path

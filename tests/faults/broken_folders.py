@@ -1,19 +1,19 @@
-"""Corruptions of folders, and of what is known of a person."""
+"""Corruptions of folders, and of the images of one person."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from entering import Entries
+from entering import Registry
 from spoiling import Corpus
 
 from fsclib.data.records import INFRARED, MISSING_ROOT, NO_TEST, NO_TRAINING, VISIBLE
 
-PLACES = Entries()
-FOLDERS = ("sysu", "llcm")  # layouts that list a folder
+PLACES = Registry()
+FOLDERS = ("sysu", "llcm")  # layouts that list the images of folders
 JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", "._0001.jpg", "@eaDir/0001.jpg/SYNOPHOTO_THUMB.jpg", "0001.jpg.part")
 
 
-@PLACES.enter("files and folders of other programs")
+@PLACES.register("files and folders of other programs")
 def _junk(corpus):
     folder = corpus.image().rpartition("/")[0]
     for place in ("", "__MACOSX/", f"{folder}/"):
@@ -21,83 +21,83 @@ def _junk(corpus):
             corpus.write(place + name, b"junk")
 
 
-@PLACES.enter("folders of people who are not listed")
+@PLACES.register("folders of unlisted people")
 def _strangers(corpus):
     image = Path(corpus.image())
     for folder in (image.parent.with_name("9999"), Path("cam7/0001")):
         corpus.write(str(folder / image.name), (corpus.root / image).read_bytes())
 
 
-@PLACES.enter("folders that link to the one above")
+@PLACES.register("folder that links to its parent")
 def _loop(corpus):
     folder = (corpus.root / corpus.image()).parent
     (folder / "loop").symlink_to("..")
     (corpus.root / "loop").symlink_to(".")
 
 
-@PLACES.enter("folder that links elsewhere")
+@PLACES.register("folder that links elsewhere")
 def _linked_folder(corpus):
     folder = corpus.image().rpartition("/")[0]
     outside = corpus.move_away(folder)
     (corpus.root / folder).symlink_to(outside)
 
 
-def _in_place_of_a_folder(make: Callable[[Path], object], kind: str = ""):
-    """Something else where a person's images before a camera should be. kind: told of it where folders are listed."""
+def _folder_replaced_by(make: Callable[[Path], object], kind: str = ""):
+    """Replaces the folder of a person's images from one camera. kind: the problem reported in layouts that list folders."""
 
-    def spoil(corpus: Corpus) -> None:
+    def apply(corpus: Corpus) -> None:
         image = corpus.image()
         folder = image.rpartition("/")[0]
         corpus.move_away(folder)
         make(corpus.root / folder)
-        lost = [path for path in corpus.sound.records["path"] if path.startswith(f"{folder}/")]
+        lost = [path for path in corpus.intact.records["path"] if path.startswith(f"{folder}/")]
         corpus.gone.update(lost)
         for path in filter(corpus.is_listed, lost):
             corpus.report_missing(path)
         if kind and not corpus.is_listed(image):
             corpus.report(kind, folder)
-        corpus.report_if_lonely(corpus.identity(image))
+        corpus.report_if_one_modality(corpus.identity(image))
 
-    return spoil
+    return apply
 
 
-PLACES.enter("folder that is not there", alone=True)(_in_place_of_a_folder(lambda file: None))
-PLACES.enter("folder that links to itself", alone=True)(
-    _in_place_of_a_folder(lambda file: file.symlink_to(file.name), "unreadable folder")
+PLACES.register("missing folder", alone=True)(_folder_replaced_by(lambda file: None))
+PLACES.register("folder that links to itself", alone=True)(
+    _folder_replaced_by(lambda file: file.symlink_to(file.name), "unreadable folder")
 )
-PLACES.enter("file in place of a folder", alone=True)(_in_place_of_a_folder(Path.touch, "unreadable folder"))
+PLACES.register("file in place of a folder", alone=True)(_folder_replaced_by(Path.touch, "unreadable folder"))
 
 
-@PLACES.enter("folder of a camera that is not there", *FOLDERS, alone=True)
+@PLACES.register("missing folder of a camera", *FOLDERS, alone=True)
 def _camera(corpus):
-    records = corpus.sound.records
-    dark = records.loc[(records["split"] == "test") & (records["modality"] == INFRARED), "path"].iloc[0]
-    folder = "cam1" if corpus.layout == "sysu" else dark.rpartition("/")[0].rpartition("/")[0]
+    records = corpus.intact.records
+    infrared = records.loc[(records["split"] == "test") & (records["modality"] == INFRARED), "path"].iloc[0]
+    folder = "cam1" if corpus.layout == "sysu" else infrared.rpartition("/")[0].rpartition("/")[0]
     corpus.move_away(folder)
     corpus.gone.update(path for path in records["path"] if path.startswith(f"{folder}/"))
     corpus.report("missing folder", folder)
 
 
-@PLACES.enter("folders of a modality that are not there", alone=True)
+@PLACES.register("missing folders of a modality", alone=True)
 def _modality(corpus):
     for folder in {"sysu": ["cam3", "cam6"], "regdb": ["Thermal"], "llcm": ["nir", "test_nir"]}[corpus.layout]:
         corpus.move_away(folder)
         if corpus.layout == "sysu" or folder == "test_nir":
             corpus.report("missing folder", folder)
-    for path in corpus.sound.records.loc[corpus.sound.records["modality"] == INFRARED, "path"]:
+    for path in corpus.intact.records.loc[corpus.intact.records["modality"] == INFRARED, "path"]:
         if corpus.is_listed(path):
             corpus.report_missing(path)
-    corpus.report_nothing(NO_TRAINING)
-    corpus.report_nothing(NO_TEST)
+    corpus.report_empty(NO_TRAINING)
+    corpus.report_empty(NO_TEST)
 
 
-@PLACES.enter("data set that is not there", alone=True)
+@PLACES.register("missing data set", alone=True)
 def _no_root(corpus):
     corpus.root.rename(corpus.root.with_name("outside"))
     corpus.report(MISSING_ROOT, str(corpus.root))
 
 
-@PLACES.enter("archive in place of the data set", alone=True)
+@PLACES.register("archive in place of the data set", alone=True)
 def _archive(corpus):
     _no_root(corpus)
     corpus.root.write_bytes(b"PK\x05\x06" + bytes(18))
@@ -106,7 +106,7 @@ def _archive(corpus):
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
-@PLACES.enter("person of one modality only")
+@PLACES.register("person with images in one modality only")
 def _one_modality(corpus):
     images = corpus.person("train")
     corpus.remove(images[INFRARED])
@@ -114,20 +114,20 @@ def _one_modality(corpus):
     corpus.report("one modality only", images[VISIBLE][0].rpartition("/")[0])
 
 
-@PLACES.enter("person with one camera of each modality only", *FOLDERS)
+@PLACES.register("person seen by one camera of each modality only", *FOLDERS)
 def _one_camera(corpus):
-    camera = corpus.sound.records.set_index("path")["camera"]
+    camera = corpus.intact.records.set_index("path")["camera"]
     for paths in corpus.person("train").values():
         corpus.remove([path for path in paths if camera[path] != camera[paths[0]]])
 
 
-@PLACES.enter("test person without a match")
+@PLACES.register("test person without a match")
 def _no_counterpart(corpus):
     corpus.remove(corpus.person("test")[INFRARED])
 
 
-@PLACES.enter("the same picture under two identities")
+@PLACES.register("the same picture under two identities")
 def _same_picture(corpus):
     one, other = corpus.image(), corpus.image()
     corpus.write(other, (corpus.root / one).read_bytes())
-    corpus.pixels[other] = corpus.sound.pixels[one], 0
+    corpus.pixels[other] = corpus.intact.pixels[one], 0

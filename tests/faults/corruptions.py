@@ -1,8 +1,8 @@
-"""The catalogue: ways in which a data set arrives broken. Each spoils a corpus and notes what has to come of it.
+"""The catalogue of corruptions: ways in which a data set can be broken. Each changes a corpus and records the expected result.
 
-Decided, where there is a choice: a picture is turned as EXIF says, as every viewer does; transparency is dropped, as the
-published programs do; a file of several pictures is refused, for nobody can say which is meant. The same picture under two
-identities is let pass: it says nothing about the files, and a data set of photographs may well hold people side by side.
+Where there is a choice: a picture is turned as its EXIF entry says, as every viewer does; transparency is dropped, as the
+published programs do; a file of several pictures is refused, because it is unclear which one is meant. The same picture under two
+identities is accepted: the files are not broken, and a photograph may well show two people side by side.
 """
 
 from broken_files import FILES

@@ -1,4 +1,4 @@
-"""Disks that are full, cannot be written, or take no large file: real ones, where this user may mount them."""
+"""Real disks that are full or read-only, where this user may mount them; folders without write permission; file size limits."""
 
 import contextlib
 import multiprocessing
@@ -19,7 +19,7 @@ NOBODY = 65534
 
 @contextlib.contextmanager
 def mounted(megabytes: int) -> Iterator[Path]:
-    """The folder of a disk of its own in memory. Skips the test where it cannot be mounted."""
+    """Yields the folder of a newly mounted disk in memory. Skips the test where it cannot be mounted."""
     folder = Path(tempfile.mkdtemp(prefix="disk-"))
     folder.chmod(0o755)
     try:
@@ -39,12 +39,12 @@ def mount(*words: str) -> None:
     except OSError as error:
         reason = str(error)
     if reason:
-        pytest.skip(f"a disk of its own cannot be mounted here: {reason}")
+        pytest.skip(f"cannot mount a disk here: {reason}")
 
 
 @contextlib.contextmanager
 def full(disk: Path, left: int = 0) -> Iterator[None]:
-    """All of a disk taken but `left` pages."""
+    """Fills a disk, except for `left` pages."""
     free = shutil.disk_usage(disk).free
     with (disk / "filler").open("wb") as filler:
         if (size := free - left * PAGE) > 0:
@@ -57,7 +57,7 @@ def full(disk: Path, left: int = 0) -> Iterator[None]:
 
 @contextlib.contextmanager
 def read_only(disk: Path) -> Iterator[None]:
-    """A disk mounted anew, without writing."""
+    """Remounts a disk read-only."""
     mount("-o", "remount,ro", str(disk))
     try:
         yield
@@ -67,7 +67,7 @@ def read_only(disk: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def closed(folder: Path) -> Iterator[None]:
-    """Folders that may only be read, for a process that is not root: `attempt` with nobody=True makes one."""
+    """Makes a folder and its subfolders read-only. Root ignores that: use `attempt` with nobody=True."""
     folders = [folder, *(path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())]
     for each in folders:
         each.chmod(0o555)
@@ -79,12 +79,12 @@ def closed(folder: Path) -> Iterator[None]:
 
 
 def attempt(act: Callable[[], object], *, largest: int | None = None, nobody: bool = False) -> str:
-    """What `act` raises in a process of its own, as "DiskError: what it says"; empty if nothing.
+    """The error that `act` raises in a process of its own, as "DiskError: message"; empty if none.
 
-    largest  bytes of a file that it may write; nobody: as a user without rights, if this one is root
+    largest  limit on the size of a file, in bytes; nobody: if this user is root, run as the user nobody
     """
     here, there = multiprocessing.Pipe()
-    fork = multiprocessing.get_context("fork")  # everything is imported already
+    fork = multiprocessing.get_context("fork")  # with everything imported already
     process = fork.Process(target=_act, args=(act, there, largest, nobody))
     process.start()
     there.close()
@@ -97,7 +97,7 @@ def attempt(act: Callable[[], object], *, largest: int | None = None, nobody: bo
 
 
 def _act(act: Callable[[], object], answer, largest: int | None, nobody: bool) -> None:
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115  else files of pytest's, to which the limit would apply
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115  pytest's files would be subject to the size limit
     if largest is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     if nobody and os.geteuid() == 0:

@@ -1,4 +1,4 @@
-"""An entry of the catalogue of corruptions, and how it is entered."""
+"""A corruption of a data set, and the lists in which corruptions are registered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ from spoiling import Corpus
 
 from fsclib.data.datasets import LAYOUTS
 
-Spoil = Callable[[Corpus], object]
+Apply = Callable[[Corpus], object]
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """alone: changes so much that other corruptions would not find what they look for. decoding: knows nothing of layouts."""
+    """alone: cannot be combined with other corruptions. decoding: concerns only how an image is encoded."""
 
     name: str
-    spoil: Spoil
+    apply: Apply
     layouts: tuple[str, ...] = tuple(LAYOUTS)
     alone: bool = False
     decoding: bool = False
 
 
-class Entries(list[Corruption]):
+class Registry(list[Corruption]):
     """A part of the catalogue."""
 
-    def enter(self, name: str, *layouts: str, alone: bool = False) -> Callable[[Spoil], Spoil]:
-        """Decorates what spoils a corpus; layouts: those that have what it spoils, by default all."""
+    def register(self, name: str, *layouts: str, alone: bool = False) -> Callable[[Apply], Apply]:
+        """Decorates a function that corrupts a corpus. layouts: those it applies to, by default all."""
 
-        def entered(spoil: Spoil) -> Spoil:
-            self.append(Corruption(name, spoil, layouts or tuple(LAYOUTS), alone))
-            return spoil
+        def decorate(apply: Apply) -> Apply:
+            self.append(Corruption(name, apply, layouts or tuple(LAYOUTS), alone))
+            return apply
 
-        return entered
+        return decorate

@@ -1,4 +1,4 @@
-"""Strategies for hypothesis: contents of files that are nearly, or not at all, what a reader expects."""
+"""Hypothesis strategies for file contents that are nearly, or not at all, what a reader expects."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ TOKENS = [
     "٣".encode(), "é".encode(),
 ]  # fmt: skip
 
-_places = st.one_of(st.floats(0, 1), st.integers(0, 300))  # of a file, or in its head
+_places = st.one_of(st.floats(0, 1), st.integers(0, 300))  # relative to the file, or near its beginning
 _pieces = st.one_of(st.sampled_from(TOKENS), st.binary(max_size=8))
 _edits = st.tuples(st.sampled_from(["put", "instead", "cut", "end", "repeat", "flip"]), _places, st.integers(1, 64), _pieces)
 
@@ -33,7 +33,7 @@ def _place(content: bytes, where: float) -> int:
 
 
 def edited(content: bytes, edits: list[tuple[str, float, int, bytes]]) -> bytes:
-    """A content after a few edits, in their order."""
+    """`content` after these edits, in their order."""
     for kind, where, length, piece in edits:
         at = _place(content, where)
         before, after = content[:at], content[at:]
@@ -54,7 +54,7 @@ def edited(content: bytes, edits: list[tuple[str, float, int, bytes]]) -> bytes:
 
 
 def mutations(content: bytes) -> st.SearchStrategy[bytes]:
-    """This content after one to four edits, or any short one."""
+    """`content` after one to four edits, or any short content."""
     return st.one_of(st.lists(_edits, min_size=1, max_size=4).map(lambda edits: edited(content, edits)), st.binary(max_size=60))
 
 
@@ -90,7 +90,7 @@ def _without(value: Any, key: Any) -> Any:
 
 
 def changed(value: Any) -> st.SearchStrategy[Any]:
-    """Plain values of which one to three are others, or gone."""
+    """A JSON value in which one to three parts are replaced or removed."""
     spots = _spots(value)
 
     @st.composite
@@ -100,7 +100,7 @@ def changed(value: Any) -> st.SearchStrategy[Any]:
             gone = path and draw(st.booleans())
             try:
                 found = _removed(found, path) if gone else _replaced(found, path, draw(values))
-            except (KeyError, IndexError, TypeError):  # an earlier change took the place away
+            except (KeyError, IndexError, TypeError):  # an earlier change removed this path
                 continue
         return found
 

@@ -1,4 +1,4 @@
-"""What may lie in the place of a file or a folder, and how a writer that meets it ends."""
+"""Puts links, pipes and devices in place of a writer's files and folders, and reports how the writer ends."""
 
 import contextlib
 import os
@@ -13,17 +13,17 @@ from writers import Writer, prepare
 
 from fsclib.errors import FsclibError
 
-MOST = 60 if LONG else 5  # files of a writer that are tried
-SECONDS = 60.0  # in which every writer ends, on a busy machine too; a pipe is waited for without end
+MOST = 60 if LONG else 5  # files tried per writer
+SECONDS = 60.0  # enough for every writer, on a busy machine too; waiting for a pipe would never end
 SECRET = b"another's"
-USERS = {  # links that are the user's own: to a larger disk, for example
+USER_LINKS = {  # links that are the user's own: to a larger disk, for example
     "results", "results/llcm", "results/llcm/s", "results/llcm/s-0-seed0", "llcm", "llcm/mine", "llcm/01_data", "data", "data/demo",
     "corpus", "cache", "images", "index", "benchmarks",
 }  # fmt: skip
 
 
 class Hangs(BaseException):
-    """Raised in whatever has waited too long; no `except Exception` catches it."""
+    """Raised in code that takes too long; not caught by `except Exception`."""
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ def in_time(seconds: float = SECONDS) -> Iterator[None]:
 
 
 def outcome(act: Callable[[], object]) -> str:
-    """How it ended: "" or its error. Errors: Hangs, and those that no user should see."""
+    """The error that `act` ended with, "" if none. Raises Hangs, and errors that no user should see."""
     try:
         with in_time():
             act()
@@ -53,7 +53,7 @@ def outcome(act: Callable[[], object]) -> str:
 
 
 def places(writer: Writer, home: Path) -> tuple[list[str], list[str]]:
-    """The files, some of them, and all folders that a writer reads and writes below a home."""
+    """Some of the files, and all folders, that a writer reads and writes below a home."""
     prepare(writer, home)
     writer.write(home)
     found = sorted(home.rglob("*"))
@@ -64,7 +64,7 @@ def places(writer: Writer, home: Path) -> tuple[list[str], list[str]]:
 
 
 def put(place: Path, make: Callable[[Path], object]) -> None:
-    """Makes something in the place of what may lie there."""
+    """Replaces whatever is at `place` with what `make` creates."""
     if place.is_dir():
         shutil.rmtree(place)
     place.unlink(missing_ok=True)
@@ -73,7 +73,7 @@ def put(place: Path, make: Callable[[Path], object]) -> None:
 
 
 def victim(folder: Path) -> Path:
-    """A file that belongs to somebody else."""
+    """Creates a file outside the home, which must not change."""
     folder.mkdir(exist_ok=True)
     file = folder / "thesis.txt"
     file.write_bytes(SECRET)
@@ -82,6 +82,6 @@ def victim(folder: Path) -> Path:
 
 
 def untouched(file: Path) -> bool:
-    """Whether a victim is as it was, and alone in its folder."""
+    """Whether a victim is unchanged and the only file in its folder."""
     alone = [path.name for path in file.parent.iterdir()] == [file.name]
     return alone and file.read_bytes() == SECRET and os.stat(file).st_mode & 0o777 == 0o640  # noqa: PTH116

@@ -1,7 +1,7 @@
-"""Image files as a data set should not have them: pictures in unlikely encodings, and files that are no picture at all.
+"""Unusual image files: pictures in unlikely encodings, broken ones, and files that are no picture at all.
 
-SAME: name → picture → (bytes of a file, the RGB picture that is expected of it, how far grey levels may be off on average).
-BROKEN: name → picture → (bytes of a file, words that say what is wrong with it). Pictures are RGB.
+VALID: name → function from a picture to (file content, expected RGB picture, allowed mean difference in grey levels).
+BROKEN: name → (function from a picture to file content, words of the error message). Pictures are RGB.
 """
 
 import io
@@ -13,7 +13,7 @@ from functools import cache
 from PIL import Image
 
 ORIENTATION = 0x0112
-LOSSY = 6.0  # grey levels, of a JPEG or WebP file of the best quality
+LOSSY = 6.0  # grey levels, for a JPEG or WebP file of the best quality
 TEXT = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\n"
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 24 64\n%%EndComments\n(x) run\n%%EOF\n"
 
@@ -25,7 +25,7 @@ def encode(picture: Image.Image, kind: str, **options) -> bytes:
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: tuple[bytes, bytes]) -> bytes:
-    """A PNG file of these numbers, whether or not they agree; rows with their filter bytes. colour: 0 grey, 2 RGB."""
+    """A PNG file with these values, whether or not they are consistent; rows include their filter bytes. colour: 0 grey, 2 RGB."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     chunks = [(b"IHDR", header), *extra, (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(map(_chunk, *zip(*chunks, strict=True)))
@@ -46,7 +46,7 @@ def _with_alpha(picture: Image.Image) -> Image.Image:
 
 
 def _sixteen(picture: Image.Image) -> bytes:
-    """Big-endian 16-bit samples: the 8-bit value, then low bits that rounding may not carry over."""
+    """Big-endian 16-bit samples: the 8-bit value, then low bits that must not change it by rounding."""
     return b"".join(bytes((value, 255 - value)) for value in picture.tobytes())
 
 
@@ -55,20 +55,20 @@ def _rows(samples: bytes, height: int) -> bytes:
     return b"".join(b"\0" + samples[row * length : (row + 1) * length] for row in range(height))
 
 
-def _turned(orientation: int, method: Image.Transpose, kind: str) -> Callable:
-    """A picture stored turned by `method`, of which EXIF says how it is meant."""
+def _rotated(orientation: int, method: Image.Transpose, kind: str) -> Callable:
+    """A picture stored transposed by `method`, with the EXIF orientation that undoes it."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return lambda picture: (encode(picture.transpose(method), kind, exif=exif.tobytes()), picture, LOSSY * (kind == "JPEG"))
 
 
-def _strip(picture: Image.Image) -> tuple[bytes, Image.Image, float]:
+def _wide(picture: Image.Image) -> tuple[bytes, Image.Image, float]:
     wide = picture.resize((20_000, 8))
     return encode(wide, "PNG"), wide, 0
 
 
 def _via(convert: Callable, kind: str, **options) -> Callable:
-    """The picture converted, stored without loss; expected are the colours that the conversion has left."""
+    """The picture after a conversion, stored without loss; the colours after the conversion are expected."""
 
     def make(picture: Image.Image) -> tuple[bytes, Image.Image, float]:
         converted = convert(picture)
@@ -81,7 +81,7 @@ def _lossy(convert: Callable = lambda picture: picture, kind: str = "JPEG", befo
     return lambda picture: (before + encode(convert(picture), kind, **options) + after, convert(picture).convert("RGB"), LOSSY)
 
 
-SAME = {
+VALID = {
     "JPEG content": _lossy(),
     "BMP content": _via(lambda picture: picture, "BMP"),
     "PNG content": _via(lambda picture: picture, "PNG"),
@@ -90,19 +90,19 @@ SAME = {
     "progressive JPEG": _lossy(progressive=True),
     "grey JPEG": _lossy(lambda picture: picture.convert("L")),
     "CMYK JPEG": _lossy(lambda picture: picture.convert("CMYK")),
-    "JPEG with garbage behind its end": _lossy(after=b"garbage\xff\xda\0" * 40),
+    "JPEG with garbage after its end": _lossy(after=b"garbage\xff\xda\0" * 40),
     "JPEG with a broken EXIF entry": _lossy(exif=b"Exif\0\0MM\0*\xff\xff\xff\xff no directory"),
     "several pictures of a stereo camera (MPO)": lambda picture: (
         encode(picture, "MPO", save_all=True, append_images=[Image.new("RGB", picture.size)], quality=98, subsampling=0),
         picture,
         LOSSY,
     ),
-    "EXIF: a quarter turn": _turned(6, Image.Transpose.ROTATE_90, "JPEG"),
-    "EXIF: a quarter turn back": _turned(8, Image.Transpose.ROTATE_270, "JPEG"),
-    "EXIF: upside down": _turned(3, Image.Transpose.ROTATE_180, "JPEG"),
-    "EXIF: mirrored": _turned(2, Image.Transpose.FLIP_LEFT_RIGHT, "JPEG"),
-    "EXIF: mirrored and a quarter turn": _turned(7, Image.Transpose.TRANSVERSE, "JPEG"),
-    "EXIF: transposed, in a PNG file": _turned(5, Image.Transpose.TRANSPOSE, "PNG"),
+    "EXIF: a quarter turn": _rotated(6, Image.Transpose.ROTATE_90, "JPEG"),
+    "EXIF: a quarter turn back": _rotated(8, Image.Transpose.ROTATE_270, "JPEG"),
+    "EXIF: upside down": _rotated(3, Image.Transpose.ROTATE_180, "JPEG"),
+    "EXIF: mirrored": _rotated(2, Image.Transpose.FLIP_LEFT_RIGHT, "JPEG"),
+    "EXIF: mirrored and a quarter turn": _rotated(7, Image.Transpose.TRANSVERSE, "JPEG"),
+    "EXIF: transposed, in a PNG file": _rotated(5, Image.Transpose.TRANSPOSE, "PNG"),
     "16-bit grey": lambda picture: (
         png(*picture.size, 16, 0, _rows(_sixteen(picture.convert("L")), picture.height)),
         _grey(picture),
@@ -117,13 +117,13 @@ SAME = {
     "grey with alpha": _via(lambda picture: _with_alpha(picture.convert("L")), "PNG"),
     "1 bit": _via(lambda picture: picture.convert("1"), "PNG"),
     "1×1 pixel": _via(lambda picture: picture.resize((1, 1)), "BMP"),
-    "a strip of 20,000 pixels": _strip,
+    "a strip of 20,000 pixels": _wide,
 }
 
 
 @cache
-def _vast(side: int = 20_000) -> bytes:
-    """A true PNG of white pixels, 50 kB."""
+def _huge(side: int = 20_000) -> bytes:
+    """A valid PNG of white pixels, a few hundred kB at most."""
     return png(side, side, 1, 0, (b"\0" + b"\xff" * (side // 8)) * side)
 
 
@@ -132,7 +132,7 @@ def _cut(kind: str, share: float) -> Callable[[Image.Image], bytes]:
 
 
 def _patched(kind: str, offset: int, content: bytes) -> Callable[[Image.Image], bytes]:
-    """A file with other bytes at an offset, from the end where that is negative."""
+    """Overwrites bytes of a file at an offset, which counts from the end if negative."""
 
     def make(picture: Image.Image) -> bytes:
         data = bytearray(encode(picture, kind))
@@ -149,14 +149,14 @@ def _ending_in_zeros(picture: Image.Image) -> bytes:
     return data[:kept] + bytes(len(data) - kept)
 
 
-def _of_many_scans(picture: Image.Image) -> bytes:
-    """A true JPEG whose last scan comes a thousand times; with more pixels a small file would be decoded for hours."""
+def _with_many_scans(picture: Image.Image) -> bytes:
+    """A valid JPEG whose last scan is repeated a thousand times; with more pixels, a small file would take hours to decode."""
     data = encode(picture, "JPEG", progressive=True)
     last, end = data.rfind(b"\xff\xda"), len(data) - 2
     return data[:end] + 1000 * data[last:end] + data[end:]
 
 
-def _of_several_and_many_scans(picture: Image.Image) -> bytes:
+def _of_several_with_many_scans(picture: Image.Image) -> bytes:
     data = encode(picture, "MPO", save_all=True, append_images=[picture], progressive=True)
     end = data.find(b"\xff\xd8\xff", 2) - 2
     return data[:end] + 1000 * data[data.rfind(b"\xff\xda", 0, end) : end] + data[end:]
@@ -169,7 +169,7 @@ def _with_thumbnail_ending_in_zeros(picture: Image.Image) -> bytes:
 
 
 def _wrong_checksum(picture: Image.Image) -> bytes:
-    """A pixel of the stored rows changed, so that everything decodes, and nothing but the checksum of the chunk tells."""
+    """One stored pixel is changed, so that everything decodes and only the checksum of the chunk is wrong."""
     data = bytearray(encode(picture, "PNG", compress_level=0))
     data[len(data) - 200] ^= 1
     return bytes(data)
@@ -189,10 +189,10 @@ BROKEN = {
     "JPEG without its last two bytes": (lambda picture: encode(picture, "JPEG")[:-2], "truncated"),
     "JPEG that ends in zeros": (_ending_in_zeros, "truncated"),
     "truncated progressive JPEG": (lambda picture: encode(picture, "JPEG", progressive=True)[:-300], "truncated"),
-    "progressive JPEG of a thousand scans": (_of_many_scans, "scans, expected at most 100"),
+    "progressive JPEG of a thousand scans": (_with_many_scans, "scans, expected at most 100"),
     "truncated file of several pictures (MPO)": (lambda picture: _of_several("MPO")(picture)[:-30], "truncated"),
     "file of several pictures that ends in zeros": (lambda picture: _of_several("MPO")(picture)[:-30] + bytes(30), "truncated"),
-    "file of several pictures, the first of a thousand scans": (_of_several_and_many_scans, "scans, expected at most 100"),
+    "file of several pictures, the first of a thousand scans": (_of_several_with_many_scans, "scans, expected at most 100"),
     "JPEG with a thumbnail, truncated": (_with_thumbnail_ending_in_zeros, "truncated"),
     "truncated BMP": (_cut("BMP", 0.6), "truncated"),
     "BMP cut in its header": (_cut("BMP", 0.005), "cannot be decoded"),
@@ -205,8 +205,8 @@ BROKEN = {
     "PNG without its end": (lambda picture: encode(picture, "PNG")[:-12], "cannot be decoded"),
     "PNG that claims 60,000 × 60,000 pixels": (_constant(png(60_000, 60_000, 8, 2, b"\0" * 99)), "decompression bomb"),
     "PNG that claims 10,000 × 10,000 pixels": (_constant(png(10_000, 10_000, 8, 2, b"\0" * 99)), "decompression bomb"),
-    "PNG of 9,400 × 9,400 pixels, 363 kB": (lambda picture: _vast(9_400), "pixels, expected at most"),
-    "PNG of 20,000 × 20,000 pixels": (lambda picture: _vast(), "decompression bomb"),
+    "PNG of 9,400 × 9,400 pixels": (lambda picture: _huge(9_400), "pixels, expected at most"),
+    "PNG of 20,000 × 20,000 pixels": (lambda picture: _huge(), "decompression bomb"),
     "PNG with a text that unpacks to 80 MB": (
         lambda picture: png(1, 1, 8, 0, b"\0\0", (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(80_000_000), 1))),
         "cannot be decoded",

@@ -1,4 +1,4 @@
-"""What a command has left behind, in a form in which two runs of it are equal: without seconds, surroundings and random names."""
+"""The files that a command leaves, in a form that is equal for two runs: without times, environment and random names."""
 
 import hashlib
 import json
@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 TOKEN = re.compile(r"\.[0-9a-f]{8}\.npy")  # the random part of the name of a cache's pixel file
-PASSING = ("environment", "pixels", "seconds")  # entries of a table in JSON: where a run was made, that name, how long it took
+VOLATILE = ("environment", "pixels", "seconds")  # JSON entries: where a run was made, that name, how long it took
 
 
 def contents(folder: Path) -> dict[str, list[Any]]:
-    """Every file below a folder, links not followed: its name without what is random in it → what the files of this name hold."""
+    """Every file below a folder, without following links: name without its random part → contents of the files of this name."""
     found: dict[str, list[Any]] = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file() and not _of_jupyter(file):
@@ -22,7 +22,7 @@ def contents(folder: Path) -> dict[str, list[Any]]:
 
 
 def differences(found: dict[str, list[Any]], expected: dict[str, list[Any]]) -> list[str]:
-    """Names of the files that are missing, too many or of other content."""
+    """Names of the files that are missing, left over or different."""
     return [
         f"{name}: {'left over' if name not in expected else 'missing' if name not in found else 'differs'}"
         for name in sorted({*found, *expected})
@@ -31,7 +31,7 @@ def differences(found: dict[str, list[Any]], expected: dict[str, list[Any]]) -> 
 
 
 def _of_jupyter(file: Path) -> bool:
-    """Whether a file is jupyter_client's note of a kernel's ports, which stays in the temporary folder of a killed papermill."""
+    """Whether this is jupyter_client's file with a kernel's ports, which a killed papermill leaves in its temporary folder."""
     return file.parent.name == "tmp" and file.suffix == ".json" and "shell_port" in json.loads(file.read_bytes())
 
 
@@ -40,12 +40,12 @@ def _content(file: Path) -> Any:
     if file.name == "log.csv":
         return pd.read_csv(file, dtype=str).drop(columns="seconds").to_csv()
     if file.suffix == ".ipynb":
-        return None  # times of execution stand in it
+        return None  # it contains execution times
     if file.suffix == ".lock":
-        return None  # the line of a killed holder stays until somebody else has to lock; whether one is held is asked elsewhere
+        return None  # a killed holder's line stays until the lock is taken again; held locks are looked for elsewhere
     if file.suffix == ".json":
-        return {name: value for name, value in json.loads(data).items() if name not in PASSING}
-    if file.suffix == ".safetensors":  # whose header is a table that may stand in any order
+        return {name: value for name, value in json.loads(data).items() if name not in VOLATILE}
+    if file.suffix == ".safetensors":  # its header is a table in no fixed order
         end = 8 + int.from_bytes(data[:8], "little")
         return json.loads(data[8:end]), hashlib.blake2b(data[end:]).hexdigest()
     return hashlib.blake2b(data).hexdigest()

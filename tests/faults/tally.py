@@ -1,7 +1,7 @@
-"""How many trials, and counts of what became of them: each group of trials leaves a file, and this program prints the table.
+"""Counts of trials and their outcomes: each group of trials writes a file, and this program prints them all as a table.
 
-make test-faults                      # as many trials as the issue of robustness asks for, minutes to an hour
-python tests/faults/tally.py          # the table of the last one
+make test-faults                      # runs the long form of the tests, which takes about an hour
+python tests/faults/tally.py          # prints the table of the last run
 """
 
 import json
@@ -10,12 +10,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-LONG = os.environ.get("FSCLIB_FAULTS") == "long"  # make test-faults; otherwise the short form, a part of make test
+LONG = os.environ.get("FSCLIB_FAULTS") == "long"  # make test-faults; otherwise the short form, part of make test
 FOLDER = Path(__file__).parents[2] / "results" / "faults"
 
 
 def keep(topic: str, group: str, outcomes: Mapping[str, int]) -> None:
-    """What became of a group of trials, for the table. `outcomes`: in words → how many trials; kept of the long form alone."""
+    """Stores the outcomes of a group of trials for the table, in the long form only. outcomes: words → number of trials."""
     if LONG:
         FOLDER.mkdir(parents=True, exist_ok=True)
         content = {"topic": topic, "group": group, "outcomes": dict(outcomes)}
@@ -23,7 +23,7 @@ def keep(topic: str, group: str, outcomes: Mapping[str, int]) -> None:
 
 
 def table(folder: Path = FOLDER) -> str:
-    """All groups as a Markdown table, a row each."""
+    """All groups as a Markdown table, one row per group."""
     rows = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
     lines = ["| what | trials | outcomes |", "|---|---|---|"]
     for row in rows:

@@ -1,4 +1,4 @@
-"""Every kind of file that the library reads, each in its place with a genuine content, and how it is read."""
+"""A genuine example of every kind of file that the library reads, with the function that reads it."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ SIZE = (8, 6)
 
 @dataclass(frozen=True)
 class Target:
-    """A file; what reads it, and how its reading ended in a word if it raised nothing; the errors with which it may be refused."""
+    """A file, the function that reads it, the errors with which it may refuse the file, and a word for reading without an error."""
 
     file: Path
     read: Callable[[], Any]
@@ -47,9 +47,9 @@ class Target:
 
 
 def trial(name: str, target: Target, put: Callable[[Path], Any]) -> str:
-    """Puts something in the place of the file, reads it, and puts the genuine one back. How it ended, in a word.
+    """Replaces the file with what `put` creates, reads it, and restores the genuine one. Returns the outcome in a word.
 
-    Errors: whatever the reading raised that it does not promise, with a note on what was read.
+    Errors: those of the reading that are not among its `errors`, with a note on what was read.
     """
     aside = target.file.with_name("aside")
     target.file.rename(aside)
@@ -82,7 +82,7 @@ def optimizer(net: nn.Module) -> torch.optim.Optimizer:
 
 
 def targets(folder: Path, monkeypatch: Any) -> dict[str, Target]:
-    """The files below `folder`, which is empty before. What is written beside them is not read by another target."""
+    """Creates the files below `folder`, which must be empty. No target reads files that reading another one creates."""
     return _of_a_run(folder) | _of_networks(folder, monkeypatch) | _of_data(folder / "data") | _others(folder)
 
 
@@ -99,21 +99,21 @@ def _of_a_run(folder: Path) -> dict[str, Target]:
         "config.json before training": Target(config, lambda: runs.check(run.config, results=folder / "results"), refused),
         "metrics.json": Target(run.folder / "metrics.json", lambda: (run.headline(), run.metrics), refused),
         "log.csv": Target(log, run.log, refused),
-        "log.csv that goes on": Target(log, lambda: run.add_to_log({"epoch": 9, "lr": 0.1}), refused),
+        "log.csv appended to": Target(log, lambda: run.add_to_log({"epoch": 9, "lr": 0.1}), refused),
         "table of a run": Target(table, lambda: run.read_table("identities"), refused),
     }
 
 
 def _of_networks(folder: Path, monkeypatch: Any) -> dict[str, Target]:
     net = network()
-    own = optimizer(net)
+    sgd = optimizer(net)
     net(torch.randn(5, 3)).sum().backward()
-    own.step()
+    sgd.step()
     state = {"epoch": 3, "num_classes": 2, "best": 0.5, "best_epoch": 3}
     last, best, official = (folder / name for name in ("last.safetensors", "best.safetensors", "published.t"))
-    checkpoint.write(last, net, own, state)
+    checkpoint.write(last, net, sgd, state)
     checkpoint.write(best, net, None, state)
-    published_net = BACKBONES["resnet18"][0](weights=None)
+    published_net = BACKBONES["resnet18"][0]()
     torch.save({"net": {"module.classifier.weight": torch.ones(2, 3)}, "epoch": 3}, official)
     embeddings = folder / "embeddings" / "test.safetensors"
     write_features(embeddings, Features(np.arange(3), torch.rand(2, 3, 4), torch.rand(2, 3, 4)), ORIGIN)
@@ -123,22 +123,22 @@ def _of_networks(folder: Path, monkeypatch: Any) -> dict[str, Target]:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folder / "hub"))
     monkeypatch.setattr(torch.hub, "download_url_to_file", _offline)
 
-    def go_on() -> None:
+    def resume() -> None:
         fresh = network()
         checkpoint.read(last, fresh, optimizer(fresh))
 
-    def take_over() -> None:
+    def load_published() -> None:
         small = nn.Module()
         small.classifier, small.layers = nn.Linear(3, 2, bias=False), []
         load_official(small, read_official(official))
 
     return {
-        "last.safetensors": Target(last, go_on, (CheckpointError,)),
+        "last.safetensors": Target(last, resume, (CheckpointError,)),
         "best.safetensors": Target(best, lambda: checkpoint.read(best, network()), (CheckpointError,)),
         "state of best.safetensors": Target(best, lambda: checkpoint.state(best, "num_classes"), (CheckpointError,)),
-        "published checkpoint": Target(official, take_over, (ValueError,)),
+        "published checkpoint": Target(official, load_published, (ValueError,)),
         "ImageNet weights": Target(weights, lambda: imagenet_weights("resnet18"), (ValueError, FileNotFoundError)),
-        "embeddings": Target(embeddings, lambda: read_features(embeddings, ORIGIN), (), "made anew"),
+        "embeddings": Target(embeddings, lambda: read_features(embeddings, ORIGIN), (), "rebuilt"),
     }
 
 
@@ -157,7 +157,7 @@ def _of_data(folder: Path) -> dict[str, Target]:
         assert found.data_hash == expected.data_hash
         (pixel_file,) = cache.glob("*.npy")
         assert not whole or np.array_equal(found.pixels, pixels)
-        if pixel_file.name != Path(expected.pixels.filename).name:  # so that the next trial finds the file where it was
+        if pixel_file.name != Path(expected.pixels.filename).name:  # so that the next trial finds the file under its old name
             pixel_file.rename(expected.pixels.filename)
             index.write_text(index.read_text().replace(pixel_file.name, Path(expected.pixels.filename).name))
 
@@ -168,16 +168,16 @@ def _of_data(folder: Path) -> dict[str, Target]:
     corpus = folder / "corpus"
     write_corpus(corpus, "regdb", 4, height=48, width=16, workers=1, progress=False)
     lines = corpus / "idx" / "train_visible_1.txt"
-    mark = corpus / "corpus.json"
-    form = {"height": 48, "width": 16, "workers": 1, "progress": False}
+    stamp = corpus / "corpus.json"
+    options = {"height": 48, "width": 16, "workers": 1, "progress": False}
     return {
-        "index of the cache": Target(index, decode, (), "made anew"),
-        # pixels that are other but as many are not noticed: to look through them would take as long as to decode
-        "pixels of the cache": Target(Path(expected.pixels.filename), lambda: decode(whole=False), (), "made anew"),
+        "index of the cache": Target(index, decode, (), "rebuilt"),
+        # changed pixels in a file of the same size are not noticed: checking them would take as long as decoding
+        "pixels of the cache": Target(Path(expected.pixels.filename), lambda: decode(whole=False), (), "rebuilt"),
         "image": Target(images / "0.png", picture, (), "listed as a problem"),
         "index of a data set": Target(lines, lambda: regdb.read(corpus), (), "listed as a problem"),
-        "corpus.json, for masks": Target(mark, lambda: read_corpus(corpus), (MaskError,)),
-        "corpus.json, to be completed": Target(mark, lambda: write_corpus(corpus, "regdb", 4, **form), (FileExistsError,)),
+        "corpus.json, for masks": Target(stamp, lambda: read_corpus(corpus), (MaskError,)),
+        "corpus.json, to be completed": Target(stamp, lambda: write_corpus(corpus, "regdb", 4, **options), (FileExistsError,)),
     }
 
 

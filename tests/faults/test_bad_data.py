@@ -1,4 +1,4 @@
-"""Data sets that are broken in a hundred ways: each handled, or reported at its place, all of them in one pass."""
+"""Every corruption of a data set is handled or reported at its place, and all problems are reported in one pass."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corruptions import CATALOGUE
-from pictures import SAME
+from pictures import VALID
 from PIL import Image
-from spoiling import PLACES, SIZE, Corpus, Sound
+from spoiling import PLACES, SIZE, Corpus, IntactCorpus
 from tally import LONG, keep
 
 from fsclib.config.specs import DATASETS
@@ -32,8 +32,8 @@ NOBODY = 65534
 
 
 @pytest.fixture(autouse=True)
-def never_for_ever():
-    """A trial that hangs fails, after an hour at most, and lets the others run."""
+def time_limit():
+    """Fails a test that hangs, after ten minutes, or an hour in the long form, so that the others can run."""
     before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("hangs"))
     signal.alarm(3600 if LONG else 600)
     yield
@@ -42,17 +42,17 @@ def never_for_ever():
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    """Builds the unspoiled corpus of a layout, with an image for each corruption, and with its pixels in a cache beside it."""
+def intact(tmp_path_factory):
+    """Builds the intact corpus of a layout, with enough images for all corruptions, and its pixels in a cache beside it."""
     made = {}
 
-    def of(layout: str) -> Sound:
+    def of(layout: str) -> IntactCorpus:
         if layout not in made:
-            root = tmp_path_factory.mktemp("sound") / DATASETS[layout].folder
+            root = tmp_path_factory.mktemp("intact") / DATASETS[layout].folder
             write_corpus(root, layout, 18, 3, images=2, height=64, width=24, workers=1, progress=False)
             images = opened(layout, root)
             pixels = dict(zip(images.records["path"], images.take(np.arange(len(images.records))), strict=True))
-            made[layout] = Sound(layout, root, images.records, pixels)
+            made[layout] = IntactCorpus(layout, root, images.records, pixels)
         return made[layout]
 
     return of
@@ -62,14 +62,14 @@ def opened(layout: str, root: Path, strict: bool = True):
     return open_images(layout, SIZE, root=root, strict=strict, workers=1, cache_dir=root.parent / "cache", show=False)
 
 
-def judge(corpus: Corpus) -> str:
-    """Opens a corpus, strictly and leniently, and compares what comes of it with what is expected: "handled" or "reported"."""
+def check(corpus: Corpus) -> str:
+    """Opens a corpus strictly and leniently and compares the results with those expected. Returns "handled" or "reported"."""
     expected = sorted(corpus.problems, key=str)
     if expected:
         with pytest.raises(DatasetError) as caught:
             opened(corpus.layout, corpus.root)
         assert places(caught.value.problems) == expected
-        assert all(problem.found and problem.mend for problem in caught.value.problems)
+        assert all(problem.found and problem.fix for problem in caught.value.problems)
         for problem in caught.value.problems:
             assert corpus.words.get(problem.path, "") in problem.found
         assert str(caught.value).encode("utf-8")
@@ -94,24 +94,24 @@ def places(problems) -> list[tuple[str, str, int | None]]:
     return sorted(((problem.kind, problem.path, problem.line) for problem in problems), key=str)
 
 
-def test_the_catalogue_is_as_long_as_it_should_be():
+def test_catalogue_has_at_least_40_distinct_corruptions():
     names = [corruption.name for corruption in CATALOGUE]
     assert len(set(names)) == len(names) >= 40
 
 
 @every_layout
-def test_each_corruption_is_handled_or_reported(layout, sound, tmp_path):
-    """In the short form once, in one of its layouts; in the long form in all of them, at images of both splits and modalities."""
+def test_each_corruption_is_handled_or_reported(layout, intact, tmp_path):
+    """Once, in one layout; in the long form in all its layouts, for images of both splits and modalities."""
     outcomes, failures = Counter(), {}
     for number, corruption in enumerate(CATALOGUE):
         layouts = corruption.layouts if LONG else (corruption.layouts[number % len(corruption.layouts)],)
         if layout not in layouts:
             continue
         for place in PLACES if LONG else PLACES[number % len(PLACES) :][:1]:
-            corpus = Corpus(sound(layout), tmp_path / "case", place)
+            corpus = Corpus(intact(layout), tmp_path / "case", place)
             try:
-                corruption.spoil(corpus)
-                outcomes[judge(corpus)] += 1
+                corruption.apply(corpus)
+                outcomes[check(corpus)] += 1
             except Exception:
                 failures[corruption.name, *place] = traceback.format_exc(limit=-2)
             shutil.rmtree(tmp_path / "case")
@@ -119,9 +119,9 @@ def test_each_corruption_is_handled_or_reported(layout, sound, tmp_path):
     keep("bad data", layout, outcomes)
 
 
-def spoiled(corpus: Corpus, chosen) -> Corpus:
+def corrupted(corpus: Corpus, chosen) -> Corpus:
     for corruption in chosen:
-        corruption.spoil(corpus)
+        corruption.apply(corpus)
     return corpus
 
 
@@ -130,10 +130,10 @@ def applicable(layout: str) -> list:
 
 
 @every_layout
-def test_all_corruptions_together_are_listed_in_one_pass_and_trained_without(layout, sound, tmp_path, monkeypatch, tiny):
+def test_all_corruptions_are_listed_in_one_pass_and_skipped_in_training(layout, intact, tmp_path, monkeypatch, tiny):
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
-    corpus = spoiled(Corpus(sound(layout), tmp_path / "data"), applicable(layout))
-    assert judge(corpus) == "reported"
+    corpus = corrupted(Corpus(intact(layout), tmp_path / "data"), applicable(layout))
+    assert check(corpus) == "reported"
     config = {"dataset": layout, "data_root": str(corpus.root), "epochs": 1, "decay": ()}
     with pytest.raises(DatasetError) as caught:
         loop.fit(tiny(**config))
@@ -144,27 +144,27 @@ def test_all_corruptions_together_are_listed_in_one_pass_and_trained_without(lay
     assert metrics["skipped_by_kind"] == Counter(kind for kind, _, _ in corpus.problems)
 
 
-@pytest.mark.skipif(not LONG, reason="a training a trial: make test-faults")
+@pytest.mark.skipif(not LONG, reason="one training per trial: make test-faults")
 @every_layout
-def test_trainings_without_what_is_broken_count_it(layout, sound, tmp_path, monkeypatch, tiny):
+def test_training_counts_the_broken_entries_it_skips(layout, intact, tmp_path, monkeypatch, tiny):
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
     outcomes = Counter()
     for seed in range(8):
         chosen = random.Random(seed).sample(applicable(layout), 6)
-        corpus = spoiled(Corpus(sound(layout), tmp_path / f"data{seed}", PLACES[seed % len(PLACES)]), chosen)
-        judge(corpus)
+        corpus = corrupted(Corpus(intact(layout), tmp_path / f"data{seed}", PLACES[seed % len(PLACES)]), chosen)
+        check(corpus)
         config = tiny(dataset=layout, data_root=str(corpus.root), epochs=1, decay=(), strict=False, name=f"run{seed}")
         metrics = json.loads((loop.fit(config).folder / "metrics.json").read_text())
         assert metrics["skipped_by_kind"] == Counter(kind for kind, _, _ in corpus.problems), chosen
-        outcomes["finished with the count of what was left out"] += 1
+        outcomes["finished with the right counts"] += 1
     keep("training on bad data", layout, outcomes)
 
 
-def test_a_protocol_that_lost_its_gallery_to_broken_images_is_told_before_training(sound, tmp_path, monkeypatch, tiny):
-    """SYSU-MM01's indoor search has the cameras 1 and 2 alone; the data set as such has visible test images left."""
+def test_protocol_without_readable_gallery_is_refused_before_training(intact, tmp_path, monkeypatch, tiny):
+    """SYSU-MM01's indoor search uses only cameras 1 and 2; the data set still has visible test images of other cameras."""
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
-    corpus = Corpus(sound("sysu"), tmp_path / "data")
-    rows = corpus.sound.records
+    corpus = Corpus(intact("sysu"), tmp_path / "data")
+    rows = corpus.intact.records
     for path in rows.loc[(rows["split"] == "test") & rows["camera"].isin([1, 2]), "path"]:
         corpus.write(path, b"no image")
     with pytest.raises(DatasetError, match="indoor"):
@@ -174,7 +174,7 @@ def test_a_protocol_that_lost_its_gallery_to_broken_images_is_told_before_traini
 
 @contextmanager
 def unprivileged():
-    """Permissions mean nothing to root."""
+    """Drops root's privileges, which override file permissions."""
     if (before := os.geteuid()) == 0:
         os.seteuid(NOBODY)
     try:
@@ -184,8 +184,8 @@ def unprivileged():
 
 
 @pytest.fixture
-def anybodys():
-    """A folder that anybody may enter and write to, which those of pytest are not."""
+def public_folder():
+    """A folder that every user may enter, unlike those of pytest."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -193,21 +193,21 @@ def anybodys():
 
 @every_layout
 @pytest.mark.parametrize("what", ["image", "folder of images", "index file", "folder of index files", "data set"])
-def test_what_may_not_be_read(layout, what, sound, anybodys):
-    corpus = Corpus(sound(layout), anybodys / "case", ("test", INFRARED))
-    (anybodys / "case").chmod(0o755)
-    (anybodys / "case/cache").chmod(0o777)
-    for file in (anybodys / "case/cache").iterdir():
+def test_missing_permission_to_read_is_reported(layout, what, intact, public_folder):
+    corpus = Corpus(intact(layout), public_folder / "case", ("test", INFRARED))
+    (public_folder / "case").chmod(0o755)
+    (public_folder / "case/cache").chmod(0o777)
+    for file in (public_folder / "case/cache").iterdir():
         file.chmod(0o666)
     image = corpus.image()
     if what == "image":
-        corpus.write(image, (corpus.root / image).read_bytes())  # else the sound one would lose its permission too
+        corpus.write(image, (corpus.root / image).read_bytes())  # a copy, because the file is shared with the intact corpus
         (corpus.root / image).chmod(0)
         corpus.report("broken image", image)
         corpus.words[image] = "Permission denied"
     elif what == "folder of images":
         folder = image.rpartition("/")[0]
-        lost = [path for path in corpus.sound.records["path"] if path.startswith(f"{folder}/")]
+        lost = [path for path in corpus.intact.records["path"] if path.startswith(f"{folder}/")]
         (corpus.root / folder).chmod(0)
         corpus.gone.update(lost)
         if corpus.is_listed(image):
@@ -227,48 +227,48 @@ def test_what_may_not_be_read(layout, what, sound, anybodys):
             corpus.report("missing index file", index)
     try:
         with unprivileged():
-            assert judge(corpus) == "reported"
+            assert check(corpus) == "reported"
     finally:
         for folder in (corpus.root, (corpus.root / corpus.index).parent, (corpus.root / image).parent):
             folder.chmod(0o755)
 
 
 @every_layout
-def test_a_data_set_in_a_folder_whose_name_is_no_text(layout, sound, tmp_path):
-    corpus = Corpus(sound(layout), tmp_path / "case")
+def test_data_set_in_a_folder_whose_name_is_not_utf8(layout, intact, tmp_path):
+    corpus = Corpus(intact(layout), tmp_path / "case")
     strange = corpus.root.with_name(os.fsdecode(b"caf\xe9 \xff"))
     corpus.root.rename(strange)
     corpus.root = strange
-    assert judge(corpus) == "handled"
+    assert check(corpus) == "handled"
     path = corpus.image()
     corpus.write(path, b"no image")
     corpus.report("broken image", path)
-    assert judge(corpus) == "reported"
+    assert check(corpus) == "reported"
 
 
-def test_a_file_that_changes_while_it_is_decoded_is_decoded_again(sound, tmp_path, monkeypatch):
-    corpus = Corpus(sound("sysu"), tmp_path / "case")
+def test_image_that_changes_while_being_decoded_is_decoded_again(intact, tmp_path, monkeypatch):
+    corpus = Corpus(intact("sysu"), tmp_path / "case")
     path, other = corpus.image(), corpus.image()
-    corpus.write(path, (corpus.root / path).read_bytes() + b" ")  # to be decoded
+    corpus.write(path, (corpus.root / path).read_bytes() + b" ")  # so that it is decoded again
 
-    def disturbed(data: bytes, height: int, width: int) -> bytes:
+    def decode_after_change(data: bytes, height: int, width: int) -> bytes:
         monkeypatch.undo()
         corpus.write(path, (corpus.root / other).read_bytes())
         return decode(data, height, width)
 
-    monkeypatch.setattr("fsclib.data.pixels.decoding.decode", disturbed)
+    monkeypatch.setattr("fsclib.data.pixels.decoding.decode", decode_after_change)
     first = opened("sysu", corpus.root)
     row = first.records.index[first.records["path"] == path].to_numpy()
-    assert np.array_equal(first.take(row)[0], corpus.sound.pixels[path])  # whole, as it was
-    corpus.pixels[path] = corpus.sound.pixels[other], 0
-    assert judge(corpus) == "handled"
+    assert np.array_equal(first.take(row)[0], corpus.intact.pixels[path])  # complete, with the old content
+    corpus.pixels[path] = corpus.intact.pixels[other], 0
+    assert check(corpus) == "handled"
 
 
 def test_mutated_images_are_decoded_or_refused():
-    """Bytes changed, zeroed, doubled and cut at random: pixels or a reason, never anything else."""
+    """Bytes are changed, zeroed, doubled and cut at random; decoding returns pixels or raises ValueError with a reason."""
     source = np.random.default_rng(0)
     picture = Image.fromarray(source.integers(0, 256, (40, 16, 3), dtype=np.uint8))
-    files = [make(picture)[0] for name, make in SAME.items() if "20,000" not in name]
+    files = [make(picture)[0] for name, make in VALID.items() if "20,000" not in name]
     decoded, reasons = 0, []
     for number in range(20_000 if LONG else 600):
         data = files[number % len(files)]

@@ -1,4 +1,4 @@
-"""Names and words of others are text in LaTeX, in web pages, in figures and in widgets, and nothing else."""
+"""Hostile names and texts appear as plain text in LaTeX, web pages, figures and widgets."""
 
 import html
 import re
@@ -34,7 +34,7 @@ WORDS = [
 
 
 class Tags(HTMLParser):
-    """The elements of a page with their attributes, and what is written in it."""
+    """The elements of a page with their attributes, and its text."""
 
     def __init__(self, text: str):
         super().__init__(convert_charrefs=True)
@@ -47,8 +47,8 @@ class Tags(HTMLParser):
     def handle_data(self, data):
         self.written += data
 
-    def calls(self) -> list:
-        """What would run: scripts, handlers, and addresses of scripts."""
+    def active(self) -> list:
+        """Elements that would run code: scripts, frames, plug-ins, event handlers and javascript: addresses."""
         return [
             (tag, attrs)
             for tag, attrs in self.tags
@@ -62,7 +62,7 @@ def strange() -> pd.DataFrame:
 
 
 def written(tmp_path) -> dict[str, str]:
-    """LaTeX of a table as save_table makes it by default, and as tables.latex does."""
+    """LaTeX of a table of hostile names, as save_table and as tables.latex write it."""
     Report(tmp_path).save_table(strange(), "plain")
     caption = " ".join(" ".join(word.split()) for word in WORDS)
     return {"plain": (tmp_path / "tables/plain.tex").read_text(), "own": tables.latex(strange(), caption=caption, label="tab:x")}
@@ -90,7 +90,7 @@ def test_latex_of_hostile_names_compiles(tmp_path):
     assert not marker.exists()
 
 
-def test_figures_show_hostile_names_as_they_are():
+def test_figures_show_hostile_names_literally():
     curve, picture, number = np.linspace(10, 100, 20), np.zeros((8, 6, 3), np.uint8), len(WORDS)
     point, dollars = {"value": 0.5, "low": 0.4, "high": 0.6}, [word for word in WORDS if "$" in word]
     gaps = pd.DataFrame([{"run": word, "figure": figure} | point for word in dollars for figure in ("gap", "own", "people")])
@@ -106,7 +106,7 @@ def test_figures_show_hostile_names_as_they_are():
         shown = {text.get_text(): text for text in figure.findobj(Text)}
         assert len(dollars) == 3
         assert all(plain(word) in shown for word in dollars)
-        assert not any(shown[plain(word)]._preprocess_math(plain(word))[1] for word in dollars)  # taken for a formula
+        assert not any(shown[plain(word)]._preprocess_math(plain(word))[1] for word in dollars)  # parsed as a formula
 
 
 def test_pages_of_hostile_notebooks_run_and_fetch_nothing(tmp_path):
@@ -127,14 +127,14 @@ def test_pages_of_hostile_notebooks_run_and_fetch_nothing(tmp_path):
     (tmp_path / "not-utf8-\udcff.ipynb").write_text("{}")
     index = html_report.write(tmp_path).read_text()
     found = Tags(index)
-    assert found.calls() == []
+    assert found.active() == []
     links = [attrs["href"] for tag, attrs in found.tags if tag == "a"]
     assert all(re.fullmatch(r"html/[\w.%~-]+\.html", link) for link in links)
     pages = sorted((tmp_path / "html").glob("*.html"))
     assert len(links) == len(pages) == len(WORDS)
     for text in (index, *(page.read_text() for page in pages)):
         tags = Tags(text).tags
-        assert not [call for call in Tags(text).calls() if call[0] != "h1"]  # whose name is the word
+        assert not [tag for tag in Tags(text).active() if tag[0] != "h1"]  # whose id may be such a word
         assert not [attrs for tag, attrs in tags if tag in ("link", "base") or attrs.get("http-equiv") == "refresh"]
         place = next(place for place, (_, attrs) in enumerate(tags) if attrs.get("http-equiv") == "Content-Security-Policy")
         assert {tag for tag, _ in tags[:place]} <= {"html", "head", "meta", "title"}
@@ -149,7 +149,7 @@ def test_notebooks_show_hostile_names_as_text():
     problems = [Problem(f"{word}.jpg", 3, word, word, word) for word in WORDS]
     found = Tags(samples.problem_table(problems)._repr_html_())
     assert {tag for tag, _ in found.tags} <= {"div", "style", "table", "thead", "tr", "th", "tbody", "td"}
-    assert found.calls() == []
+    assert found.active() == []
     assert "<script>alert(1)</script>" in found.written
 
 

@@ -1,4 +1,4 @@
-"""The user's own files in folders that the library cleans stay, unless they are named exactly as the library names its own."""
+"""Cleaning up, the library keeps the user's own files unless their names have exactly the form of its own."""
 
 import random
 from collections import Counter
@@ -22,7 +22,7 @@ OWN = b"my own"
 
 
 @every_writer
-def test_files_of_the_user_stay(writer, tmp_path):
+def test_files_of_the_user_are_kept(writer, tmp_path):
     home, found, chance = tmp_path / "home", Counter(), random.Random(0)
     prepare(writer, home)
     writer.write(home)
@@ -32,19 +32,19 @@ def test_files_of_the_user_stay(writer, tmp_path):
     own = [folder / name for folder in folders for name in (*NAMES, *(f"{stem}.my.npy" for stem in stems))]
     for file in own:
         file.write_bytes(OWN)
-    for lost in [None, *chance.sample(made, min(4, len(made)))]:  # and after something was lost
+    for lost in [None, *chance.sample(made, min(4, len(made)))]:  # also after a file of the library was lost
         if lost is not None:
             lost.unlink(missing_ok=True)
         outcome(lambda: writer.write(home))
         gone = [file for file in own if not (file.exists() and file.read_bytes() == OWN)]
-        if writer.name == "a run begun anew":  # it was moved aside with all that is in it
+        if writer.name == "a run begun anew":  # the earlier run was moved aside with everything in it
             gone = [file for file in gone if not any(home.glob(f"llcm/mine.old-*/**/{file.name}"))]
         assert gone == [], lost
     found["kept"] += len(own)
     keep("files of the user", writer.name, found)
 
 
-def test_what_the_library_left_is_still_removed(tmp_path):
+def test_leftovers_of_an_index_are_removed(tmp_path):
     fill_index(tmp_path)
     left = [tmp_path / "index" / name for name in (
         "codes-00000.safetensors", "codes-00003.safetensors", "lists-00001.bin", "sizes-00002.safetensors",
@@ -56,7 +56,7 @@ def test_what_the_library_left_is_still_removed(tmp_path):
     assert [file for file in left if file.exists()] == []
 
 
-def test_what_a_killed_decoding_left_is_still_removed(tmp_path):
+def test_leftovers_of_a_killed_decoding_are_removed(tmp_path):
     draw_images(tmp_path, 0)
     decode(tmp_path)
     (index,) = (tmp_path / "cache").glob("*.json")
@@ -69,7 +69,7 @@ def test_what_a_killed_decoding_left_is_still_removed(tmp_path):
     assert [file.exists() for file in (*left, *own)] == [False] * len(left) + [True] * len(own)
 
 
-def test_what_a_killed_drawing_left_is_still_removed(tmp_path):
+def test_leftovers_of_a_killed_drawing_are_removed(tmp_path):
     draw_corpus(tmp_path)
     image = min((tmp_path / "corpus").rglob("*.jpg"))
     left = [image.with_name(f".{image.name}.{token}.part") for token in ("4711", "0123abcd")]
@@ -81,11 +81,11 @@ def test_what_a_killed_drawing_left_is_still_removed(tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_that_only_look_alike(name):
+def test_similar_names_are_not_taken_for_temporary_files(name):
     assert temporary_for(name) == ""
 
 
-def test_names_of_files_that_are_being_written():
+def test_names_of_temporary_files_are_recognised():
     assert temporary_for(f"a.csv.0123abcd.{HOST}.part") == "a.csv"
     assert whole("vis/0001/.a.jpg.0123abcd.part") == "vis/0001/a.jpg"
     assert whole(".a.jpg.17.part") == "a.jpg"

@@ -1,6 +1,6 @@
-"""Whatever a file holds, its reader returns or raises its own error, and nothing else is changed on the disk.
+"""Fuzzing: whatever a file holds, its reader returns or raises one of its own errors, and no other file changes.
 
-What was once found stands as a test of its own in test_places.py.
+Past findings have tests of their own in test_places.py.
 """
 
 import json
@@ -27,7 +27,7 @@ EXAMPLES = 400 if LONG else 25
 
 
 def budget(share: float = 1):
-    """So many examples, the same ones in every run of the short form."""
+    """Settings for a share of the examples; in the short form they are the same in every run."""
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture, HealthCheck.large_base_example]
     number = max(3, round(share * EXAMPLES))
     return settings(max_examples=number, deadline=None, derandomize=not LONG, database=None, suppress_health_check=checks)
@@ -45,14 +45,14 @@ def all_targets(place):
 
 
 def others(folder: Path, own: Path) -> dict[str, bytes]:
-    """Every file but one, and but caches of pixels and pages of notebooks, which are made anew; large ones by their times."""
+    """Content of every file except `own` and those that are rebuilt (pixel caches, web pages); of large files, the time."""
     made = {"cache", "other", "html", "index.html"}
     found = [file for file in folder.rglob("*") if file.is_file() and file != own and not made & {*file.relative_to(folder).parts}]
     return {str(file): file.read_bytes() if file.stat().st_size < 1e6 else b"%d" % file.stat().st_mtime_ns for file in found}
 
 
 NAMES = [
-    "config.json of a run", "config.json before training", "metrics.json", "log.csv", "log.csv that goes on", "table of a run",
+    "config.json of a run", "config.json before training", "metrics.json", "log.csv", "log.csv appended to", "table of a run",
     "last.safetensors", "best.safetensors", "state of best.safetensors", "published checkpoint", "ImageNet weights", "embeddings",
     "index of the cache", "pixels of the cache", "image", "index of a data set", "corpus.json, for masks",
     "corpus.json, to be completed", "sweep file", "executed notebook", "published.csv", "results of benchmarks", "error of a sweep",
@@ -61,7 +61,7 @@ SLOW = {"ImageNet weights": 0.02, "executed notebook": 0.2, "sweep file": 0.4, "
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_bytes_of_a_file(name, all_targets, place):
+def test_mutated_bytes_of_a_file(name, all_targets, place):
     target, outcomes = all_targets[name], Counter()
     before = others(place / "files", target.file)
 
@@ -75,14 +75,14 @@ def test_bytes_of_a_file(name, all_targets, place):
     keep("fuzzing", f"bytes of {name.replace(',', '')}", outcomes)
 
 
-TABLES = [  # files of JSON, and of JSON in the header of another format
+JSON_FILES = [
     "config.json of a run", "config.json before training", "metrics.json", "index of the cache", "corpus.json, for masks",
     "corpus.json, to be completed", "executed notebook", "results of benchmarks",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_values_of_a_file(name, all_targets):
+@pytest.mark.parametrize("name", JSON_FILES)
+def test_changed_values_of_a_json_file(name, all_targets):
     target, outcomes = all_targets[name], Counter()
     content = json.loads(target.file.read_text())
 
@@ -107,8 +107,7 @@ def joined(header: object, rest: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["last.safetensors", "best.safetensors", "state of best.safetensors", "embeddings"])
-def test_header_of_tensors(name, all_targets):
-    """The table of tensors is another."""
+def test_changed_header_of_tensors(name, all_targets):
     target, outcomes = all_targets[name], Counter()
     header, rest = parts(target.file.read_bytes())
 
@@ -122,8 +121,8 @@ def test_header_of_tensors(name, all_targets):
 
 
 @pytest.mark.parametrize("name", ["last.safetensors", "best.safetensors", "state of best.safetensors"])
-def test_state_of_a_checkpoint(name, all_targets):
-    """The tensors are whole, and what the checkpoint says of itself is other."""
+def test_changed_state_of_a_checkpoint(name, all_targets):
+    """The tensors are intact; the state stored beside them is changed."""
     target, outcomes = all_targets[name], Counter()
     header, rest = parts(target.file.read_bytes())
     ((key, said),) = header["__metadata__"].items()
@@ -147,7 +146,7 @@ LINES = b"1, 2,3\nvis/0001/a.jpg 1\nnir/../x.jpg 2\r\n\xef\xbb\xbfC:\\a.bmp 3\n\
 
 
 @pytest.mark.parametrize("reader", INDEXES, ids=lambda reader: reader.__name__.rpartition(".")[2])
-def test_indexes_of_a_layout(reader, place):
+def test_mutated_indexes_of_a_layout(reader, place):
     root, outcomes = place / reader.__name__, Counter()
     for index in INDEXES[reader]:
         (root / index).parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +158,7 @@ def test_indexes_of_a_layout(reader, place):
             (root / index).write_bytes(content)
         records, problems = reader.read(root)
         assert records.empty  # there is no image
-        assert all(isinstance(problem, Problem) and str(problem) and problem.mend for problem in problems)
+        assert all(isinstance(problem, Problem) and str(problem) and problem.fix for problem in problems)
         outcomes["problems" if problems else "nothing found"] += 1
         assert sorted(file.name for file in root.rglob("*") if file.is_file()) == sorted(Path(i).name for i in INDEXES[reader])
 
@@ -167,8 +166,8 @@ def test_indexes_of_a_layout(reader, place):
     keep("fuzzing", f"indexes of {reader.__name__.rpartition('.')[2]}", outcomes)
 
 
-def test_lines_of_an_index(place):
-    """What is not a problem is a number below 10^18, or a path that stays inside."""
+def test_mutated_lines_of_an_index(place):
+    """An accepted line is an identity below 10^18, or a path inside the data set."""
     root, outcomes = place / "lines", Counter()
     root.mkdir()
     (root / "a b.jpg").write_bytes(b"x")
@@ -224,9 +223,9 @@ def test_values_of_a_sweep_file(all_targets):
 fields = st.one_of(words, st.text(st.characters(min_codepoint=9), max_size=8), st.integers().map(str), st.floats().map(str))
 
 
-@pytest.mark.parametrize("name", ["log.csv", "log.csv that goes on", "table of a run", "published.csv"])
-def test_rows_of_a_table(name, all_targets):
-    """A good heading, and fields that are not."""
+@pytest.mark.parametrize("name", ["log.csv", "log.csv appended to", "table of a run", "published.csv"])
+def test_made_up_rows_of_a_table(name, all_targets):
+    """A correct heading with made-up fields."""
     target, outcomes = all_targets[name], Counter()
     heading, first, *_ = target.file.read_text().splitlines()
     number = heading.count(",") + 1

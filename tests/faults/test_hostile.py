@@ -1,4 +1,4 @@
-"""Files from elsewhere are data: whatever they hold, nothing of it is run, and the library answers with its own errors."""
+"""Files from elsewhere are only data: nothing in them is executed, and bad ones raise the library's own errors."""
 
 import contextlib
 import random
@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 import torch
-from bombs import BOMBS, SET_OFF
+from bombs import BOMBS, UNSAFE_READERS
 from PIL import EpsImagePlugin, Image
 from tally import LONG, keep
 from targets import targets, trial
@@ -19,10 +19,10 @@ from fsclib.data.pixels.decoding import decode
 from fsclib.runs.assemble import images_of
 from fsclib.runs.environment import environment
 
-CUTS = 12 if LONG else 1  # of a genuine file, before a bomb
+CUTS = 12 if LONG else 1  # places at which a genuine file is cut and followed by a bomb
 
 
-def test_what_is_genuine_is_read(tmp_path, monkeypatch):
+def test_genuine_files_are_read(tmp_path, monkeypatch):
     for name, target in targets(tmp_path, monkeypatch).items():
         content = target.file.read_bytes()
         assert trial(name, target, lambda file, content=content: file.write_bytes(content)) == target.outcome
@@ -44,30 +44,29 @@ def test_no_bomb_goes_off(tmp_path, monkeypatch):
     keep("hostile files", "bombs", outcomes)
 
 
-@pytest.mark.parametrize("kind", SET_OFF)
-def test_the_bombs_are_bombs(tmp_path, kind):
-    """What the library must not do would make the marker."""
+@pytest.mark.parametrize("kind", UNSAFE_READERS)
+def test_bombs_go_off_in_unsafe_readers(tmp_path, kind):
     marker = tmp_path / "marker"
-    SET_OFF[kind](BOMBS[kind](marker))
+    UNSAFE_READERS[kind](BOMBS[kind](marker))
     assert marker.exists()
 
 
 @pytest.fixture
 def command(monkeypatch, capfd):
-    """command(module, words…): the exit status and the message of a program, as `python -m` runs it, in this process."""
+    """command(module, words…) runs a program in this process as `python -m` does; returns its exit status and its message."""
 
     def _command(module, *words):
         monkeypatch.setattr(sys, "argv", [module, *map(str, words)])
         with warnings.catch_warnings(action="ignore", category=RuntimeWarning), pytest.raises(SystemExit) as caught:
-            runpy.run_module(module, run_name="__main__", alter_sys=True)  # which warns that it was imported before
+            runpy.run_module(module, run_name="__main__", alter_sys=True)  # which warns that the module is already imported
         said = capfd.readouterr()
-        told = caught.value.code if isinstance(caught.value.code, str) else said.err
-        return caught.value.code, told
+        message = caught.value.code if isinstance(caught.value.code, str) else said.err
+        return caught.value.code, message
 
     return _command
 
 
-PROGRAMS = {  # the file that is hostile → the program that reads it
+PROGRAMS = {  # hostile file → the program that reads it
     "results/llcm/run/config.json": ("fsclib.runs",),
     "results/llcm/run/log.csv": ("fsclib.runs",),
     "results/llcm/run/metrics.json": ("fsclib.runs", "llcm", "run"),
@@ -86,29 +85,29 @@ def test_programs_end_with_a_message_and_no_traceback(tmp_path, monkeypatch, com
         genuine = target.read_bytes() if target.exists() else b""
         for kind, make in BOMBS.items():
             target.write_bytes(make(marker))
-            status, told = command(module, *(word.format(home=tmp_path) for word in words))
+            status, message = command(module, *(word.format(home=tmp_path) for word in words))
             assert status not in (0, None), (file, kind)
-            assert "Traceback" not in told, (file, kind)
-            assert target.name in told or target.parent.name in told, (file, kind)
-            assert len(told) < 2000, (file, kind)
+            assert "Traceback" not in message, (file, kind)
+            assert target.name in message or target.parent.name in message, (file, kind)
+            assert len(message) < 2000, (file, kind)
             outcomes["one message"] += 1
         target.write_bytes(genuine)
     assert not marker.exists()
     keep("hostile files", "bombs given to programs", outcomes)
 
 
-def test_a_run_does_not_go_on_from_a_bomb(home, tiny, command):
+def test_run_does_not_resume_from_a_bomb(home, tiny, command):
     config, marker = tiny(name="mine", epochs=1), home / "marker"
     run = runs.begin(config, environment(torch.device("cpu"), torch.float32, images_of(config)))
     words = [word for name, value in config.to_dict().items() for word in (f"--{name}", str(value))]
     run.checkpoint("last").write_bytes(BOMBS["torch"](marker))
-    status, told = command("fsclib.training", *words)
-    assert "last.safetensors: not a readable checkpoint" in told, (status, told)
+    status, message = command("fsclib.training", *words)
+    assert "last.safetensors: not a readable checkpoint" in message, (status, message)
     assert not marker.exists()
 
 
-def test_an_image_is_given_to_no_interpreter(tmp_path, monkeypatch):
-    """Pillow would hand PostScript to Ghostscript, whatever the name of the file."""
+def test_no_image_is_passed_to_an_interpreter(tmp_path, monkeypatch):
+    """Pillow would pass PostScript to Ghostscript, whatever the name of the file."""
     program = tmp_path / "bin" / "gs"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'marker'}\n")

@@ -1,4 +1,4 @@
-"""Killed anywhere, with SIGKILL: the same command again ends as if nothing had happened, and nothing is left behind."""
+"""After SIGKILL at any moment, the same command completes with the result of an uninterrupted run and leaves nothing behind."""
 
 import shutil
 import sys
@@ -40,17 +40,17 @@ build(Path("index"), Cut(images, 1000), Origin("0" * 32), IndexOptions(kind="ivf
 PAPERMILL = ("-m", "papermill", str(NOTEBOOK), "out.ipynb", "--no-progress-bar", "--start-timeout", "300")
 
 
-def given(option: str, values: dict, name: str = "killed") -> tuple[str, ...]:
-    """Parameters as words of a command: option "-p" or "--"."""
+def arguments(option: str, values: dict, name: str = "killed") -> tuple[str, ...]:
+    """Parameters as command-line arguments. option: "-p" or "--"."""
     pairs = ({"name": name} | values).items()
     return tuple(word for key, value in pairs for word in (*((option, key) if option == "-p" else (option + key,)), str(value)))
 
 
-TRAIN = ("-m", "fsclib.training", *given("--", PARAMETERS))
+TRAIN = ("-m", "fsclib.training", *arguments("--", PARAMETERS))
 
 
 def with_nothing(corpora: Path, home: Path) -> None:
-    """The corpus is yet to be drawn."""
+    """The home stays empty."""
 
 
 def with_images(corpora: Path, home: Path) -> None:
@@ -59,7 +59,7 @@ def with_images(corpora: Path, home: Path) -> None:
 
 
 def with_changed_images(corpora: Path, home: Path) -> None:
-    """A cache, and after it was built every second image has taken the place of the one before."""
+    """A cache, and images that changed after it was built: the first of every two now equals the second."""
     folder = home / "data" / DATASETS["llcm"].folder
     shutil.copytree(corpora / "data" / DATASETS["llcm"].folder, folder)
     _run(CACHE, home)
@@ -69,7 +69,7 @@ def with_changed_images(corpora: Path, home: Path) -> None:
 
 
 def with_training(corpora: Path, home: Path) -> None:
-    """A run that is trained and not tested."""
+    """A run that is trained but not tested."""
     with_images(corpora, home)
     _run(TRAIN, home)
     run = home / "results" / "llcm" / "killed"
@@ -88,7 +88,7 @@ def _run(command: tuple[str, ...], home: Path) -> None:
     killing.complete(Stage("before", command, with_nothing), home, "before the kills")
 
 
-STAGES = {  # stage → kills in the long form, in the short form
+STAGES = {  # stage → number of kills in the long and in the short form
     Stage("corpus, two processes", (*CORPUS, "2"), with_nothing): (7, 1),
     Stage("corpus, one process", (*CORPUS, "1"), with_nothing): (6, 0),
     Stage("cache", CACHE, with_images): (6, 1),
@@ -99,12 +99,12 @@ STAGES = {  # stage → kills in the long form, in the short form
     Stage("evaluation", TEST, with_training): (6, 0),
     Stage("index of a gallery", ("-c", INDEX), with_nothing): (6, 0),
     Stage("sweep", ("-m", "workbook.sweep", "two.yaml", "--workers", "2"), with_sweep): (5, 0),
-    Stage("papermill", (*PAPERMILL, *given("-p", PARAMETERS)), with_images): (6, 0),
-    Stage("kernel of papermill", (*PAPERMILL, *given("-p", PARAMETERS)), with_images, victim="ipykernel_launcher"): (3, 0),
+    Stage("papermill", (*PAPERMILL, *arguments("-p", PARAMETERS)), with_images): (6, 0),
+    Stage("kernel of papermill", (*PAPERMILL, *arguments("-p", PARAMETERS)), with_images, victim="ipykernel_launcher"): (3, 0),
 }
 
 
 @pytest.mark.parametrize("stage", [stage for stage, kills in STAGES.items() if kills[not LONG]], ids=lambda stage: stage.name)
-def test_the_same_command_again_ends_as_if_nothing_had_happened(stage, corpora, tmp_path):
-    dealt = survive(stage, corpora, tmp_path, STAGES[stage][not LONG])
-    keep("killed", stage.name, {f"{kind}, then as if undisturbed": number for kind, number in sorted(dealt.items())})
+def test_same_command_completes_after_kills(stage, corpora, tmp_path):
+    kills_by_kind = survive(stage, corpora, tmp_path, STAGES[stage][not LONG])
+    keep("killed", stage.name, {f"{kind}, then as if uninterrupted": number for kind, number in sorted(kills_by_kind.items())})

@@ -1,4 +1,4 @@
-"""Nothing is written through links that came with a folder, wherever the library writes; the user's own links are followed."""
+"""The library never writes through links that came with a folder, but follows the user's own links."""
 
 import itertools
 import shutil
@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from odd_places import USERS, outcome, places, put, untouched, victim
+from odd_places import USER_LINKS, outcome, places, put, untouched, victim
 from tally import keep
 from writers import WRITERS, notebook, prepare, tree
 
@@ -24,39 +24,39 @@ every_writer = pytest.mark.parametrize("writer", WRITERS, ids=[writer.name for w
 
 
 @every_writer
-def test_no_file_that_is_a_link_is_written_through(writer, tmp_path):
+def test_linked_files_are_not_written_through(writer, tmp_path):
     home, found = tmp_path / "home", Counter()
     for place in places(writer, home)[0]:
-        for target in ("thesis.txt", "nothing"):  # what is there, and what is not
+        for target in ("thesis.txt", "nothing"):  # an existing target and a missing one
             shutil.rmtree(tmp_path / "elsewhere", ignore_errors=True)
             file = victim(tmp_path / "elsewhere")
             prepare(writer, home)
             put(home / place, partial(Path.symlink_to, target=file.with_name(target)))
-            told = outcome(lambda: writer.write(home))
-            assert untouched(file), (place, target, told)
-            if told.startswith("LinkError"):
-                assert f"{home / place} is a link to '{file.with_name(target)}'" in told
-            found["refused" if told else "replaced or only read"] += 1
+            error = outcome(lambda: writer.write(home))
+            assert untouched(file), (place, target, error)
+            if error.startswith("LinkError"):
+                assert f"{home / place} is a link to '{file.with_name(target)}'" in error
+            found["refused" if error else "replaced or only read"] += 1
     keep("links", f"files of {writer.name}", found)
 
 
 @every_writer
-def test_no_folder_that_is_a_link_is_written_below(writer, tmp_path):
+def test_linked_folders_are_not_written_into(writer, tmp_path):
     home, found = tmp_path / "home", Counter()
-    inside = [place for place in places(writer, home)[1] if place not in USERS and ".old-" not in place]  # one moved aside stays
-    for place, begun in itertools.product(inside, (False, True)):  # in a folder with nothing else in it, and in a complete one
+    inside = [place for place in places(writer, home)[1] if place not in USER_LINKS and ".old-" not in place]  # a run moved aside
+    for place, begun in itertools.product(inside, (False, True)):  # before and after a complete write
         shutil.rmtree(tmp_path / "elsewhere", ignore_errors=True)
         file = victim(tmp_path / "elsewhere")
         prepare(writer, home)
         if begun:
             writer.write(home)
         put(home / place, partial(Path.symlink_to, target=file.parent))
-        told = outcome(lambda: writer.write(home))
-        assert untouched(file), (place, told)
+        error = outcome(lambda: writer.write(home))
+        assert untouched(file), (place, error)
         if begun and (home / place).is_symlink():
-            assert f"{home / place} is a link to '{file.parent}'" in told
-        assert str(home) in told or not (home / place).is_symlink(), (place, told)
-        found["refused" if told else "moved aside"] += 1
+            assert f"{home / place} is a link to '{file.parent}'" in error
+        assert str(home) in error or not (home / place).is_symlink(), (place, error)
+        found["refused" if error else "moved aside"] += 1
     keep("links", f"folders of {writer.name}", found)
 
 
@@ -66,7 +66,7 @@ def test_links_of_the_user_are_followed(writer, tmp_path):
     prepare(writer, home)
     writer.write(home)
     expected = tree(home)
-    for place in sorted(USERS.intersection(places(writer, home)[1])):
+    for place in sorted(USER_LINKS.intersection(places(writer, home)[1])):
         shutil.rmtree(disk, ignore_errors=True)
         prepare(writer, home)
         if (home / place).exists():
@@ -76,7 +76,7 @@ def test_links_of_the_user_are_followed(writer, tmp_path):
             disk.mkdir()
         (home / place).symlink_to(disk)
         writer.write(home)
-        shutil.copytree(home, tmp_path / "flat")  # with what the links lead to
+        shutil.copytree(home, tmp_path / "flat")  # with the targets of links in their place
         assert tree(tmp_path / "flat") == expected, place
         shutil.rmtree(tmp_path / "flat")
 
@@ -87,7 +87,7 @@ def job(folder):
 
 
 def test_a_sweep_does_not_write_its_notebook_through_a_link(tmp_path):
-    """papermill itself would."""
+    """papermill itself would write through it."""
     one, file = job(tmp_path), victim(tmp_path / "elsewhere")
     put(one.executed, lambda path: path.symlink_to(file))
     assert cell.run_cell(one) == cell.FAILED
@@ -95,7 +95,7 @@ def test_a_sweep_does_not_write_its_notebook_through_a_link(tmp_path):
     assert f"{one.executed} is a link to '{file}', through which nothing is written; expected a file; remove it" in one.error
 
 
-def test_jobs_do_not_lie_in_a_linked_folder(tmp_path):
+def test_linked_folder_for_jobs_is_refused(tmp_path):
     one, file = job(tmp_path), victim(tmp_path / "elsewhere")
     put(one.folder / "jobs", lambda path: path.symlink_to(file.parent))
     pytest.importorskip("submitit")
@@ -125,7 +125,7 @@ def test_the_log_of_latex_replaces_a_link(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("place", ["search", "search/real"])
-def test_an_index_of_a_run_does_not_lie_in_a_linked_folder(tmp_path, place):
+def test_linked_folder_for_an_index_is_refused(tmp_path, place):
     run = runs.begin(Config(dataset="llcm", name="mine"), {"data_hash": "d", "precision": "float32"}, tmp_path)
     file = victim(tmp_path / "elsewhere")
     put(run.folder / place, lambda path: path.symlink_to(file.parent))
@@ -134,7 +134,7 @@ def test_an_index_of_a_run_does_not_lie_in_a_linked_folder(tmp_path, place):
     assert untouched(file)
 
 
-def test_a_refusal_says_what_is_there_and_what_to_do(tmp_path):
+def test_refusal_says_what_was_found_and_what_to_do(tmp_path):
     file = victim(tmp_path / "elsewhere")
     (tmp_path / "figures").symlink_to(file.parent)
     with pytest.raises(LinkError) as caught:

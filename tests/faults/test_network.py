@@ -1,4 +1,4 @@
-"""Nobody on the network reaches a training on one machine, and nothing that is sent to its ports is run."""
+"""A training on one machine listens on loopback only, and executes nothing that is sent to its ports."""
 
 import base64
 import contextlib
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="listening socke
 
 
 def attack(port, marker):
-    """Puts the bomb under every key of a store, as anyone could who reached the port of torchrun's rendezvous."""
+    """Stores a bomb under every key of a TCPStore, as is possible for anyone who can reach the port of torchrun's rendezvous."""
     with contextlib.suppress(dist.DistError):  # no store answers
         store = dist.TCPStore("127.0.0.1", port, is_master=False, wait_for_workers=False)
         for key in store.list_keys():
             store.set(key, base64.b64encode(BOMBS["pickle"](marker)).decode())
 
 
-def test_a_training_listens_on_loopback_alone_and_runs_nothing_that_is_sent(home):
+def test_training_listens_on_loopback_only_and_executes_nothing_sent(home):
     process = start(home, *training("closed", devices=2, epochs=4))
     found, attacks = set(), []
     while process.poll() is None:
@@ -36,17 +36,17 @@ def test_a_training_listens_on_loopback_alone_and_runs_nothing_that_is_sent(home
             attacks[-1].start()
         found |= there
         time.sleep(0.1)
-    for one in attacks:  # which may wait for an answer for ever
+    for one in attacks:  # they may wait for an answer forever
         one.kill()
     assert not (home / "marker").exists()
-    assert len(found) >= 2  # each process has connections for the others
+    assert len(found) >= 2  # each process listens for the others
     assert {str(address) for address, _ in found if not address.is_loopback} == set()
     assert end(process)[0] == 0
     assert runs.load("llcm", "closed", device="cpu").finished
 
 
-def test_who_listens_elsewhere_is_noticed():
-    """The test above could not tell otherwise."""
+def test_listeners_on_other_addresses_are_detected():
+    """Otherwise the test above could not fail."""
     with socket.create_server(("0.0.0.0", 0)) as everywhere, socket.create_server(("127.0.0.1", 0)) as here:
         expected = {("0.0.0.0", everywhere.getsockname()[1]), ("127.0.0.1", here.getsockname()[1])}
         assert expected <= {(str(address), port) for address, port in listening(["self"])}

@@ -1,5 +1,5 @@
-"""A loss that is not finite, whatever made it so: the run stops and says at which step, on which images and at which rates, and the
-network as it was before that step is kept, bit for bit."""
+"""If a loss is not finite, the run stops, reports the step, its images and learning rates, and keeps the network as it was before
+that step, bit for bit."""
 
 import re
 from collections import Counter
@@ -27,18 +27,18 @@ RATES = [{"lr": 1e30}, {"body_lr": 1e30}, {"lr": 1e308}, {"body_lr": 1e12, "warm
 
 
 def seen(config):
-    """The sampler of a training, the paths it draws from, and the folder they are in."""
+    """The sampler of a training, the paths of the images it draws from, and their folder."""
     images = images_of(config)
     _, chosen, sampler = preparation.training_set(images.dataset, config)
     return sampler, images.records["path"].to_numpy()[chosen], images.dataset.root
 
 
 def stopped_before(monkeypatch, config, epoch, step):
-    """The tensors of a checkpoint of an undisturbed run, written just before a step of an epoch."""
-    whole = steps_module.training_steps
+    """The tensors that a run has just before a step of an epoch, from a checkpoint written there."""
+    original = steps_module.training_steps
 
     def interrupted(net, optimizer, settings, pixels, rows, sampler, now, *rest):
-        for number, parts in enumerate(whole(net, optimizer, settings, pixels, rows, sampler, now, *rest), 1):
+        for number, parts in enumerate(original(net, optimizer, settings, pixels, rows, sampler, now, *rest), 1):
             yield parts
             stop(net, optimizer, now, number)
 
@@ -59,25 +59,25 @@ def stopped_before(monkeypatch, config, epoch, step):
 
 
 def poison(monkeypatch, epoch, step):
-    """From now on one pixel of the batch of a step is not a number, whenever that step is taken."""
+    """Makes one pixel in the batch of a step NaN, each time that step is taken."""
     drawn, read, now = IdentitySampler.epoch, steps.batches, []
 
-    def epoch_of(self, number, rank=0):
+    def epoch_of(self, number, process=0):
         now[:] = [number]
-        return drawn(self, number, rank)
+        return drawn(self, number, process)
 
-    def spoilt(*args):
+    def poisoned_batches(*args):
         for number, (visible, infrared, labels) in enumerate(read(*args)):
             if (now[0], number) == (epoch, step):
                 infrared[1, 0, 5, 5] = float("nan")
             yield visible, infrared, labels
 
     monkeypatch.setattr(IdentitySampler, "epoch", epoch_of)
-    monkeypatch.setattr(steps, "batches", spoilt)
+    monkeypatch.setattr(steps, "batches", poisoned_batches)
 
 
 def failed(config):
-    """The message of a training that fails, its run, and the epoch and step that it says."""
+    """Runs a training that must fail; returns its message, its run, and the epoch and step that the message names."""
     with pytest.raises(TrainingError) as caught:
         fit(config)
     message = str(caught.value)
@@ -86,7 +86,7 @@ def failed(config):
 
 
 def check(config, message, run, place):
-    """That the message says all it should, and that the checkpoint is of the step before and says so."""
+    """Checks that the message is complete, and that the checkpoint is from just before the failing step."""
     epoch, step = place
     assert all(re.search(rf"\b{part} \S+[,)]", message.splitlines()[0]) for part in Parts._fields)
     factor = settings_of(config).optimization.factor(epoch)
@@ -117,17 +117,17 @@ def assert_same(found, expected):
 
 
 def trials(of, short):
-    """Pairs of values and one of `of`: all, or the few of the short form."""
+    """Pairs of an arithmetic and an entry of `of`: all, or those of the short form."""
     return [(values, one) for values in ARITHMETIC for one in of] if LONG else [(ARITHMETIC[nth], of[one]) for nth, one in short]
 
 
 @pytest.mark.parametrize("network", NETWORKS if LONG else NETWORKS[:1], ids=lambda values: values["network"])
-def test_a_pixel_that_is_not_a_number(home, tiny, monkeypatch, network):
+def test_pixel_that_is_nan(home, tiny, monkeypatch, network):
     outcomes = Counter()
     for number, (values, (epoch, step)) in enumerate(trials(PLACES, [(1, 3)])):
         config = tiny(name=f"poisoned-{number}", **network, **values)
         step %= seen(config)[0].steps
-        expected = stopped_before(monkeypatch, tiny(name=f"undisturbed-{number}", **network, **values), epoch, step)
+        expected = stopped_before(monkeypatch, tiny(name=f"reference-{number}", **network, **values), epoch, step)
         with monkeypatch.context() as patch:
             poison(patch, epoch, step)
             message, run, found = failed(config)
@@ -140,20 +140,20 @@ def test_a_pixel_that_is_not_a_number(home, tiny, monkeypatch, network):
 
 
 @pytest.mark.parametrize("network", NETWORKS if LONG else NETWORKS[:1], ids=lambda values: values["network"])
-def test_a_learning_rate_that_is_too_large(home, tiny, monkeypatch, network):
+def test_learning_rate_that_is_too_large(home, tiny, monkeypatch, network):
     outcomes = Counter()
     for number, (values, rates) in enumerate(trials(RATES, [(0, 2)])):
         config = tiny(name=f"fast-{number}", **network, **values, **rates)
         message, run, place = failed(config)
         check(config, message, run, place)
-        expected = stopped_before(monkeypatch, tiny(name=f"undisturbed-{number}", **network, **values, **rates), *place)
+        expected = stopped_before(monkeypatch, tiny(name=f"reference-{number}", **network, **values, **rates), *place)
         assert_same(load_file(run.checkpoint(divergence.KEPT)), expected)
         how = "weights" if "weights are not finite" in message else "loss"
         outcomes[f"stopped at its {how}, and the network before the step kept bit for bit"] += 1
     keep("not finite", f"a learning rate, {network['network']}", outcomes)
 
 
-def test_the_first_epoch_goes_back_to_the_imagenet_weights(home, tiny, monkeypatch):
+def test_failure_in_the_first_step_keeps_the_imagenet_weights(home, tiny, monkeypatch):
     torch.manual_seed(5)
     weights = backbone.BACKBONES["resnet18"][0]().state_dict()
     for module in (backbone, preparation):
@@ -165,8 +165,8 @@ def test_the_first_epoch_goes_back_to_the_imagenet_weights(home, tiny, monkeypat
     assert torch.equal(kept["network.layers.0.0.conv1.weight"], weights["layer1.0.conv1.weight"])
 
 
-def test_what_can_be_done_next(home, tiny, monkeypatch):
-    """The same again fails alike; another rate is refused under this name, and trains with resume=False."""
+def test_remedies_after_a_failure(home, tiny, monkeypatch):
+    """The same training fails again; another learning rate is refused under the same name unless resume=False."""
     wrong = {"name": "again", "lr": 1e30, "epochs": 1}
     first, _, _ = failed(tiny(**wrong))
     assert first.endswith("Lower lr and body_lr, or train with precision=float32, under another name or with resume=False.")
@@ -178,7 +178,7 @@ def test_what_can_be_done_next(home, tiny, monkeypatch):
     assert not run.checkpoint(divergence.KEPT).exists()
 
 
-def test_a_disk_that_is_full_hides_nothing(home, tiny, monkeypatch):
+def test_full_disk_does_not_hide_the_failure(home, tiny, monkeypatch):
     def full(*args):
         raise checkpoint.CheckpointError("before-failure: No space left on device")
 
@@ -188,11 +188,11 @@ def test_a_disk_that_is_full_hides_nothing(home, tiny, monkeypatch):
     assert "visible images of this step: " in message
 
 
-def test_the_run_stops_at_the_next_look_and_not_at_the_end_of_the_epoch(home, tiny, monkeypatch):
-    whole, taken = steps_module.training_steps, Counter()
+def test_run_stops_at_the_next_check_within_the_epoch(home, tiny, monkeypatch):
+    original, taken = steps_module.training_steps, Counter()
 
     def counted(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
-        for parts in whole(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
+        for parts in original(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
             taken[epoch] += 1
             yield parts
 
@@ -200,4 +200,4 @@ def test_the_run_stops_at_the_next_look_and_not_at_the_end_of_the_epoch(home, ti
     monkeypatch.setattr(divergence, "LOOK", 2)
     poison(monkeypatch, 0, 2)
     assert failed(tiny(name="poisoned"))[2] == (0, 2)
-    assert taken == {0: 4 + 2}  # two looks, and two steps again
+    assert taken == {0: 4 + 2}  # two checks of two steps, and two steps repeated

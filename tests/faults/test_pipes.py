@@ -1,4 +1,4 @@
-"""A pipe or a device in the place of any file: it is refused in time, or replaced; nothing waits for it."""
+"""A pipe or a device in place of any file is refused or replaced; nothing waits for it."""
 
 import os
 import shutil
@@ -23,44 +23,44 @@ from workbook.sweep import cell
 
 
 def device(path: Path) -> None:
-    """A device that never ends, and takes everything."""
+    """Creates a device that never ends and accepts everything."""
     try:
         os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5))  # /dev/zero
     except (OSError, AttributeError) as error:
         pytest.skip(f"a device cannot be made here: {error}")
 
 
-ODD = {"a pipe": os.mkfifo, "a device": device}
-every_odd = pytest.mark.parametrize("make", ODD.values(), ids=ODD)
+MAKERS = {"a pipe": os.mkfifo, "a device": device}
+each_kind = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
-@every_odd
+@each_kind
 @every_writer
-def test_no_writer_waits_for_what_is_no_file(writer, make, tmp_path):
+def test_no_writer_waits_for_a_pipe_or_device(writer, make, tmp_path):
     home, found = tmp_path / "home", Counter()
     for place in places(writer, home)[0]:
         prepare(writer, home)
         put(home / place, make)
-        told = outcome(lambda: writer.write(home))
-        if told.startswith("LinkError"):
-            assert str(home / place) in told
-        found["refused" if told else "replaced or listed"] += 1
+        error = outcome(lambda: writer.write(home))
+        if error.startswith("LinkError"):
+            assert str(home / place) in error
+        found["refused" if error else "replaced or listed"] += 1
         shutil.rmtree(home)
     keep("pipes and devices", writer.name, found)
 
 
-@every_odd
-def test_a_lock_that_is_no_file_is_refused(make, tmp_path):
+@each_kind
+def test_lock_that_is_a_pipe_or_device_is_refused(make, tmp_path):
     make(tmp_path / "lock")
     for act in (locks.held, lambda file: open_file(file, "ab"), lambda file: locks.locked(file, None).__enter__()):
-        told = outcome(lambda act=act: act(tmp_path / "lock"))
+        error = outcome(lambda act=act: act(tmp_path / "lock"))
         kind = "a pipe" if make is os.mkfifo else "a device"
-        assert told == f"LinkError: {tmp_path}/lock is {kind}, expected a file; remove it and start the same command again"
+        assert error == f"LinkError: {tmp_path}/lock is {kind}, expected a file; remove it and start the same command again"
     assert locks.holder(tmp_path / "lock") == "another process"
 
 
-@every_odd
-def test_a_checkpoint_that_is_no_file_is_refused(make, tmp_path):
+@each_kind
+def test_checkpoint_that_is_a_pipe_or_device_is_refused(make, tmp_path):
     save_checkpoint(tmp_path, 0)
     put(tmp_path / "last.safetensors", make)
     for act in (checkpoint.fingerprint, checkpoint.network, checkpoint.state):
@@ -68,22 +68,22 @@ def test_a_checkpoint_that_is_no_file_is_refused(make, tmp_path):
     assert "is not a regular file" in outcome(lambda: can_map(tmp_path / "last.safetensors"))
 
 
-@every_odd
+@each_kind
 @pytest.mark.parametrize("verify", [True, False])
-def test_an_index_of_pipes_is_refused(make, verify, tmp_path):
+def test_index_with_a_pipe_or_device_is_refused(make, verify, tmp_path):
     fill_index(tmp_path)
     for file in sorted((tmp_path / "index").iterdir()):
         file.rename(tmp_path / "aside")
         make(file)
-        told = outcome(lambda: gallery.Gallery(tmp_path / "index", ORIGIN, verify=verify))
-        assert told.startswith("SearchError"), (file, told)
-        assert file.name in told
+        error = outcome(lambda: gallery.Gallery(tmp_path / "index", ORIGIN, verify=verify))
+        assert error.startswith("SearchError"), (file, error)
+        assert file.name in error
         file.unlink()
         (tmp_path / "aside").rename(file)
     assert len(gallery.Gallery(tmp_path / "index", ORIGIN)) == 600
 
 
-def test_codes_that_wait_to_be_merged_and_are_a_pipe_are_refused(tmp_path, monkeypatch):
+def test_unmerged_codes_that_are_a_pipe_are_refused(tmp_path, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
@@ -93,20 +93,20 @@ def test_codes_that_wait_to_be_merged_and_are_a_pipe_are_refused(tmp_path, monke
             fill_index(tmp_path)
     (file, *_) = sorted((tmp_path / "index").glob("codes-*"))
     put(file, os.mkfifo)
-    told = outcome(lambda: fill_index(tmp_path))
-    assert told.startswith("SearchError")
-    assert f"{file.name}: cannot be used (is not a regular file)" in told
+    error = outcome(lambda: fill_index(tmp_path))
+    assert error.startswith("SearchError")
+    assert f"{file.name}: cannot be used (is not a regular file)" in error
 
 
-@every_odd
-def test_a_sweep_does_not_wait_for_a_notebook_that_is_no_file(make, tmp_path):
+@each_kind
+def test_sweep_does_not_wait_for_a_pipe_or_device_as_notebook(make, tmp_path):
     one = job(tmp_path)
     put(one.executed, make)
     assert outcome(lambda: cell.run_cell(one)) == ""
     assert f"{one.executed} is a {'pipe' if make is os.mkfifo else 'device'}, expected a file" in one.error
 
 
-def test_these_errors_are_the_library_s_own(tmp_path):
+def test_opening_a_pipe_raises_link_error(tmp_path):
     os.mkfifo(tmp_path / "x")
     with pytest.raises(LinkError), open_file(tmp_path / "x", "wb"):
         pass

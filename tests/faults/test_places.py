@@ -1,4 +1,4 @@
-"""No name and no path in a file leads out of its folder, and a folder from elsewhere makes no other one be written."""
+"""No name or path in a file leads out of its folder, and using a folder from elsewhere writes to no other folder."""
 
 import json
 from collections import Counter
@@ -42,7 +42,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A home with a finished run of the same name in two data sets."""
+    """A home in which two data sets each have a finished run of the same name."""
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
     for dataset in ("llcm", "sysu"):
         runs.begin(Config(dataset=dataset, name="run"), ENVIRONMENT).finish({"select_on": "last"})
@@ -63,7 +63,7 @@ USES: dict[str, Callable[[str], object]] = {
 
 
 @pytest.mark.parametrize("use", USES)
-def test_a_name_is_never_a_path(place, use):
+def test_name_is_never_used_as_a_path(place, use):
     before, outcomes = tree(place), Counter()
     for name in NAMES:
         name = name.format(home=place)
@@ -75,7 +75,7 @@ def test_a_name_is_never_a_path(place, use):
     keep("hostile files", f"names given to {use}", outcomes)
 
 
-def test_a_run_in_a_folder_of_another_name_is_told(place):
+def test_run_in_a_folder_with_an_invalid_name_is_reported(place):
     (place / "results/llcm/run").rename(place / "results/llcm/<b>$x$")
     with pytest.raises(RunError, match=r"'<b>\$x\$' is not a valid name of a run; rename the folder"):
         runs.table()
@@ -93,7 +93,7 @@ def test_a_run_in_a_folder_of_another_name_is_told(place):
         ({"seed": [[[1]]]}, "expected a plain value"),
     ],
 )
-def test_a_config_that_speaks_of_another_place_is_refused(place, changes, problem):
+def test_config_of_another_run_or_with_bad_values_is_refused(place, changes, problem):
     _change(place / "results/llcm/run", config=changes)
     before = tree(place)
     for reading in (lambda: runs.load("llcm", "run"), runs.table):
@@ -104,7 +104,7 @@ def test_a_config_that_speaks_of_another_place_is_refused(place, changes, proble
 
 
 @pytest.mark.parametrize("changes", [{"precision": 16}, {"data_hash": ["d"]}, {"packages": ["torch"]}, {"revision": 1}, None])
-def test_an_environment_that_no_run_had_is_refused(place, changes):
+def test_invalid_environment_is_refused(place, changes):
     _change(place / "results/llcm/run", environment=changes)
     with pytest.raises(RunError, match=r"llcm/run/config\.json: cannot be read \(environment"):
         runs.load("llcm", "run")
@@ -117,7 +117,7 @@ def _change(folder: Path, config=(), environment=()) -> None:
     (folder / "config.json").write_text(json.dumps(content))
 
 
-def test_what_a_run_writes_stays_in_its_folder_whatever_its_config_says(place):
+def test_run_writes_only_in_its_folder_whatever_its_config_says(place):
     elsewhere = place / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "kept").write_text("x")
@@ -134,7 +134,7 @@ def test_what_a_run_writes_stays_in_its_folder_whatever_its_config_says(place):
 
 
 def cached(folder):
-    """The pixels of an image below a folder, opened, and the index of their cache."""
+    """The opened cache of an image below a folder, and the file of the cache's index."""
     images, cache = folder / "images", folder / "cache"
     if not images.exists():
         images.mkdir()
@@ -148,7 +148,7 @@ INSIDE = ["../secret.npy", "{home}/secret.npy", "x/../../secret.npy", "secret.np
 
 
 @pytest.mark.parametrize("inside", INSIDE)
-def test_an_index_of_the_cache_names_no_file_but_its_own(tmp_path, inside):
+def test_cache_index_cannot_name_a_foreign_file(tmp_path, inside):
     found, index = cached(tmp_path)
     for folder in (tmp_path, index.parent):
         np.save(folder / "secret.npy", np.full((1, 8, 6, 3), 77, np.uint8))
@@ -168,14 +168,14 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("change", STRANGE)
-def test_an_index_of_other_kinds_of_values_is_made_anew(tmp_path, change):
+def test_cache_index_with_invalid_values_is_rebuilt(tmp_path, change):
     found, index = cached(tmp_path)
     index.write_text(json.dumps(json.loads(index.read_text()) | change))
     again, _ = cached(tmp_path)
     assert (again.data_hash, again.pixels.tolist()) == (found.data_hash, found.pixels.tolist())
 
 
-def test_a_link_that_came_with_a_folder_is_not_written_through(tmp_path):
+def test_write_text_replaces_links(tmp_path):
     victim, file = tmp_path / "victim", tmp_path / "metrics.json"
     victim.write_text("mine")
     for name in (file.name, f"{file.name}.part"):
@@ -191,7 +191,7 @@ def test_a_link_that_came_with_a_folder_is_not_written_through(tmp_path):
     [(sysu, "exp/{}_id.txt", ("train", "val", "test")), (llcm, "idx/{}_id.txt", ("test",))],
     ids=["sysu", "llcm"],
 )
-def test_an_identity_is_a_number_and_no_folder(tmp_path, reader, index, trees):
+def test_identity_is_a_number_and_not_a_path(tmp_path, reader, index, trees):
     root = tmp_path / "data"
     for folder in ("exp", "idx"):
         (root / folder).mkdir(parents=True)
@@ -217,7 +217,7 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize(("name", "value"), OPTIONS)
-def test_a_sweep_file_gives_no_commands_to_a_cluster(place, name, value):
+def test_sweep_file_cannot_pass_commands_to_a_cluster(place, name, value):
     file = place / "grid.yaml"
     usual = {"fixed": {"dataset": "llcm"}, "grids": [{"modules": ["none"]}], "seeds": [0]}
     file.write_text(yaml.safe_dump(usual | {"slurm": {"timeout_min": 5, "slurm_partition": "gpu", name: value}}))

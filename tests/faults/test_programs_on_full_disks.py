@@ -1,5 +1,5 @@
-"""The programs on full and read-only disks: they end with a message and a status, before work where that can be known, and the
-same command completes once the disk is mended."""
+"""Programs on full and read-only disks end with a message and an exit status, before any work where possible, and the same command
+completes once the disk is repaired."""
 
 import json
 
@@ -17,7 +17,7 @@ KINDS = {"full": full, "read-only": read_only}
 
 @pytest.fixture
 def disk(corpora):
-    """A home on a small disk of its own, with a corpus beside; the cache and the results lie on it."""
+    """A home on a small disk of its own, with a link to a corpus on another disk; cache and results are on the small one."""
     with mounted(160) as folder:
         (folder / "data").mkdir()
         (folder / "data" / DATASETS["llcm"].folder).symlink_to(corpora / "data" / DATASETS["llcm"].folder)
@@ -42,7 +42,7 @@ def completes(disk, *words):
 
 
 @pytest.mark.parametrize("kind", KINDS if LONG else ["full"])
-def test_a_training_that_finds_no_disk_does_not_begin(disk, kind):
+def test_training_does_not_start_on_a_broken_disk(disk, kind):
     out = refused(disk, kind, *training("a"))
     assert out == ""  # nothing was decoded
     assert not (disk / "data" / "cache").exists()
@@ -52,7 +52,7 @@ def test_a_training_that_finds_no_disk_does_not_begin(disk, kind):
 
 
 @pytest.mark.skipif(not LONG, reason="three trainings: make test-faults")
-def test_a_disk_that_fills_up_during_a_training(disk, tmp_path):
+def test_disk_that_fills_up_during_a_training(disk, tmp_path):
     checkpoints = disk / "results/llcm/a/checkpoints"
     process = start(disk, *training("a", epochs=6, decay=3))
     until((checkpoints / "last.safetensors").exists, process)
@@ -68,7 +68,7 @@ def test_a_disk_that_fills_up_during_a_training(disk, tmp_path):
     completes(tmp_path, *training("a", epochs=6, decay=3))
     found, expected = (load_file(home / "results/llcm/a/checkpoints/last.safetensors") for home in (disk, tmp_path))
     assert all(bool((found[name] == value).all()) for name, value in expected.items())
-    keep("disk", "full after the first checkpoint", {"stopped with a mend and completed with the same weights": 1})
+    keep("disk", "full after the first checkpoint", {"stopped with a remedy, then completed with the same weights": 1})
 
 
 @pytest.mark.parametrize("kind", KINDS if LONG else ["full"])
@@ -81,11 +81,11 @@ def test_other_programs(disk, kind):
         refused(disk, kind, *words)
         completes(disk, *words)
     assert not [path for path in (disk / "corpus").rglob(".*") if path.is_file()]
-    keep("disk", f"other programs, {kind}", {"refused with a mend and completed afterwards": len(programs)})
+    keep("disk", f"other programs, {kind}", {"refused with a remedy, then completed": len(programs)})
 
 
 @pytest.mark.skipif(not LONG, reason="four notebooks: make test-faults")
-def test_a_sweep(disk, tmp_path):
+def test_sweep(disk, tmp_path):
     file = tmp_path / "two.yaml"
     file.write_text(json.dumps({"fixed": TINY, "grids": [{"modules": ["none", "channel"]}], "seeds": [0]}))
     words = ["workbook.sweep", file, "--workers", "1"]

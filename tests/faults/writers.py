@@ -1,6 +1,6 @@
-"""Every place where the library writes: what lies there before, what is written, and what is there in the end.
+"""Every place where the library writes files: what is there before, and the call that writes.
 
-A place is a folder `home`. The same action on it again completes what was interrupted.
+Each call writes below a folder `home`. The same call again completes an interrupted one.
 """
 
 import functools
@@ -36,29 +36,29 @@ from workbook.sweep import cell
 ENVIRONMENT = {"data_hash": "d", "precision": "float32", "revision": "r" * 6000}
 CONFIG = Config(dataset="llcm", scale="tiny", name="mine")
 ORIGIN, INDEX = gallery.Origin("0" * 32), gallery.IndexOptions(kind="ivfpq", lists=4, dimensions=8, code=4)
-TOKEN = re.compile(rb"\.[0-9a-f]{8}\.npy")  # of a file of pixels, drawn at random
-PLACE = re.compile(rb'", \d+, \d{15,}\]\]')  # inode and change time of an image, which end its entry in the index of a cache
+TOKEN = re.compile(rb"\.[0-9a-f]{8}\.npy")  # random part of the name of a pixel file
+PLACE = re.compile(rb'", \d+, \d{15,}\]\]')  # inode and change time, at the end of an image's entry in a cache's index
 
 
 @dataclass(frozen=True)
 class Writer:
-    """before, write: what they do to a home; sound: raises AssertionError where a home is in none of the states that the writer may
-    leave it in. Without it these are the one before and the one after, file by file."""
+    """before: prepares a home; write: writes in it; check: raises AssertionError if a failed write has left the home in a state
+    that is not allowed. Without it, each file must be as it was before or as it is after a complete write."""
 
     name: str
     write: Callable[[Path], object]
     before: Callable[[Path], object] = lambda home: None
-    sound: Callable[[Path], object] | None = None
+    check: Callable[[Path], object] | None = None
 
 
 def tree(home: Path) -> dict[str, bytes]:
-    """Every file below a home but locks, without random parts of names, times in an index, and inodes and times in a cache's."""
+    """Every file below a home except locks, without random parts of names, times in an index, and inodes and times in a cache's."""
     found = {}
     for path in home.rglob("*"):
         if path.is_file() and path.suffix != ".lock":
             name = os.fsencode(path.relative_to(home))
             name = TOKEN.sub(b".npy", name).decode()
-            assert name not in found, f"a second file of pixels: {path}"
+            assert name not in found, f"a second pixel file: {path}"
             found[name] = PLACE.sub(b'"]]', TOKEN.sub(b".npy", path.read_bytes()))
             if path.name == "index.json":
                 found[name] = found[name].partition(b'"seconds"')[0]
@@ -109,7 +109,7 @@ def draw_images(home: Path, seed: int) -> None:
     (home / "images").mkdir(exist_ok=True)
     for number in range(8):
         file = home / "images" / f"{number}.png"
-        if number % 2 == 0 or not file.exists():  # with another seed, every second one is another
+        if number % 2 == 0 or not file.exists():  # another seed changes every second image
             Image.fromarray(source.integers(0, 256, (48, 24, 3), dtype=np.uint8)).save(file)
             os.utime(file, (seed, seed))
 
@@ -147,7 +147,7 @@ def fail_cell(home: Path) -> None:
 
 
 def run_cell(home: Path) -> None:
-    """With --retry: what failed on a full disk is run again."""
+    """As with --retry: a cell that failed on a full disk runs again."""
 
     def execute(job: cell.Job) -> None:
         storage.write_text(job.executed, "n" * 9000)
@@ -194,7 +194,7 @@ def add_to_index(home: Path) -> None:
 
 
 def check_index(home: Path, unfinished: bool) -> None:
-    """It is as before or as after, every hash right, or, where it was not there before, says that it is not complete."""
+    """The index is as before or as after, with correct hashes; if `unfinished`, it may also be refused as missing or incomplete."""
     try:
         found = len(gallery.Gallery(home / "index", ORIGIN))
     except gallery.SearchError as error:
@@ -231,14 +231,14 @@ WRITERS = (
     Writer("the error of a cell", fail_cell),
     Writer("a cell", run_cell),
     Writer("web pages", html_report.write, notebook),
-    Writer("an index", fill_index, sound=functools.partial(check_index, unfinished=True)),
-    Writer("an index that is added to", add_to_index, fill_index, sound=functools.partial(check_index, unfinished=False)),
+    Writer("an index", fill_index, check=functools.partial(check_index, unfinished=True)),
+    Writer("an index that is added to", add_to_index, fill_index, check=functools.partial(check_index, unfinished=False)),
     Writer("benchmarks", functools.partial(keep_result, number=2), functools.partial(keep_result, number=1)),
 )
 
 
 def prepare(writer: Writer, home: Path) -> dict[str, bytes]:
-    """A home as it is before; what lies there."""
+    """Makes a home as it is before writing; returns its files."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
     writer.before(home)

@@ -1,4 +1,4 @@
-"""Every figure shows what it was given, all of it, with nothing cut off or on top of something else."""
+"""Every figure shows all the data it is given, and none of its text is cut off or overlaps."""
 
 import re
 import sys
@@ -27,7 +27,7 @@ def picture(seed=0, height=24, width=12):
 
 
 def training_log(epochs, every=0):
-    """A log as training leaves it, with a validation every so many epochs."""
+    """A log as training writes it, with a validation every `every` epochs."""
     epoch = np.arange(epochs)
     log = pd.DataFrame({"epoch": epoch, "lr": 0.1 / (epoch + 1), "total": 3.0})
     for number, part in enumerate(curves.LOSSES):
@@ -50,7 +50,7 @@ def difference_of(profile):
 
 
 def leak_table():
-    """A table as leakage.table returns it, with accuracies 10, 20, … in its order."""
+    """A table as background.table returns it, with accuracies 1, 9, 17, … in its order."""
     names = ["nearest neighbour, one left out", "nearest neighbour, halves", "logistic regression, halves"]
     kinds = [(m, p, c) for m in ("visible", "infrared") for p in ("border", "whole image") for c in names]
     table = pd.DataFrame(kinds, columns=["modality", "pixels", "classifier"])
@@ -59,7 +59,7 @@ def leak_table():
 
 
 def effects_table(variants=("none", "channel", "frequency + channel + spatial"), several=True):
-    """Effects as compare returns them: differences 1, 2, … in its order, the last of each panel shown."""
+    """Effects as compare returns them: increasing differences, with the last one of each panel shown."""
     settings = ["paper, visible → infrared", "as-coded, visible → infrared"]
     kinds = [(s, f, v) for s in settings for f in ("rank1", "map", "minp") for v in variants]
     table = pd.DataFrame(kinds, columns=["setting", "figure", "variant"])
@@ -69,7 +69,7 @@ def effects_table(variants=("none", "channel", "frequency + channel + spatial"),
 
 
 def embedded(*names):
-    """Made-up points of runs, and the tables of them that figures of embeddings draw."""
+    """Maps and tables of made-up runs, as the figures of embeddings take them."""
     found = {name: points(scoring="regdb" if name == "thermal" else "llcm", seed=seed) for seed, name in enumerate(names)}
     counted = {name: separation.pairs(part) for name, part in found.items()}
     return {
@@ -94,7 +94,7 @@ def cosine_table(*runs):
 
 
 def search_tables(*sizes):
-    """Measurements of galleries of some sizes, both kinds each, and their curves, as search.measure returns them."""
+    """Measurements of galleries of these sizes, of both kinds each, and their curves, as workbook.gallery.measured returns them."""
     rows = [
         {"kind": kind, "images": n, "median_ms": n**power / 100, "p95_ms": n**power / 70, "build_s": n / 1e4, "recall10": recall}
         for n in sizes
@@ -109,7 +109,7 @@ def search_tables(*sizes):
 
 
 def map_lines(rows=2, columns=11):
-    """Pictures, maps and captions of a sheet whose first columns are images, the others maps with peaks 1, 2, …."""
+    """Pictures, maps and captions of a sheet: three columns of images, then maps with peaks 1, 2, …."""
     maps = [[None] * 3 + [np.eye(6, 3, dtype=np.float32) * (number + 1) for number in range(columns - 3)]] * rows
     captions = [["cam 1"] * 3 + ["cos 0.123"] * (columns - 3)] * rows
     return [[picture(column) for column in range(columns)]] * rows, maps, captions
@@ -194,15 +194,15 @@ def test_every_figure_is_written_and_shown(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_no_text_is_cut_off_or_on_top_of_another(name, monkeypatch):
+def test_no_text_is_cut_off_or_overlaps_another(name, monkeypatch):
     figure, boxes, draw = EXAMPLES[name], [], Text.draw
 
-    def noted(text, renderer):
+    def recorded(text, renderer):
         draw(text, renderer)
         if text.get_text().strip() and text.get_visible():
             boxes.append((text.get_text(), text.get_window_extent(renderer)))
 
-    monkeypatch.setattr(Text, "draw", noted)
+    monkeypatch.setattr(Text, "draw", recorded)
     FigureCanvasAgg(figure).draw()
     assert boxes
     page = figure.bbox
@@ -232,7 +232,7 @@ def test_a_name_that_repeats_is_written_once_over_its_columns():
     columns, groups = ["cam 1", "cam 1", "cam 2", "cam 2"], ["visible"] * 3 + ["infrared"]
     figure = figures.sample_sheet([[picture()] * 4], ["person 1"], columns, groups)
     FigureCanvasAgg(figure).draw()
-    # the last column starts a group: its name stands again
+    # the last column starts a group and repeats its name
     assert [axis.get_title() for axis in figure.axes] == ["cam 1", "", "cam 2", "cam 2"]
     first, second, third, last = (axis.get_position() for axis in figure.axes)
     middle = figure.axes[0].title.get_window_extent().x0 + figure.axes[0].title.get_window_extent().x1
@@ -279,7 +279,7 @@ def test_ranked_lists_frame_right_and_wrong():
     assert not grid[1, 2].images
 
 
-def test_ranked_lists_may_end_with_what_should_have_been_found():
+def test_ranked_lists_may_end_with_the_correct_match():
     figure = figures.ranked_lists([picture()] * 2, [[picture(1)], []], [[False], []], ["p", "q"], [picture(2), picture(3)])
     grid = np.reshape(figure.axes, (2, 3))
     assert [axis.get_title() for axis in grid[0]] == ["query", "1", "match"]
@@ -288,7 +288,7 @@ def test_ranked_lists_may_end_with_what_should_have_been_found():
         assert not axis.patches
 
 
-def test_a_map_has_a_colour_a_person_a_marker_a_modality_and_a_line_between_centroids():
+def test_an_embedding_map_marks_people_modalities_and_centroids():
     (table,) = embedded("a")["maps"].values()
     (axis,) = figures.embedding_map({"a": table}).axes
     groups = list(table.groupby(["identity", "modality"], sort=False))
@@ -323,7 +323,7 @@ def test_distances_show_every_histogram_and_its_numbers():
     assert across.texts[0].get_text().startswith("overlap")
 
 
-def test_gaps_stand_beside_the_distance_of_people_and_mixing_beside_chance():
+def test_gaps_and_mixing_are_drawn_with_their_references():
     gaps, mixing = embedded("a", "b")["gap"]
     lengths, shares = figures.modality_gap(gaps, mixing).axes
     for bars, name in zip(lengths.containers, ("gap", "own", "people"), strict=True):
@@ -337,7 +337,7 @@ def test_gaps_stand_beside_the_distance_of_people_and_mixing_beside_chance():
     assert legend_texts(shares) == ["of visible images", "of infrared images", "chance"]
 
 
-def test_cosines_of_views_are_all_there():
+def test_all_cosines_of_views_are_drawn():
     table = cosine_table("a", "b")
     figure = figures.view_cosines(table)
     assert [axis.get_title() for axis in figure.axes] == ["pooled features", "neck features"]
@@ -407,7 +407,7 @@ def test_training_curves_show_every_part_from_epoch_one():
         assert list(line.get_ydata()) == [value] * 2
 
 
-def test_losses_are_shown_as_they_count_in_the_total():
+def test_losses_are_drawn_as_weighted_in_the_total():
     log, ramp = training_log(12, every=5).assign(val_chance=1.5), np.clip((np.arange(12) - 3) / 4, 0, 1)
     weights = {"cpm": 0.8, "orthogonality": 0.01, "infonce": 1.0, "attributes": 0.5}
     whole = {part: weights.get(part, 1) * log[part] * (ramp if part in curves.RAMPED else 1) for part in curves.LOSSES}
@@ -434,7 +434,7 @@ def test_logs_without_the_newer_losses_are_shown():
     assert legend_texts(losses) == ["identity", "triplet", "0.5 × cpm", "0.5 × orthogonality"]
 
 
-def test_training_curves_leave_out_what_was_not_there():
+def test_training_curves_leave_out_unused_losses_and_missing_validations():
     log = training_log(3)
     log["orthogonality"] = 0.0
     losses, _ = figures.training_curves(log).axes
@@ -445,7 +445,7 @@ def test_training_curves_leave_out_what_was_not_there():
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 10, 150])
-def test_epochs_are_whole_numbers(epochs):
+def test_epoch_ticks_are_whole_numbers(epochs):
     for axis in figures.training_curves(training_log(epochs, 1)).axes:
         low, high = axis.get_xlim()
         shown = [tick for tick in axis.get_xticks() if low <= tick <= high]
@@ -473,7 +473,7 @@ def test_cmc_curves_show_mean_and_range_of_trials():
     assert "range over trials" not in legend_texts(figures.cmc_curves({"one": np.linspace(10, 60, 20)}).axes[0])
 
 
-def test_references_are_thin_in_the_colour_of_their_curve():
+def test_references_are_thinner_lines_in_the_colour_of_their_curve():
     trials, chance = np.stack([np.linspace(start, 90, 20) for start in (40, 50)]), np.linspace(1, 20, 20)
     references = {"a": {"chance": chance, "raw pixels": 2 * chance}, "b": {"chance": 3 * chance}, "c": {"chance": chance}}
     (axis,) = figures.cmc_curves({"a": trials, "b": trials}, references).axes
@@ -487,7 +487,7 @@ def test_references_are_thin_in_the_colour_of_their_curve():
 
 
 @pytest.mark.parametrize("name", ["curves", "weighted curves", "cmc", "cmc with references"])
-def test_legends_stand_outside_their_panel(name):
+def test_legends_are_outside_their_panel(name):
     figure = EXAMPLES[name]
     FigureCanvasAgg(figure).draw()
     for axis in figure.axes:
@@ -495,14 +495,14 @@ def test_legends_stand_outside_their_panel(name):
             assert axis.get_legend().get_window_extent().y0 > axis.bbox.y1
 
 
-def test_many_curves_are_all_there_and_differ():
+def test_many_curves_are_all_drawn_and_distinct():
     names = [f"run {number}" for number in range(20)]
     (axis,) = figures.cmc_curves({name: np.linspace(number, 90, 20) for number, name in enumerate(names)}).axes
     assert legend_texts(axis) == names
     assert len({(line.get_color(), line.get_linestyle()) for line in axis.lines}) == len(names)
 
 
-def test_nothing_else_imports_matplotlib():
+def test_only_the_figures_package_imports_matplotlib():
     folder = Path(sys.modules["fsclib"].__file__).parent
     users = {f.parent.name for f in folder.rglob("*.py") if re.search("(import|from) matplotlib", f.read_text())}
     assert users == {"figures"}
@@ -558,7 +558,7 @@ def test_maps_lie_over_their_images_scaled_to_their_own_maxima():
     assert [label.get_text() for label in bar.get_xticklabels()] == ["mean or less", "maximum"]
 
 
-def test_shares_stand_with_their_intervals_beside_the_area():
+def test_shares_are_drawn_with_their_intervals_and_the_area():
     table = shares_table()
     figure = figures.attention_shares(table)
     grid = np.reshape(figure.axes, (2, 2))

@@ -1,4 +1,4 @@
-"""What the figures of notebook 04 show is what the analyses returned, at the right frequencies and on common scales."""
+"""Figures of notebook 04 show what the analyses return, at the right frequencies and on common scales."""
 
 import numpy as np
 from matplotlib.colors import to_hex
@@ -16,7 +16,7 @@ def bands(axis):
     return [(part.get_paths()[0].vertices[:, 1].min(), part.get_paths()[0].vertices[:, 1].max()) for part in axis.collections]
 
 
-def test_module_spectra_share_a_scale_and_have_the_box_in_its_place():
+def test_module_spectra_share_a_scale_and_outline_the_box():
     found = measured(VIEW, 24, 9)
     pictures = before_after.pictures(found)
     *axes, bar = figures.module_spectra(pictures, before_after.boxes(found)).axes
@@ -42,7 +42,7 @@ def test_an_empty_box_is_not_drawn():
     assert not [patch for axis in figure.axes[:-1] for patch in axis.patches]
 
 
-def test_radial_curves_are_those_of_the_tables_with_their_bands():
+def test_radial_curves_match_the_tables_with_their_bands():
     found = measured(VIEW, 24, 9)
     profiles, transfers = before_after.profiles(found), before_after.transfers(found)
     axes = figures.radial(profiles, transfers).axes
@@ -63,7 +63,7 @@ def test_radial_curves_are_those_of_the_tables_with_their_bands():
     assert axes[2].get_ylim()[0] == 0
 
 
-def test_without_a_module_there_is_no_transfer_to_show():
+def test_without_a_module_no_transfer_is_drawn():
     found = measured({"layer1": ["layer1"]}, 24, 9)
     axes = figures.radial(before_after.profiles(found), before_after.transfers(found)).axes
     assert [axis.get_ylabel() for axis in axes] == ["energy |F|²", ""]
@@ -103,7 +103,7 @@ def test_gains_are_drawn_between_their_two_gates():
     assert round(histogram.patches[0].get_xy()[1:-1:2, 1].sum(), 6) == 100
 
 
-def test_equal_gates_are_a_line_and_not_rounding_errors_at_full_height():
+def test_rounding_errors_of_equal_gates_are_not_magnified():
     axis, histogram = figures.gains(*gates.examples({"visible": equal_gates()}, "view 1 FSA")).axes
     low, high = axis.get_ylim()
     assert high - low > 0.005

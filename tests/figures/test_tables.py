@@ -1,4 +1,4 @@
-"""LaTeX that compiles and says what the frame says; what a paper prints of a comparison."""
+"""LaTeX tables: they compile and hold the cells of their frame, and comparisons are printed as a paper prints them."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ ORDERS = ["frequency + channel + spatial", "spatial + channel + frequency", "cha
 
 
 def effects(variants=VARIANTS, several=True, protocols=("paper.vis2ir", "paper.ir2vis")):
-    """Effects as compare returns them: each variant's mean is 10 above that of the one before, and its difference 10 more."""
+    """Effects as compare returns them: mean and difference of each variant are 10 above those of the previous one."""
     rows = []
     for protocol in protocols:
         for figure in FIGURES:
@@ -39,7 +39,7 @@ def effects(variants=VARIANTS, several=True, protocols=("paper.vis2ir", "paper.i
 
 
 def comparison(switch="modules", **values):
-    notes, refused = ("Small: 12 people.", "A & B, 100 %."), ("channel: epochs: 5 there, 8 here",)
+    notes, refused = ("Small: 12 people.", "A & B, 100 %."), ("channel: epochs: 5 vs 8",)
     table = effects(**values)
     return Comparison(switch, table["variant"].iloc[0], table, notes, refused)
 
@@ -57,18 +57,18 @@ def lines(text):
 
 
 def compiled(text, folder):
-    """The page of a plain article with this table, and what the compiler said about it."""
+    """The PDF of a plain article with this table, and the output of the compiler."""
     if COMPILER is None:
         pytest.skip("neither pdflatex nor tectonic is installed")
     article = rf"\documentclass{{article}}\usepackage{{booktabs,graphicx}}\begin{{document}}{text}\end{{document}}"
     (folder / "a.tex").write_text(article, encoding="utf-8")
-    words = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "a.tex"] if COMPILER == "pdflatex" else ["tectonic", "a.tex"]
-    answer = subprocess.run(words, cwd=folder, capture_output=True, timeout=120)
-    assert answer.returncode == 0, answer.stdout.decode("latin-1")[-2000:]
-    return (folder / "a.pdf").read_bytes(), (answer.stdout + answer.stderr).decode("latin-1")
+    args = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "a.tex"] if COMPILER == "pdflatex" else ["tectonic", "a.tex"]
+    result = subprocess.run(args, cwd=folder, capture_output=True, timeout=120)
+    assert result.returncode == 0, result.stdout.decode("latin-1")[-2000:]
+    return (folder / "a.pdf").read_bytes(), (result.stdout + result.stderr).decode("latin-1")
 
 
-def test_cells_are_those_of_the_frame():
+def test_cells_match_the_frame():
     frame = pd.DataFrame({"method": ["a", None], "rank1": [1.234, np.nan], "Δ": [-2.0, 0.5], "runs": [3, -1]})
     text = tables.latex(frame, caption="c", label="tab:x", precision=1)
     assert lines(text) == [
@@ -80,14 +80,14 @@ def test_cells_are_those_of_the_frame():
     assert re.findall(r"\\(\w+rule|caption|label)", text) == ["caption", "label", "toprule", "midrule", "bottomrule"]
 
 
-def test_marks_stand_where_they_are_asked_for():
+def test_the_requested_cells_are_bold_or_underlined():
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
     bold, underline = np.eye(2, dtype=bool), np.array([[True, True], [False, False]])
     text = tables.latex(frame, caption="", label="x", bold=bold, underline=underline)
     assert lines(text)[1:] == [[r"\underline{\textbf{1.00}}", r"\underline{3.00}"], ["2.00", r"\textbf{4.00}"]]
 
 
-def test_wide_tables_are_set_in_small_print_and_gaps_stand_before_their_rows():
+def test_wide_tables_use_small_print_and_gaps_precede_their_rows():
     frame = pd.DataFrame({"a": ["x", "y" * 60, "z"], "b": 1})
     for times, size in ((1, "small"), (10, "footnotesize"), (40, "scriptsize")):
         assert rf"\{size}\set" in tables.latex(frame.rename(columns={"b": "b" * times}), caption="", label="x")
@@ -95,7 +95,7 @@ def test_wide_tables_are_set_in_small_print_and_gaps_stand_before_their_rows():
     assert [line.startswith(r"\addlinespace ") for line in text.splitlines() if line.endswith(r"& 1 \\")] == [False, False, True]
 
 
-def test_text_is_no_command_and_no_option():
+def test_special_characters_are_escaped():
     frame = pd.DataFrame({"a_b": [r"[x] \today 5 % of $3 & #1 {~^}", "*"]})
     text = tables.latex(frame, caption="two\n\nparagraphs <b> | ✓ ±", label="x")
     assert r"{[}x] \textbackslash{}today 5 \% of \$3 \& \#1 \{\textasciitilde{}\textasciicircum{}\} \\" in text
@@ -123,7 +123,7 @@ def test_a_variant_has_its_figures_and_below_them_its_differences():
     assert both == [r"$\surd$", r"$\surd$"] + [r"\textbf{40.0 $\pm$ 1.2}"] * 3
     assert both_effect == ["", ""] + ["+20.0 {[}8.0, 31.0]{*}"] * 3
     caption = text.split(r"\caption")[1].split(r"\label")[0]
-    for part in (r"paper.vis2ir, $\rightarrow$ in words", r"A \& B, 100 \%.", "Refused: channel: epochs: 5 there, 8 here."):
+    for part in (r"paper.vis2ir, $\rightarrow$ in words", r"A \& B, 100 \%.", "Refused: channel: epochs: 5 vs 8."):
         assert part in caption
     assert r"\label{tab:modules-paper.vis2ir}" in text
     assert r"\label{tab:modules_with_branches_1-paper.vis2ir}" in tables.ablation(comparison(), name="modules_with_branches_1")[1]
@@ -136,13 +136,13 @@ def test_one_training_has_no_spread_and_the_interval_over_people():
     assert lines(text)[0][0] == "network"
 
 
-def test_orders_of_the_modules_are_told_apart():
+def test_orders_of_the_modules_are_distinguished():
     orders = ["none", "channel + spatial", "spatial + channel"]
     _, text = tables.ablation(comparison(variants=orders, protocols=["ir2vis"]))
     assert [line[0] for line in lines(text) if line[0]] == ["modules", *orders]
 
 
-def test_cost_stands_beside_accuracy():
+def test_costs_are_listed_beside_accuracy():
     rows, text = tables.ablation(comparison(), costs())
     assert rows["multiply_adds"].tolist() == [1_500_000_000] * 3
     assert lines(text)[0][-4:] == ["M par.", "G MACs", "ms", "MB"]
@@ -165,6 +165,6 @@ def test_latex_compiles_in_a_plain_article(tmp_path):
 @pytest.mark.parametrize("variants", [VARIANTS, EIGHT, ORDERS], ids=["a few", "the committed ablation", "orders of three modules"])
 def test_an_ablation_fits_the_page(tmp_path, variants):
     text = tables.ablation(comparison(variants=variants), costs(variants))[1]
-    page, said = compiled(text, tmp_path)
+    page, output = compiled(text, tmp_path)
     assert page.startswith(b"%PDF-")
-    assert "Overfull" not in said
+    assert "Overfull" not in output

@@ -1,4 +1,4 @@
-"""The losses against the published programs' numbers and against plain loops, and where batches are not as usual."""
+"""The losses against the published programs' numbers and plain loops, on unusual batches too."""
 
 from itertools import product
 from pathlib import Path
@@ -69,7 +69,7 @@ def batches(draw):
     [
         ("tri", losses.batch_hard_triplet, 1e-5),
         ("wrt", losses.weighted_regularised_triplet, 1e-5),
-        # An anchor's distance to itself is the root of a rounding error, and weighs in: float64 is as far away as this.
+        # An anchor's distance to itself is the root of a rounding error and has a weight: float64 differs by as much.
         ("wrt_norm", normalised_triplet, 5e-5),
         ("cpm_12", lambda rows, labels: losses.center_pair_mining(*rows.chunk(3)[:2], labels[: len(rows) // 3]), 1e-5),
         ("cpm_13", lambda rows, labels: losses.center_pair_mining(*rows.chunk(3)[::2], labels[: len(rows) // 3]), 1e-5),
@@ -126,7 +126,7 @@ def test_total_of_a_network_with_one_view():
 
 
 @pytest.mark.parametrize("loss", [losses.fsc_loss, losses.agw_loss])
-def test_triplets_on_the_neck_see_the_neck_alone(loss):
+def test_triplets_on_the_neck_use_neck_features_only(loss):
     labels = torch.tensor([2, 2, 0, 0, 1, 1] * 2)
     views, logits, neck = (random_views(seed, labels) for seed in (1, 2, 3))
     parts = loss(SimpleNamespace(features=views, logits=logits, neck=neck), labels, losses.LossWeights(metric_on="neck"))
@@ -134,7 +134,7 @@ def test_triplets_on_the_neck_see_the_neck_alone(loss):
     assert parts.triplet.item() == pytest.approx(slow(neck.flatten(0, 1), labels.repeat(3)).item())
 
 
-def test_label_smoothing_spreads_a_share_of_the_target_over_all():
+def test_label_smoothing_spreads_a_share_of_the_target_over_all_classes():
     labels = torch.tensor([2, 2, 0, 0, 1, 1] * 2)
     logits = random_views(2, labels)
     log = logits.log_softmax(2)
@@ -146,9 +146,9 @@ def test_shares_of_active_hinges_are_counted():
     labels = torch.tensor([2, 2, 0, 0, 1, 1] * 2)
     views, logits = random_views(1, labels), random_views(2, labels)
     parts = losses.fsc_loss(SimpleNamespace(features=views, logits=logits), labels)
-    rows, whose = plain.normalised(views.flatten(0, 1)), labels.repeat(3)
+    rows, people = plain.normalised(views.flatten(0, 1)), labels.repeat(3)
     distances = torch.cdist(rows, rows)
-    same = whose[:, None] == whose
+    same = people[:, None] == people
     active = 0.3 + distances.masked_fill(~same, 0).amax(1) > distances.masked_fill(same, 9).amin(1)
     assert parts.triplet_active.item() == pytest.approx(active.double().mean().item())
     hinges = []
@@ -163,7 +163,7 @@ def test_shares_of_active_hinges_are_counted():
     assert parts.cpm_active.item() == pytest.approx(sum(hinges) / 36)
 
 
-def test_cpm_leaves_out_identities_seen_by_one_modality_only():
+def test_cpm_leaves_out_identities_seen_in_one_modality_only():
     labels = torch.tensor([0, 0, 1, 7, 7, 1, 0, 0, 8, 8])  # 7 visible only, 8 infrared only
     views = random_views(3, labels)
     both = labels < 7
@@ -242,8 +242,8 @@ def test_autocast_and_half_precision_features_do_not_lower_the_precision():
             assert found.item() == expected.item()
 
 
-def test_flow_and_shapes_do_not_depend_on_the_labels():
-    """vmap refuses what would wait for a device: reading a number out of a tensor, selecting rows, shapes that hang on data."""
+def test_control_flow_and_shapes_do_not_depend_on_the_labels():
+    """vmap rejects whatever synchronises with a device: reading a number from a tensor, selecting rows, data-dependent shapes."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 4, (3, 12), generator=generator)
     views = torch.randn(3, 2, 12, 4, generator=generator)
@@ -253,8 +253,8 @@ def test_flow_and_shapes_do_not_depend_on_the_labels():
         torch.testing.assert_close(together, alone)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="asks CUDA itself whether anything waits for it")
-def test_nothing_waits_for_the_gpu():
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_losses_do_not_synchronise_with_the_gpu():
     labels = torch.tensor([0, 0, 1, 1] * 2, device="cuda")
     features = torch.randn(3, 8, 16, device="cuda", requires_grad=True)
     output = SimpleNamespace(features=features, logits=features)

@@ -1,4 +1,4 @@
-"""Chance is what metrics.per_query comes to on average over random similarities."""
+"""Chance levels equal the averages of the metrics over random similarities."""
 
 from itertools import permutations
 
@@ -10,7 +10,7 @@ from fsclib.metrics import chance
 
 
 def sides(seed, queries, gallery, people=4):
-    """Identities and cameras of both sides, with unequal numbers of images; the first queries have a match that they may see."""
+    """Identities and cameras of both sides, with unequal numbers of images; the first query has a permitted match."""
     draw = np.random.default_rng(seed)
     gallery_ids = draw.choice(people, gallery, p=np.arange(1, people + 1) / np.arange(1, people + 1).sum())
     query_ids = np.append(gallery_ids[:2], draw.integers(0, people + 1, queries - 2))  # identity `people` has no match
@@ -20,7 +20,7 @@ def sides(seed, queries, gallery, people=4):
 
 
 @pytest.mark.parametrize("protocol", metrics.PROTOCOLS)
-def test_all_orders_of_a_small_gallery_average_to_it(protocol):
+def test_all_orders_of_a_small_gallery_average_to_chance(protocol):
     orders = np.array(list(permutations(range(6))), float)
     for seed in range(6):
         query_ids, gallery_ids, query_cams, gallery_cams = sides(seed, 5, 6, people=3)
@@ -33,7 +33,7 @@ def test_all_orders_of_a_small_gallery_average_to_it(protocol):
 
 
 @pytest.mark.parametrize("protocol", metrics.PROTOCOLS)
-def test_random_similarities_average_to_it(protocol):
+def test_random_similarities_average_to_chance(protocol):
     times, (query_ids, gallery_ids, query_cams, gallery_cams) = 1000, sides(1, 12, 90, people=30)
     every = [np.repeat(side, times) for side in (query_ids, query_cams)]
     similarity = np.random.default_rng(2).random((12 * times, 90), np.float32)
@@ -56,7 +56,7 @@ def test_rank_1_over_identities_is_the_share_of_matches(m, others):
         assert cmc[-1] == pytest.approx(1, abs=1e-10)
 
 
-def test_identities_with_one_image_each_are_images():
+def test_identities_with_one_image_each_count_like_images():
     np.testing.assert_allclose(chance.cmc_over_identities(1, (1,) * 99), np.arange(1, 21) / 100, atol=1e-10)
     np.testing.assert_allclose(chance.cmc_over_images(1, 100), np.arange(1, 21) / 100, atol=1e-12)
     np.testing.assert_allclose(chance.cmc_over_images(2, 3), [2 / 3, *[1] * 19])

@@ -1,4 +1,4 @@
-"""Intervals of a difference: against scipy, closed forms, and what a resample of people must give."""
+"""Paired differences and their intervals against scipy, closed forms and explicit resamples of people."""
 
 from math import nan, sqrt
 
@@ -22,7 +22,7 @@ def rows_of(figure, share=None):
 
 
 def searched(seed, queries=60, people=9):
-    """Identities of queries, and what they found: the last person has no image in the gallery."""
+    """Identities of queries and their results; the last person has no image in the gallery."""
     rng = np.random.default_rng(seed)
     query_ids, gallery_ids = rng.integers(0, people, queries), rng.integers(0, people - 1, 25)
     return query_ids, metrics.per_query(rng.standard_normal((queries, 25)), query_ids, gallery_ids)
@@ -62,7 +62,7 @@ def test_one_training_has_the_interval_of_the_cluster_bootstrap():
     assert np.isnan([found.low_seeds, found.high_seeds]).all()
 
 
-def test_the_interval_over_people_is_that_of_scipy():
+def test_the_interval_over_people_matches_scipy():
     rng = np.random.default_rng(0)
     method = rng.gamma(2, 10, 40)
     baseline = method - rng.gamma(1, 3, 40)
@@ -76,15 +76,15 @@ def test_the_interval_over_people_is_that_of_scipy():
     assert found.mean == pytest.approx((method - baseline).mean())
 
 
-def test_two_trainings_spread_as_their_variance_demands():
-    """Two of two drawn anew: weights (2, 0), (1, 1) or (0, 2), spread by √2, so that ½ · 2 · ((a − b)/2)² is their mean's s²/2."""
+def test_two_trainings_spread_according_to_their_variance():
+    """Resampling gives weights (2, 0), (1, 1) or (0, 2); widened by √2, the variance ½ · 2 · ((a − b)/2)² of the mean is s²/2."""
     found = paired_difference(rows_of([[4.0] * 5, [1.0] * 5]), rows_of(np.zeros((2, 5))))
     assert (found.low, found.high) == (2.5, 2.5)
     assert (found.low_seeds, found.high_seeds) == pytest.approx((2.5 - 1.5 * sqrt(2), 2.5 + 1.5 * sqrt(2)))
     assert 0.5 * (1.5 * sqrt(2)) ** 2 == pytest.approx(np.var([4.0, 1.0], ddof=1) / 2)
 
 
-def test_the_variance_of_people_and_of_trainings_add():
+def test_the_variances_of_people_and_trainings_add_up():
     rng = np.random.default_rng(4)
     people, seeds = rng.normal(0, 6, 300), rng.normal(3, 2, 25)
     found = paired_difference(rows_of(people + seeds[:, None]), rows_of(np.zeros((25, 300))))
@@ -94,7 +94,7 @@ def test_the_variance_of_people_and_of_trainings_add():
     assert found.low_seeds < found.low < found.mean < found.high < found.high_seeds
 
 
-def test_what_both_methods_share_is_no_part_of_the_difference():
+def test_what_both_methods_share_cancels_in_the_difference():
     hard = np.random.default_rng(5).normal(50, 30, 30)
     found = paired_difference(rows_of([hard + 2, hard + 2]), rows_of([hard, hard]))
     assert (found.mean, found.low, found.high, found.low_seeds, found.high_seeds) == pytest.approx((2, 2, 2, 2, 2))
@@ -108,7 +108,7 @@ def test_people_absent_from_a_trial_have_no_share_in_it():
     assert 10 < found.low < found.mean < found.high < 70
 
 
-def test_rows_are_paired_by_name_and_not_by_place():
+def test_rows_are_paired_by_name_and_not_by_position():
     rng = np.random.default_rng(6)
     method, baseline = rows_of(rng.random((3, 12))), rows_of(rng.random((3, 12)))
     assert paired_difference(method.sample(frac=1, random_state=1), baseline) == paired_difference(method, baseline)
@@ -129,5 +129,5 @@ def test_everything_that_cannot_be_paired_is_refused_at_once():
         paired_difference(pd.concat([method, method[:1]]), baseline, level=95)
 
 
-def test_figures_are_those_of_the_headline():
+def test_columns_include_the_figures_of_the_headline():
     assert list(by_identity([searched(0)]).columns) == ["identity", "share", *differences.FIGURES]

@@ -1,4 +1,4 @@
-"""The retrieval measures against the published programs' numbers and against plain loops, ties and empty galleries included."""
+"""The retrieval measures against the published programs' numbers and plain loops, including ties and queries without a match."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def integers(low, high, size):
 
 @st.composite
 def retrievals(draw):
-    """Arguments of `evaluate` but the protocol: few people on few cameras, similarities with many ties or with none."""
+    """Arguments of `evaluate` except the protocol: few people on few cameras, similarities with many ties or with none."""
     queries, gallery, people = draw(st.integers(1, 6)), draw(st.integers(1, 30)), draw(st.sampled_from([1, 4, 25]))
     if draw(st.booleans()):
         similarity = draw(integers(-2, 2, queries * gallery)).reshape(queries, gallery)
@@ -114,7 +114,7 @@ def test_order_of_the_gallery_matters_to_ties_only(protocol):
 
 
 @pytest.mark.parametrize("protocol", metrics.PROTOCOLS)
-def test_arguments_are_left_as_they_were(protocol):
+def test_arguments_are_not_modified(protocol):
     arguments = random_retrieval()
     before = [argument.copy() for argument in arguments]
     evaluate(*arguments, protocol)
@@ -129,13 +129,13 @@ def test_matches_at_ranks_one_and_three():
     assert found.cmc.tolist() == [1.0] * 20
 
 
-def test_cmc_is_held_beyond_the_end_of_a_short_gallery():
+def test_cmc_stays_constant_beyond_the_end_of_a_short_gallery():
     found = evaluate([[0.9, 0.8, 0.7], [0.9, 0.8, 0.7]], [5, 6], [6, 1, 5])
     assert found.cmc.shape == (20,)
     assert found.cmc.tolist() == [0.5, 0.5] + [1.0] * 18
 
 
-def test_cameras_that_hide_every_match():
+def test_cameras_that_hide_every_match_are_refused():
     ids, cameras = np.array([4, 4]), np.array([2, 2])
     for protocol, query_cams in (("sysu", np.array([3, 3])), ("llcm", cameras)):
         with pytest.raises(ValueError, match="None of 2 queries has a true match"):
@@ -172,7 +172,7 @@ def test_errors_name_what_is_wrong(change, message):
         evaluate(**arguments | change)
 
 
-def test_interval_surrounds_the_mean_and_follows_its_seed():
+def test_interval_contains_the_mean_and_depends_on_its_seed():
     rng = np.random.default_rng(0)
     values, people = rng.random(200), rng.integers(0, 20, 200)
     low, high = bootstrap_interval(values, people, seed=3)
@@ -188,8 +188,8 @@ def test_interval_counts_people_not_queries():
     values, people = np.random.default_rng(0).random(30), np.arange(30)
     once = bootstrap_interval(values, people)
     assert bootstrap_interval(np.tile(values, 8), np.tile(people, 8)) == pytest.approx(once)
-    unaware = bootstrap_interval(np.tile(values, 8), np.arange(8 * 30))
-    assert unaware[1] - unaware[0] < (once[1] - once[0]) / 2
+    naive = bootstrap_interval(np.tile(values, 8), np.arange(8 * 30))
+    assert naive[1] - naive[0] < (once[1] - once[0]) / 2
     # Three queries of one person, one of another: half of all draws hold both people, and then each query weighs the same.
     assert bootstrap_interval([0.0, 0.0, 0.0, 1.0], [1, 1, 1, 2], level=0.2) == (0.25, 0.25)
 

@@ -1,4 +1,4 @@
-"""A folded network is the same function in evaluation, and the network it was made of stays as it was."""
+"""A folded network gives the same embeddings, and the original network stays unchanged."""
 
 import pytest
 import torch
@@ -25,18 +25,18 @@ def test_embeddings_agree_with_the_published_weights(key):
 
 
 @pytest.mark.parametrize(("name", "kept"), [("fsc", 2), ("deen", 0), ("agw", 0), ("twostream", 0)])
-def test_every_norm_of_the_trunk_is_gone_and_none_of_the_original(name, kept):
+def test_folding_removes_the_norms_of_the_trunk_from_the_copy_only(name, kept):
     net = build_model(name, 5, backbone="resnet18").train()
     before = norms(net)
     fast = folded(net)
-    assert len(norms(fast)) == kept  # that of ST, which is no sequence, in either branch
+    assert len(norms(fast)) == kept  # the norm of ST in each of two branches: ST is not a sequence
     assert norms(net) == before
     assert net.training
     assert all(parameter.requires_grad for parameter in net.layers.parameters())
     assert not any(parameter.requires_grad for parameter in fast.parameters())
 
 
-def test_running_statistics_and_every_part_of_the_norm_are_taken_up():
+def test_folding_includes_statistics_and_parameters_of_the_norms():
     torch.manual_seed(0)
     net = build_model("agw", 5, backbone="resnet18")
     for part in net.modules():

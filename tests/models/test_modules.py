@@ -15,7 +15,7 @@ SIZES = [(6, 4), (5, 4), (6, 3), (5, 3), (1, 2)]
 
 
 def randomised(module: nn.Module) -> nn.Module:
-    """The module in float64 evaluation mode with every entry drawn, so that nothing is silent or an identity."""
+    """The module in float64 evaluation mode with every entry random, so that no part is zero or the identity."""
     module = module.double().eval()
     generator = torch.Generator().manual_seed(5)
     for name, value in module.state_dict().items():
@@ -46,7 +46,7 @@ def flat(rows: list[list[list[float]]]) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_channel_non_local_is_its_formula(stride):
+def test_channel_non_local_follows_its_formula(stride):
     block, high, low = randomised(ChannelNonLocal(6, 4, stride)), maps(6, 4, 2), maps(4, 4 * stride, 2 * stride, seed=1)
     for sample in range(2):
         theta = flat(one_by_one(block.theta, high[sample]))
@@ -64,7 +64,7 @@ def test_channel_non_local_is_its_formula(stride):
 
 @pytest.mark.parametrize("published_order", [False, True])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_position_non_local_is_its_formula_over_half_maps(stride, published_order):
+def test_position_non_local_follows_its_formula_over_half_maps(stride, published_order):
     block, high, low = randomised(PositionNonLocal(6, 4)), maps(6, 4, 3), maps(4, 4 * stride, 3 * stride, seed=1)
     block.published_order = published_order
     for sample in range(2):
@@ -127,7 +127,7 @@ def test_both_orders_have_the_same_gradients(module, inputs):
         torch.testing.assert_close(fast, published)
 
 
-def test_gated_convolution_is_its_formula():
+def test_gated_convolution_follows_its_formula():
     module, x = randomised(GatedConvAttention(6)), maps(6, 4, 3)
     assert module.split == (16, 13, 3)  # h = ⌊8·6/3⌋, h − c/2, c/2
     normed = (x - x.mean(1, keepdim=True)) / (x.var(1, unbiased=False, keepdim=True) + 1e-6).sqrt()
@@ -155,7 +155,7 @@ def test_drop_path_drops_whole_maps_in_training_only():
     assert 60 < (kept[:, 0] > 0).sum() < 140
 
 
-def test_spatial_transform_is_its_formula():
+def test_spatial_transform_follows_its_formula():
     module, x = randomised(SpatialTransform(4)), maps(4, 5, 3)
     convolved = F.conv2d(x, module.conv.weight, module.conv.bias, padding=1, groups=4)
     norm = module.norm
@@ -181,7 +181,7 @@ def test_expansion_refuses_unknown_and_repeated_modules():
             DiverseEmbeddingExpansion(64, modules)
 
 
-def test_agws_non_local_is_its_formula_in_either_order():
+def test_agws_non_local_follows_its_formula_in_either_order():
     block, features = randomised(NonLocal(6)), maps(6, 4, 3)
     found = block(features)
     block.published_order = True
@@ -216,6 +216,6 @@ def test_generalised_mean_is_the_third_root_of_the_mean_cube():
     expected = [[(sum(x**3 for x in row.flatten().tolist()) / 12 + 1e-12) ** (1 / 3) for row in image] for image in features]
     torch.testing.assert_close(generalised_mean(features), torch.tensor(expected, dtype=torch.float64))
     assert generalised_mean(features.bfloat16()).dtype == torch.float32
-    silent = torch.zeros(1, 1, 2, 2, requires_grad=True)  # a channel that is off everywhere must not send nan back
+    silent = torch.zeros(1, 1, 2, 2, requires_grad=True)  # the gradient of an all-zero channel must not be nan
     generalised_mean(silent).sum().backward()
     assert silent.grad.isfinite().all()

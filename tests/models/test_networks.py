@@ -1,4 +1,4 @@
-"""Names, shapes and initial values of the networks, and what is refused."""
+"""Networks: shapes, order of the parts, initial values, pretrained and published weights, and refused arguments."""
 
 import itertools
 import pickle
@@ -52,7 +52,7 @@ def test_baselines_have_one_view(name, backbone, size):
     assert net.eval().embed(torch.randn(3, 3, 64, 32), "infrared").neck.shape == (3, 1, size)
 
 
-def test_agw_has_its_non_local_blocks_behind_the_last_residual_blocks():
+def test_agw_has_its_non_local_blocks_after_the_last_residual_blocks():
     assert [len(blocks) for blocks in build_model("agw", 7).non_locals] == [0, 2, 3, 0]
     net = build_model("agw", 7, backbone="resnet18")
     assert [len(blocks) for blocks in net.non_locals] == [0, 2, 2, 0]
@@ -65,7 +65,7 @@ def test_agw_has_its_non_local_blocks_behind_the_last_residual_blocks():
     assert seen == expected
 
 
-def test_an_untrained_agw_is_two_streams_but_for_its_pooling():
+def test_an_untrained_agw_equals_twostream_except_for_its_pooling():
     torch.manual_seed(0)
     agw, two = build_model("agw", 7, backbone="resnet18").eval(), build_model("twostream", 7, backbone="resnet18").eval()
     two.load_state_dict({name: value for name, value in agw.state_dict().items() if not name.startswith("non_locals")})
@@ -74,7 +74,7 @@ def test_an_untrained_agw_is_two_streams_but_for_its_pooling():
     for name, net in (("agw", agw), ("two", two)):
         net.layers[-1].register_forward_hook(lambda module, inputs, output, name=name: maps.update({name: output}))
         net.embed(images, "visible")
-    # AGW's layers are walked block by block, so the hook on its last layer stays silent
+    # AGW calls its layers block by block, so the hook on its last layer never runs
     assert "agw" not in maps
     expected = (maps["two"].pow(3).mean((2, 3)) + 1e-12).pow(1 / 3)
     torch.testing.assert_close(agw.embed(images, "visible").pool[:, 0], expected)
@@ -90,7 +90,7 @@ def test_one_branch_gives_two_views(name):
     assert parts.cpm > 0
 
 
-def test_the_order_of_the_modules_is_the_order_in_which_they_stand():
+def test_modules_run_in_the_given_order():
     torch.manual_seed(0)
     net = build_model("fsc", 7, modules=("spatial", "frequency"), backbone="resnet18").eval()
     branch, features = net.expansion.branches[0], torch.randn(1, 64, 6, 4)
@@ -99,7 +99,7 @@ def test_the_order_of_the_modules_is_the_order_in_which_they_stand():
     torch.testing.assert_close(branch(features), expected)
 
 
-def test_every_combination_of_modules_builds_and_none_is_deen():
+def test_every_combination_of_modules_builds_and_no_modules_make_deen():
     for number in range(4):
         for modules in itertools.combinations(MODULES, number):
             net = build_model("fsc", 7, modules=modules, backbone="resnet18")
@@ -109,7 +109,7 @@ def test_every_combination_of_modules_builds_and_none_is_deen():
     assert {name: value.shape for name, value in deen.items()} == {name: value.shape for name, value in plain.items()}
 
 
-def test_rows_of_training_are_visible_then_infrared_and_the_stems_differ(net):
+def test_training_rows_are_visible_then_infrared_and_the_stems_differ(net):
     net.eval()
     visible, infrared = torch.randn(2, 3, 64, 32), torch.randn(2, 3, 64, 32)
     with torch.inference_mode():
@@ -172,7 +172,7 @@ def test_wrong_names_are_refused():
         build_model("fsc", 7, backbone="resnet18").embed(torch.zeros(1, 3, 64, 32), "thermal")
 
 
-def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_path):
+def test_the_error_for_missing_imagenet_weights_names_file_and_folder(monkeypatch, tmp_path):
     def offline(*args, **kwargs):
         raise URLError("no network")
 
@@ -186,7 +186,7 @@ def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_pat
 
 def test_imagenet_weights_on_disk_go_into_both_stems_and_the_trunk(monkeypatch, tmp_path):
     torch.manual_seed(3)
-    donor = backbone.BACKBONES["resnet18"][0](weights=None)
+    donor = backbone.BACKBONES["resnet18"][0]()
     (tmp_path / "checkpoints").mkdir()
     torch.save(donor.state_dict(), tmp_path / "checkpoints" / "resnet18-f37072fd.pth")
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
@@ -198,7 +198,7 @@ def test_imagenet_weights_on_disk_go_into_both_stems_and_the_trunk(monkeypatch, 
 
 
 def published(net, stages: int) -> dict[str, torch.Tensor]:
-    """A checkpoint as the published programs would save this network: their names, and dead entries beside."""
+    """A checkpoint as the published programs would save this network: their names, and dead entries as well."""
     quarter, own = net.expansion.dilated[0].out_channels // 2, net.state_dict()
     state = {}
     for name in candidate_names():
@@ -211,7 +211,7 @@ def published(net, stages: int) -> dict[str, torch.Tensor]:
 
 
 def candidate_names() -> list[str]:
-    """Published names for ResNet-18, by turning the rules of `place` round where they are one to one."""
+    """Published names for ResNet-18, by inverting the rules of `place`."""
     norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
     both = ("weight", "bias")
     names = ["classifier.weight", *(f"bottleneck.{n}" for n in norm)]
@@ -232,7 +232,7 @@ def candidate_names() -> list[str]:
     return names
 
 
-def test_a_published_checkpoint_fills_every_entry_and_dead_parts_are_ignored(net):
+def test_a_published_checkpoint_fills_all_entries_and_skips_dead_parts(net):
     state = published(net, 4)
     assert any(DEAD.match(name) for name in state)
     other = build_model("fsc", 7, backbone="resnet18")
@@ -259,7 +259,7 @@ def test_layer4_is_dead_with_three_stages_only(net):
         load_official(net, published(net, 4) | {"base_resnet.base.layer4.9.conv1.weight": torch.zeros(1)})
 
 
-def test_everything_unknown_missing_or_misshapen_is_listed_and_nothing_is_copied(net):
+def test_all_misfits_of_a_checkpoint_are_listed_and_nothing_is_copied(net):
     state = published(net, 4)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     del state["MFA2.PNL.W.0.bias"], state["DEE.FC21.weight"]
@@ -299,7 +299,7 @@ def test_reading_a_published_file_runs_none_of_its_code(tmp_path):
 
 
 @pytest.mark.parametrize("bomb", ["compressed", "overlapping", "shifted", "cut"])
-def test_a_published_file_that_would_unpack_to_more_than_it_is_is_refused(tmp_path, bomb):
+def test_compressed_overlapping_or_damaged_published_files_are_refused(tmp_path, bomb):
     whole, file = tmp_path / "whole.t", tmp_path / "bomb.t"
     torch.save({"net": {"classifier.weight": torch.zeros(100_000)}}, whole)
     if bomb == "compressed":
@@ -316,9 +316,9 @@ def test_a_published_file_that_would_unpack_to_more_than_it_is_is_refused(tmp_pa
         file.write_bytes(b"PK\x03\x04 and more" + whole.read_bytes())
     else:
         file.write_bytes(whole.read_bytes()[:-30])
-    told = {
+    messages = {
         "compressed": "compressed, unlike", "shifted": "data before its first", "overlapping": "would unpack to",
         "cut": "not a complete archive",
     }  # fmt: skip
-    with pytest.raises(ValueError, match=told[bomb]):
+    with pytest.raises(ValueError, match=messages[bomb]):
         read_official(file)

@@ -1,4 +1,4 @@
-"""The networks against numbers that the original programs produced, on weights that are a function of their original names."""
+"""The networks against numbers from the original programs, with weights derived from their original names."""
 
 import numpy as np
 import pytest
@@ -30,28 +30,28 @@ def test_a_training_step_agrees_with_the_original(key, published_order):
     output, parts = training_step(net)
     assert deviation(output.features.flatten(0, 1), expected["train_pool"]) < 1e-4
     assert deviation(output.logits.flatten(0, 1), expected["train_logits"]) < 1e-4
-    # AGW's triplet is of features as they are: a row's distance to itself is the root of a rounding error, some 0.01, and has a
-    # weight; on its own features the reference lies 3.3e-5 from float64
+    # AGW's triplet uses unnormalised features: a row's distance to itself is the root of a rounding error, about 0.01, and has a
+    # weight; on its own features, the reference is 3.3e-5 away from float64
     bound = {"triplet": 1e-5 if key.startswith(("fsc", "deen")) else 3e-5}
     for part, value in reference_losses(expected).items():
         assert getattr(parts, part).item() == pytest.approx(value, rel=bound.get(part, 1e-5)), part
     if not published_order:
-        return  # this order rounds otherwise, and the network amplifies it; test_modules.py has the gradients
+        return  # this order rounds differently, and the network amplifies that; test_modules.py compares the gradients
 
     norms, found = NETWORKS[key]["grad_norm"], gradient_norms(net, key)
     own = {name for name, parameter in net.named_parameters() if parameter.requires_grad}
     assert {place(name, branch_channels(net)).name for name in norms} == own
-    # A processor whose convolutions round otherwise than the original's agrees no better than the network with itself when its
-    # images change in their last bit: 1e-3 on one, up to 2 % in small biases on another. AGW's attention of rank one amplifies
-    # more: biases of a ten-thousandth of the largest norm and less move by up to 40 %.
+    # Where convolutions round differently, the network agrees with the original only as well as with itself after its images
+    # change in their last bit: to 1e-3 on one processor, to 2 % in small biases on another. AGW's rank-one attention amplifies
+    # more: biases of a ten-thousandth of the largest norm or less move by up to 40 %.
     nudged = network(key)
     use_published_order(nudged, True)
     training_step(nudged, nudge=1e-7)
-    share = 1e-5 if key == "agw" else 1e-8  # zero but for rounding: biases before a BatchNorm
+    share = 1e-5 if key == "agw" else 1e-8  # zero except for rounding: biases before a BatchNorm
     again, least = gradient_norms(nudged, key), share * max(norms.values())
-    telling = [name for name, norm in norms.items() if norm > 10 * least]
-    rounding = max(abs(again[name] - found[name]) / norms[name] for name in telling)
+    significant = [name for name, norm in norms.items() if norm > 10 * least]
+    rounding = max(abs(again[name] - found[name]) / norms[name] for name in significant)
     assert rounding < (0.1 if key == "agw" else 0.05)
     for name, norm in norms.items():
         assert found[name] == pytest.approx(norm, rel=max(1e-3, 2 * rounding), abs=least), name
-    assert np.median([abs(found[name] / norms[name] - 1) for name in telling]) < 5e-4
+    assert np.median([abs(found[name] / norms[name] - 1) for name in significant]) < 5e-4

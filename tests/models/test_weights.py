@@ -1,4 +1,4 @@
-"""Weights of our own: what starts from them, and files that are missing, cut short, altered or of another network."""
+"""Bundled weights: networks that start from them, and files that are missing, truncated, altered or of another network."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ import make_weights
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A copy of the weights that may be broken."""
+    """A copy of the weights that a test may damage."""
     shutil.copytree(weights.FOLDER, tmp_path / "weights")
     monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
     return tmp_path / "weights"
@@ -47,8 +47,8 @@ def test_files_are_small_and_their_cards_complete():
     for name in weights.names():
         assert (weights.FOLDER / f"{name}.safetensors").stat().st_size < 8e6
         card = weights.card(name)
-        told = {"network", "backbone", "image", "data", "recipe", "seed", "command", "commit", "figures", "limits", "licence"}
-        assert told <= card.keys()
+        fields = {"network", "backbone", "image", "data", "recipe", "seed", "command", "commit", "figures", "limits", "licence"}
+        assert fields <= card.keys()
         for figures in card["figures"].values():
             assert figures["ir2vis.rank1_low"] <= figures["ir2vis.rank1"] <= figures["ir2vis.rank1_high"]
 
@@ -58,7 +58,7 @@ def test_another_backbone_is_refused_with_the_one_that_has_weights():
         build_model("fsc", 7, backbone="resnet50", pretrained="people")
 
 
-def test_files_that_are_missing_cut_short_or_altered_are_refused_by_name(folder):
+def test_missing_truncated_or_altered_files_are_refused_by_name(folder):
     file = folder / "people" / "trunk.safetensors"
     content = file.read_bytes()
     for broken in (content[: len(content) // 2], content[:-1] + bytes([content[-1] ^ 1]), b""):
@@ -77,7 +77,7 @@ def test_a_broken_card_is_refused(folder, text):
         weights.read("people")
 
 
-def test_nothing_starts_from_weights_of_which_nothing_fits():
+def test_weights_of_which_no_entry_fits_are_refused():
     with pytest.raises(ValueError, match=r"none of the 1 entries under 'layers\.' fits this network"):
         weights.start_from(build_model("twostream", 3, backbone="resnet18-half"), {"layers.9.weight": torch.zeros(2)})
 
@@ -93,7 +93,7 @@ def test_weights_survive_being_written_in_half_precision(tmp_path, monkeypatch):
         torch.testing.assert_close(value, net.state_dict()[name], rtol=1e-3, atol=1e-4)
 
 
-def test_no_person_of_the_weights_is_in_a_corpus_for_tests():
+def test_training_and_test_corpora_of_the_weights_share_no_person():
     def seeds(words):
         given = dict(zip(words.split()[::2], words.split()[1::2], strict=True))
         start = int(given["--seed"])
@@ -110,7 +110,7 @@ def test_no_person_of_the_weights_is_in_a_corpus_for_tests():
     assert not set().union(*tested) & set(Corpus(**DEMO).seeds)
 
 
-def test_runs_of_before_open_with_the_recipe_that_they_had():
+def test_older_runs_open_with_the_recipe_they_were_trained_with():
     new = set(Config().to_dict()) - {
         "optimizer", "schedule", "warmup_steps", "small_epochs", "clip", "label_smoothing", "metric_on", "ramp_from", "ramp_steps",
         "infonce_weight", "temperature", "attributes_weight", "streams", "channel", "pseudo_infrared", "jitter",

@@ -1,4 +1,4 @@
-"""From a sweep and the options of notebook 06 to comparisons, or to a refusal before anything is run."""
+"""Notebook 06, from a sweep and its options to comparisons, or to a refusal before anything is run."""
 
 import pandas as pd
 import pytest
@@ -15,14 +15,14 @@ SMALL = {"dataset": "llcm", "scale": "tiny", "stages": 4, "height": 64, "width":
 
 @pytest.fixture
 def grid(home):
-    """Writes a sweep file of rows none and channel of FSC-Net beside AGW, and returns its path."""
+    """The path of a sweep file with FSC-Net, modules none and channel, and AGW."""
     file = home / "small.yaml"
     content = {"fixed": SMALL, "grids": [{"modules": ["none", "channel"]}, {"network": ["agw"]}], "seeds": [0]}
     file.write_text(yaml.safe_dump(content))
     return str(file)
 
 
-def test_options_that_do_not_fit_the_sweep_are_refused_at_once_and_before_it_runs(grid):
+def test_options_that_do_not_match_the_sweep_are_refused_together(grid):
     wrong = AblationOptions(sweep=grid, dataset="lcm", modules="frequenzy", network="deeen", allow=("revison",))
     with pytest.raises(ConfigError) as caught:
         ablation.read(wrong)
@@ -35,7 +35,7 @@ def test_options_that_do_not_fit_the_sweep_are_refused_at_once_and_before_it_run
     assert "expected one that small has: none; channel" in caught.value.problems[0]
 
 
-def test_a_sweep_that_is_only_shown_needs_no_data(grid, home, monkeypatch):
+def test_showing_a_sweep_needs_no_data(grid, home, monkeypatch):
     (home / "data").unlink()
     options = AblationOptions(sweep=grid, dataset="llcm", network="agw", execute=False)
     monkeypatch.setattr(sweep, "run", lambda *args, **given: pytest.fail("it ran"))
@@ -45,13 +45,13 @@ def test_a_sweep_that_is_only_shown_needs_no_data(grid, home, monkeypatch):
         ablation.read(AblationOptions(sweep=grid, dataset="llcm", network="agw"))
 
 
-def test_nothing_to_compare_is_an_error_that_says_how_far_the_sweep_is(grid):
+def test_the_error_for_nothing_to_compare_counts_unfinished_runs(grid):
     options = AblationOptions(sweep=grid, dataset="llcm", network="agw", execute=False)
     with pytest.raises(ComparisonError, match=r"3 of 3 runs are not finished"):
         ablation.compare_all(ablation.read(options), options)
 
 
-def test_the_baseline_is_the_options_or_else_the_presets_value_among_the_rows():
+def test_the_baseline_is_that_of_the_options_or_of_the_preset():
     options = AblationOptions(dataset="llcm", network="agw")
     rows = pd.DataFrame([Config(dataset="llcm", scale="small", epochs=epochs).recipe() for epochs in (30, 60)])
     assert ablation.baseline(options, Contrast("modules", {}, rows)) == "none"

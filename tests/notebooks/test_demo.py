@@ -1,4 +1,4 @@
-"""The demo corpus is drawn once, completed after an interruption, and drawn for nobody who does not ask for it."""
+"""The demo corpus is drawn once, completed after an interruption, and not drawn for other data sets."""
 
 import pytest
 
@@ -9,13 +9,13 @@ from workbook import demo
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where a demo corpus of a few people lies."""
+    """The folder of a demo corpus of a few people."""
     monkeypatch.setattr(demo, "DEMO", {"layout": "llcm", "identities": 8, "seed": 1, "images": 1, "train_share": 0.5})
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
     return tmp_path / "data" / "demo"
 
 
-def test_it_is_written_on_first_use_and_opened_after_that(folder):
+def test_the_corpus_is_written_on_first_use_and_reused(folder):
     demo.ensure("demo")
     first = open_dataset("demo")
     written = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
@@ -25,7 +25,7 @@ def test_it_is_written_on_first_use_and_opened_after_that(folder):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == written
 
 
-def test_an_interrupted_one_is_completed(folder):
+def test_an_interrupted_corpus_is_completed(folder):
     demo.ensure("demo")
     whole = open_dataset("demo")
     content = {path: path.read_bytes() for path in folder.rglob("*.jpg")}
@@ -37,7 +37,7 @@ def test_an_interrupted_one_is_completed(folder):
     assert {path: path.read_bytes() for path in folder.rglob("*.jpg")} == content
 
 
-def test_a_broken_one_says_how_to_renew_it(folder):
+def test_the_error_for_a_broken_corpus_says_how_to_renew_it(folder):
     demo.ensure("demo")
     (folder / "idx/test_id.txt").write_text("seven")
     with pytest.raises(DatasetError, match="delete the folder"):
@@ -45,10 +45,10 @@ def test_a_broken_one_says_how_to_renew_it(folder):
 
 
 @pytest.mark.parametrize(("dataset", "root"), [("llcm", ""), ("demo", "elsewhere")])
-def test_it_is_not_drawn_for_others(folder, dataset, root):
+def test_the_corpus_is_not_drawn_for_other_data_sets_or_folders(folder, dataset, root):
     demo.ensure(dataset, root)
     assert not folder.exists()
 
 
-def test_its_layout_is_one_of_the_layouts():
+def test_the_corpus_has_a_known_layout():
     assert demo.DEMO["layout"] in LAYOUTS

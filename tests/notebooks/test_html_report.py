@@ -1,4 +1,4 @@
-"""Executed notebooks as web pages: complete without a network, and an index that tells how each ended."""
+"""Executed notebooks as web pages that need no network, and an index that shows how each notebook ended."""
 
 import base64
 import os
@@ -17,7 +17,7 @@ from workbook import html_report
 from workbook.html_report import ReportError, duration, page, write
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-FETCHED = r"""(?:src|href)=["'](?!data:|#|html/)|@import|url\((?!["']?data:)|import\("""  # what a page would need a network for
+FETCHED = r"""(?:src|href)=["'](?!data:|#|html/)|@import|url\((?!["']?data:)|import\("""  # what a page would load from the network
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def heading(text="# 02 · Train\n\nTrains a network. Run it again."):
     return new_markdown_cell(text)
 
 
-def test_a_complete_notebook_is_listed_with_its_title_first_sentence_and_time(save):
+def test_a_complete_notebook_is_listed_with_title_sentence_and_time(save):
     file = save("02_train", heading(), ran("1 + 1"), papermill={"duration": 386.06})
     found = page(file)
     assert (found.title, found.sentence, found.seconds, found.problem) == ("02 · Train", "Trains a network.", 386.06, "")
@@ -64,7 +64,7 @@ def test_title_and_sentence_come_from_the_first_heading(save, text, title, sente
     assert (found.title, found.sentence) == (title, sentence)
 
 
-def test_pages_hold_pictures_and_results_and_fetch_nothing(save):
+def test_pages_contain_pictures_and_results_and_fetch_nothing(save):
     picture = new_output("display_data", {"image/png": PNG, "text/plain": "<Figure>"})
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": "IntSlider()"}
     slider = new_output("display_data", widget)
@@ -83,7 +83,7 @@ def test_pages_hold_pictures_and_results_and_fetch_nothing(save):
     assert not re.findall(FETCHED, (file.parent / "index.html").read_text())
 
 
-def test_pictures_of_the_prose_are_taken_along(save, tmp_path):
+def test_pictures_in_markdown_are_embedded(save, tmp_path):
     (tmp_path / "figures").mkdir()
     for name in ("dot.svg", "figures/dot.svg"):
         (tmp_path / name).write_text(f"<svg xmlns='http://www.w3.org/2000/svg'><!-- {name} --></svg>")
@@ -93,7 +93,7 @@ def test_pictures_of_the_prose_are_taken_along(save, tmp_path):
         assert f"data:image/svg+xml;base64,{base64.b64encode((tmp_path / name).read_bytes()).decode()}" in text
 
 
-def test_what_only_looks_like_a_picture_is_not_taken_along(save, tmp_path, monkeypatch):
+def test_links_pipes_and_files_elsewhere_are_not_embedded(save, tmp_path, monkeypatch):
     copy = shutil.copyfile
 
     def refuse(source, target):
@@ -113,9 +113,9 @@ def test_what_only_looks_like_a_picture_is_not_taken_along(save, tmp_path, monke
     assert base64.b64encode(b"a secret").decode() not in (tmp_path / "html/prose.html").read_text()
 
 
-def test_an_error_that_a_cell_left_is_shown(save):
-    told = "invalid parameters:\n  epochs: 0"
-    error = new_output("error", ename="ConfigError", evalue=told, traceback=["the <last> line"])
+def test_the_error_of_a_cell_is_shown(save):
+    message = "invalid parameters:\n  epochs: 0"
+    error = new_output("error", ename="ConfigError", evalue=message, traceback=["the <last> line"])
     file = save("failed", heading(), ran("fit()", error), new_code_cell("later()"))
     assert page(file).problem == "failed: ConfigError: invalid parameters:"
     text = write(file.parent).read_text()
@@ -124,13 +124,13 @@ def test_an_error_that_a_cell_left_is_shown(save):
     assert "the &lt;last&gt; line" in (file.parent / "html/failed.html").read_text()
 
 
-def test_a_notebook_that_was_not_run_to_its_end_is_not_complete(save):
+def test_a_partly_executed_notebook_is_not_complete(save):
     file = save("short", heading(), ran("1"), new_code_cell("2"), new_code_cell(""))
     assert page(file).problem == "not complete: 1 of 2 cells have run"
     assert page(file).seconds is None
 
 
-def test_a_killed_kernel_is_told_from_a_complete_notebook(save, tmp_path):
+def test_a_notebook_whose_kernel_was_killed_is_not_complete(save, tmp_path):
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     kill = f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"
     file = save("source", heading(), new_code_cell("1"), new_code_cell(kill), kernelspec=kernel)
@@ -145,7 +145,7 @@ NO_CELL = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [3]}'
 
 
 @pytest.mark.parametrize("text", ["", '{"cells": [', "[]", "{}", '"x"', NO_CELL])
-def test_a_file_that_is_no_notebook_is_listed_and_stops_nothing(save, tmp_path, text):
+def test_a_file_that_is_not_a_notebook_is_listed_as_failed(save, tmp_path, text):
     save("good", heading(), ran("1"))
     (tmp_path / "torn.ipynb").write_text(text)
     index = write(tmp_path).read_text()
@@ -154,7 +154,7 @@ def test_a_file_that_is_no_notebook_is_listed_and_stops_nothing(save, tmp_path, 
     assert {file.name for file in (tmp_path / "html").iterdir()} == {"good.html"}
 
 
-def test_signs_of_html_in_names_and_prose_are_text(save, tmp_path):
+def test_html_in_names_and_markdown_is_escaped(save, tmp_path):
     name = 'a <b>&"%20é'
     save(name, heading("# <i> & `x`\n\nIs `a < b` <u>so</u>?"), ran("1"))
     index = write(tmp_path).read_text()
@@ -167,7 +167,7 @@ def test_signs_of_html_in_names_and_prose_are_text(save, tmp_path):
 @pytest.mark.parametrize(
     ("seconds", "text"), [(None, "–"), (0.2, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (386, "6 min 26 s"), (7530, "2 h 5 min")]
 )
-def test_durations_are_written_for_people(seconds, text):
+def test_durations_are_readable(seconds, text):
     assert duration(seconds) == text
 
 
@@ -176,7 +176,7 @@ def test_a_folder_without_notebooks_is_refused(tmp_path):
         write(tmp_path / "nowhere")
 
 
-def test_the_command_says_where_the_index_lies(save, tmp_path):
+def test_the_command_prints_the_path_of_the_index(save, tmp_path):
     save("one", heading(), ran("1"))
     command = [sys.executable, "-m", html_report.__name__]
     done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""HTML of others keeps what is read and loses what a browser would load, open or run by itself."""
+"""Foreign HTML keeps what is readable and loses whatever a browser would load, open or run by itself."""
 
 import time
 
@@ -7,7 +7,7 @@ import pytest
 from workbook.inert import inert
 
 AWAY = "http://127.0.0.1:1/x"
-ACTING = [  # each as it stands in a notebook; none leaves an element or an address behind
+ACTIVE = [  # HTML as found in notebooks; none of its elements and addresses may remain
     f'<meta http-equiv="refresh" content="0;url={AWAY}">',
     f"<META HTTP-EQUIV=refresh CONTENT='0;url={AWAY}'/>",
     f'<svg><style><meta http-equiv="refresh" content="0;url={AWAY}"></style></svg>',
@@ -39,8 +39,8 @@ ACTING = [  # each as it stands in a notebook; none leaves an element or an addr
 ]
 
 
-@pytest.mark.parametrize("text", ACTING)
-def test_nothing_that_acts_is_left(text):
+@pytest.mark.parametrize("text", ACTIVE)
+def test_nothing_active_is_left(text):
     found = inert(text).lower()
     assert AWAY not in found.replace("&lt;", "").split("title=")[0] or "<" not in found.split(AWAY)[0].rpartition(">")[2]
     assert not any(
@@ -62,12 +62,12 @@ def test_nothing_that_acts_is_left(text):
         '<svg viewbox="0 0 1 1"><path d="M 0 0"/><use xlink:href="#a"/></svg>',
     ],
 )
-def test_what_is_read_stays_as_it_is(text):
+def test_readable_content_is_unchanged(text):
     assert inert(text) == text
 
 
 @pytest.mark.parametrize("part", ["<div>", "<path>", "<b", "<!--", "<![CDATA[", "</", '<a href="', "&", "<style>", "<ul><li>"])
-def test_a_part_a_hundred_thousand_times_takes_no_minute(part):
+def test_a_hundred_thousand_repetitions_take_seconds(part):
     before = time.process_time()
     found = inert(part * 100_000)
     assert found.count("<div>") <= 100

@@ -1,4 +1,4 @@
-"""The notebooks: their anatomy, and that papermill runs them as a user would, on every layout and from either folder."""
+"""The notebooks have the same structure, and papermill runs them on every layout and from either folder."""
 
 import ast
 import dataclasses
@@ -21,7 +21,7 @@ from fsclib.data.records import DatasetError
 from fsclib.training.loop import fit
 
 REPOSITORY = Path(__file__).parents[2]
-NOTEBOOKS = sorted(file for file in (REPOSITORY / "notebooks").glob("*.ipynb") if not file.name.startswith("out"))  # as .gitignore
+NOTEBOOKS = sorted(file for file in (REPOSITORY / "notebooks").glob("*.ipynb") if not file.name.startswith("out"))  # see .gitignore
 SMALL = {
     "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 2,
     "validate_every": 1, "decay": 1, "workers": 1,
@@ -39,7 +39,7 @@ def parameter_cell(notebook: Path) -> str:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-class TestAnatomy:
+class TestStructure:
     def test_no_outputs_and_no_definitions(self, notebook):
         for cell in cells(notebook):
             if cell["cell_type"] == "code":
@@ -48,32 +48,32 @@ class TestAnatomy:
                 tree = ast.parse("".join(cell["source"]))
                 assert not [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda))]
 
-    def test_is_as_nbstripout_leaves_it(self, notebook):
+    def test_is_unchanged_by_nbstripout(self, notebook):
         subprocess.run([sys.executable, "-m", "nbstripout", "--verify", str(notebook)], check=True)
 
-    def test_opens_with_its_question_and_then_its_parameters(self, notebook):
+    def test_begins_with_title_and_parameters(self, notebook):
         first, second = cells(notebook)[:2]
         assert first["cell_type"] == "markdown"
         assert re.match(rf"# {notebook.stem.split('_')[0].capitalize()} · ", "".join(first["source"]))
         assert "parameters" in second["metadata"]["tags"]
 
-    def test_parameters_are_plain_literals_with_a_comment_each(self, notebook):
+    def test_parameters_are_literals_and_each_has_a_comment(self, notebook):
         source = parameter_cell(notebook)
         for node in ast.parse(source).body:
             assert isinstance(node, ast.Assign)
             ast.literal_eval(node.value)
         assert all(re.search(r"  # \w", line) for line in source.splitlines())
 
-    def test_parameters_are_those_of_the_configuration_with_its_defaults(self, notebook):
+    def test_parameters_and_defaults_are_those_of_the_options(self, notebook):
         options = OPTIONS[notebook.stem]
         given = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(parameter_cell(notebook)).body}
         assert given.keys() <= {f.name for f in dataclasses.fields(options)}
         if options is not Config:
             assert given.keys() == {f.name for f in dataclasses.fields(options)}
-        usual = {"strict": True} if notebook.stem == "01_data" else {}  # which lists broken files where others stop at them
+        usual = {"strict": True} if notebook.stem == "01_data" else {}  # 01_data lists broken files, others stop at them
         assert options(**given | usual) == options()
 
-    def test_holds_no_path(self, notebook):
+    def test_contains_no_absolute_path(self, notebook):
         assert not re.search(r"(?<![\w.])/(home|root|work|tmp|Users)/", notebook.read_text())
 
 
@@ -83,7 +83,7 @@ def test_training_lists_every_parameter():
 
 
 def papermill(notebook: str, out: Path, folder: str, home: Path, **parameters) -> subprocess.CompletedProcess:
-    """`papermill notebook out -p …` in `folder` of a copy-free checkout, with results below `home`."""
+    """Runs `papermill notebook out -p …` in `folder` of the repository, with results below `home`."""
     words = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
     place = "" if folder == "notebooks" else "notebooks/"
     options = ["--no-progress-bar", "--start-timeout", "300"]
@@ -124,7 +124,7 @@ def drawn(folder: Path, *names: str) -> bool:
 
 
 def test_data_training_evaluation_and_explorer(home):
-    """The three notebooks that every user runs first, one after another, on LLCM's layout and from notebooks/."""
+    """The notebooks that a user runs first, one after another, on LLCM's layout and from notebooks/."""
     data = executed("01_data", "notebooks", home, dataset="llcm", scale="tiny")
     training = executed("02_train", "notebooks", home, dataset="llcm", **SMALL)
     results = home / "results" / "llcm"
@@ -147,7 +147,7 @@ def test_data_training_evaluation_and_explorer(home):
 
 
 def test_spectra_and_attention(home, tiny):
-    """On SYSU-MM01's layout and from the repository's folder."""
+    """On SYSU-MM01's layout and from the root of the repository."""
     run = fit(tiny(dataset="sysu", epochs=1))
     found = executed("04_spectrum", ".", home, dataset="sysu", name=run.config.name, people=3)
     gains = ("spectrum_gains_view_1_FSA", "spectrum_gains_view_2_FSA")
@@ -198,7 +198,7 @@ def test_embedding_gallery_and_paper(home, tiny):
     assert (made / "paper.pdf").exists() == (shutil.which("pdflatex") is not None)
 
 
-def test_an_ablation_from_its_grid_to_its_tables(home, tmp_path):
+def test_an_ablation_from_grid_to_tables(home, tmp_path):
     grid = {
         "fixed": SMALL | {"dataset": "llcm", "stages": 4, "epochs": 1, "decay": "1"},
         "grids": [{"modules": ["none", "frequency,channel,spatial"]}, {"network": ["agw"]}],
@@ -229,8 +229,8 @@ def test_an_ablation_from_its_grid_to_its_tables(home, tmp_path):
     assert (report / "three-agw-seed0.ipynb").exists()
 
 
-def test_on_the_first_day_networks_of_ours_are_compared(home, tmp_path):
-    """The committed sweep, two of its rows, on a small corpus: notebook 02 with nothing to train, and 06."""
+def test_shipped_networks_are_compared_without_training(home, tmp_path):
+    """Two rows of the committed sweep on a small corpus: notebook 02 with nothing to train, then 06."""
     grid = yaml.safe_load((REPOSITORY / "sweeps/people.yaml").read_text())
     grid["fixed"] |= {"dataset": "llcm", "scale": "tiny", "identities": 2, "workers": 1}
     grid["grids"] = [one for one in grid["grids"] if one["network"][0] in ("twostream", "fsc")]
@@ -246,7 +246,7 @@ def test_on_the_first_day_networks_of_ours_are_compared(home, tmp_path):
     assert rows["megabytes"].gt(0).all()
 
 
-def test_mistyped_parameters_are_refused_together_and_before_any_work(home, tmp_path):
+def test_mistyped_parameters_are_refused_together_before_any_work(home, tmp_path):
     done = papermill("02_train", tmp_path / "out.ipynb", "notebooks", home, epoch=5, lr="abc", dataset="lcm")
     assert done.returncode != 0
     assert "epoch: no such parameter, did you mean 'epochs'?" in done.stderr
@@ -256,7 +256,7 @@ def test_mistyped_parameters_are_refused_together_and_before_any_work(home, tmp_
 
 
 def run_cells(notebook: str, number: int, **parameters) -> None:
-    """Runs the first code cells of a notebook here, with parameters as papermill injects them."""
+    """Runs the first code cells of a notebook in this process, with parameters as papermill injects them."""
     sources = ["".join(cell["source"]) for cell in cells(REPOSITORY / f"notebooks/{notebook}.ipynb") if cell["cell_type"] == "code"]
     injected = "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in parameters.items())])
     namespace: dict = {"In": [""]}
@@ -265,12 +265,12 @@ def run_cells(notebook: str, number: int, **parameters) -> None:
         exec(source, namespace)
 
 
-def test_a_parameter_of_another_notebook_is_not_ignored(home):
+def test_a_parameter_of_another_notebook_is_refused(home):
     with pytest.raises(ConfigError, match="epochs: not a parameter of this notebook"):
         run_cells("01_data", 2, epochs=5)
 
 
-def test_a_missing_data_set_says_where_to_ask_and_how_to_do_without(home):
+def test_the_error_for_a_missing_data_set_names_source_and_substitute(home):
     (home / "data").unlink()
     with pytest.raises(DatasetError) as caught:
         run_cells("01_data", 3, dataset="llcm")

@@ -1,4 +1,4 @@
-"""What the cells of a notebook say becomes keyword arguments, and a name that nobody knows becomes a refusal."""
+"""The parameters set in a notebook's cells become keyword arguments, and unknown names are refused."""
 
 import nbformat
 import papermill
@@ -11,14 +11,14 @@ TAGGED = 'dataset = "demo"  # which data set\nepochs = 3  # how long\nlr = "auto
 
 
 def after(*cells, **work):
-    """The namespace of a notebook in which these cells have run, and `work` was assigned by something else."""
+    """The namespace of a notebook after these cells have run, with the names in `work` assigned otherwise."""
     namespace = {"In": ["", *cells]}
     for cell in cells:
         exec(cell, namespace)
     return namespace | work
 
 
-def test_tagged_cell_alone():
+def test_only_a_tagged_cell():
     found = parameters(after("import math", TAGGED, "x = math.pi"))
     assert found == {"dataset": "demo", "epochs": 3, "lr": "auto"}
 
@@ -28,7 +28,7 @@ def test_injected_values_win():
     assert found == {"dataset": "llcm", "epochs": 3, "lr": 0.0001}
 
 
-def test_an_injected_name_that_nobody_knows_is_refused():
+def test_an_unknown_injected_name_is_refused():
     with pytest.raises(ConfigError, match="did you mean 'epochs'"):
         Config(**parameters(after(TAGGED, "# Parameters\nepoch = 5\n")))
 
@@ -38,7 +38,7 @@ def test_a_mistyped_name_in_the_tagged_cell_is_refused():
         Config(**parameters(after(TAGGED.replace("lr =", "lr_ ="))))
 
 
-def test_the_namespace_is_the_callers_own_whatever_names_were_injected():
+def test_the_callers_namespace_is_used_whatever_names_are_injected():
     namespace = after(TAGGED, "# Parameters\nglobals = 5\n") | {"parameters": parameters}
     exec("found = parameters()", namespace)
     assert namespace["found"] == {"dataset": "demo", "epochs": 3, "lr": "auto", "globals": 5}
@@ -47,13 +47,13 @@ def test_the_namespace_is_the_callers_own_whatever_names_were_injected():
 
 
 @pytest.mark.parametrize("head", ["", "# Parameters\n"])
-def test_what_was_mistyped_and_mended_is_forgotten(head):
+def test_a_corrected_typo_is_forgotten(head):
     cells = [f"{head}epoch = 5", f"{head}epochs = 5"]
     cells = [TAGGED, *cells] if head else [f"{TAGGED}\n{cell}" for cell in cells]
     assert parameters(after(*cells)) == {"dataset": "demo", "epochs": 5, "lr": "auto"}
 
 
-def test_cells_of_work_are_no_parameters():
+def test_assignments_in_other_cells_are_not_parameters():
     work = [
         "dataset = open(0)",
         "# Parameters of the network\nwidth = 3",
@@ -68,18 +68,18 @@ def test_cells_of_work_are_no_parameters():
 @pytest.mark.parametrize(
     "cells", [[], ["import os"], ["epochs = 3"], ["%matplotlib inline\ndataset = 'demo'"], [f"# Parameters\n{TAGGED}"]]
 )
-def test_without_a_parameter_cell_nothing_is_ignored_silently(cells):
+def test_a_missing_parameter_cell_is_an_error(cells):
     with pytest.raises(ConfigError, match="no parameter cell has run"):
         parameters({"In": ["", *cells], "dataset": "demo", "epochs": 3, "lr": 0.1})
 
 
 @pytest.mark.parametrize("value", [5, "a cell", [1], None])
-def test_a_history_that_a_parameter_has_overwritten_is_not_taken_for_one(value):
+def test_a_parameter_that_overwrites_the_history_is_refused(value):
     with pytest.raises(ConfigError, match=r"^invalid parameters:\n  In: found .*it is not a parameter, leave it out$"):
         parameters(after(TAGGED, f"# Parameters\nIn = {value!r}\n"))
 
 
-def test_no_history_at_all():
+def test_a_namespace_without_history_is_refused():
     with pytest.raises(ConfigError, match="no parameter cell"):
         parameters({})
 
@@ -108,8 +108,8 @@ def test_assigned(source, names, own):
     assert assigned(source) == (names, own)
 
 
-def test_papermill_refuses_what_it_would_only_warn_about(tmp_path):
-    """A real kernel: the history is as expected, a figure is shown, the mistyped name ends the notebook before any work."""
+def test_a_mistyped_papermill_parameter_is_refused(tmp_path):
+    """In a real kernel the history is as expected, a figure is shown, and the mistyped name ends the notebook before any work."""
     cell = nbformat.v4.new_code_cell
     tagged = cell(TAGGED, metadata={"tags": ["parameters"]})
     cells = [

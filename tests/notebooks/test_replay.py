@@ -1,4 +1,4 @@
-"""A run is repeated from its config.json alone: what differs from then is told before, and whether the numbers agree after."""
+"""A run is repeated from its config.json: changes are reported before it is trained, and differing numbers afterwards."""
 
 import json
 import os
@@ -24,7 +24,7 @@ NAME = "one"
 
 @pytest.fixture(scope="module")
 def repeated(corpora, tmp_path_factory, tiny):
-    """Results with a run and its repetition. Not to be changed."""
+    """Results with a run and its repeat. Tests must not change them."""
     home = tmp_path_factory.mktemp("replay")
     with pytest.MonkeyPatch.context() as patch:
         settle(home, corpora, patch)
@@ -36,7 +36,7 @@ def repeated(corpora, tmp_path_factory, tiny):
 
 @pytest.fixture
 def results(repeated, home):
-    """A copy of them, to be tampered with; what is trained from here on fails the test."""
+    """A copy of them that a test may change."""
     shutil.copytree(repeated / "results", home / "results")
     return home / "results" / "llcm"
 
@@ -53,7 +53,7 @@ def tamper(file, change):
     file.write_text(json.dumps(content))
 
 
-def test_the_repetition_has_the_same_numbers_and_the_same_weights(results, untrained, capsys):
+def test_a_repeat_has_the_same_numbers_and_weights(results, untrained, capsys):
     assert replay.main(["llcm", NAME]) == 0
     printed = capsys.readouterr().out
     for line in ("one ran in the present environment", "all entries of metrics.json agree", "weights are the same, bit for bit"):
@@ -66,7 +66,7 @@ def test_the_repetition_has_the_same_numbers_and_the_same_weights(results, untra
     assert there.metrics.items() >= {"select_on": "holdout", "test_selected": False}.items()
 
 
-def test_a_repetition_is_no_run_that_counts(results):
+def test_a_repeat_does_not_count_as_a_run(results):
     table = runs.table()
     assert sorted(table["name"]) == [NAME, f"{NAME}.replay"]
     assert list(runs.finished(table)["name"]) == [NAME]
@@ -76,7 +76,7 @@ def test_a_repetition_is_no_run_that_counts(results):
     assert runs.siblings(runs.load("llcm", NAME), "seed") == []
 
 
-def test_figures_that_differ_are_told_with_their_difference(results, untrained, capsys):
+def test_differing_metrics_are_reported_with_their_difference(results, untrained, capsys):
     def change(metrics):
         metrics["paper.ir2vis.map"] += 0.5
         metrics["select_on"] = "test"
@@ -95,7 +95,7 @@ def test_figures_that_differ_are_told_with_their_difference(results, untrained, 
     assert rows["same"].sum() == len(metrics) - 2
 
 
-def test_weights_and_epochs_that_differ_are_told_beside_numbers_that_agree(results, untrained, capsys):
+def test_differing_weights_and_epochs_are_reported_beside_equal_metrics(results, untrained, capsys):
     run = runs.load("llcm", NAME)
     log = run.log()
     log.loc[1, "total"] = 7.5
@@ -110,7 +110,7 @@ def test_weights_and_epochs_that_differ_are_told_beside_numbers_that_agree(resul
     assert f"weights cannot be compared: {run.folder} has none" in capsys.readouterr().out
 
 
-def test_what_the_run_ran_with_is_compared_before_anything_is_trained(results, monkeypatch, capsys):
+def test_environments_are_compared_before_anything_is_trained(results, monkeypatch, capsys):
     def change(content):
         content["environment"] |= {"revision": "0123abc", "threads": 77}
         content["environment"]["packages"]["torch"] = "1.0"
@@ -119,14 +119,14 @@ def test_what_the_run_ran_with_is_compared_before_anything_is_trained(results, m
     monkeypatch.setattr(loop, "fit", lambda config: pytest.fail(f"begun: {capsys.readouterr().out}"))
     with pytest.raises(pytest.fail.Exception) as caught:
         replay.main(["llcm", NAME])
-    told = str(caught.value)
+    message = str(caught.value)
     for line in ("revision: '0123abc' vs ", "threads: 77 vs ", "packages torch: '1.0' vs "):
-        assert line in told
-    assert told.count(" vs ") == 3
+        assert line in message
+    assert message.count(" vs ") == 3
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_a_repetition_by_other_versions_is_moved_aside_and_not_taken_for_one_of_these(results, monkeypatch, same):
+def test_a_repeat_is_resumed_only_with_the_same_versions(results, monkeypatch, same):
     begun, asked = results / f"{NAME}.replay", []
     (begun / "metrics.json").unlink()
     if not same:
@@ -148,14 +148,14 @@ def test_other_data_are_refused_before_any_training(results, untrained):
         replay.main(["llcm", NAME])
 
 
-def test_a_run_that_is_not_finished_is_refused(results, untrained):
+def test_an_unfinished_run_is_refused(results, untrained):
     (results / NAME / "metrics.json").unlink()
     with pytest.raises(RunError, match="is not finished: 2 epochs are done"):
         replay.main(["llcm", NAME])
 
 
 @pytest.mark.parametrize("name", ["a", "a.old-3", "x" * 100, "x" * 90 + ".old-12"])
-def test_the_name_of_a_repetition_is_one_that_a_run_can_have(tmp_path, tiny, name):
+def test_a_repeat_has_a_valid_run_name(tmp_path, tiny, name):
     run = runs.begin(tiny(), {"precision": "bfloat16", "data_hash": ""}, tmp_path)
     config = replay.config_of(Run(run.folder.rename(tmp_path / name), run.config))
     assert config.name.endswith(".replay")
@@ -164,7 +164,7 @@ def test_the_name_of_a_repetition_is_one_that_a_run_can_have(tmp_path, tiny, nam
     assert ASIDE.search(config.name)
 
 
-def test_device_and_data_are_those_of_the_run_unless_others_are_given(results, monkeypatch):
+def test_device_and_data_default_to_those_of_the_run(results, monkeypatch):
     asked = []
 
     def stop(run):
@@ -181,8 +181,9 @@ def test_device_and_data_are_those_of_the_run_unless_others_are_given(results, m
     assert (asked[1].device, asked[1].workers, asked[1].data_root) == ("auto", 3, "/elsewhere")
 
 
-def test_a_foreign_configuration_does_not_decide_how_many_processes_are_started(results, monkeypatch):
-    tamper(results / NAME / "config.json", lambda content: content["config"].update(devices=1024, workers=1024, batch="per-rank"))
+def test_a_foreign_configuration_cannot_start_too_many_processes(results, monkeypatch):
+    changes = {"devices": 1024, "workers": 1024, "batch": "per-process"}
+    tamper(results / NAME / "config.json", lambda content: content["config"].update(changes))
     monkeypatch.setattr(replay, "usable_cores", lambda: 4)
     monkeypatch.setattr(replay.torch.cuda, "device_count", lambda: 2)
     asked = []
@@ -209,7 +210,7 @@ def test_first_difference_of_logs():
 
 
 def test_from_a_shell(results, tmp_path):
-    """A whole repetition in another process, from a copy of the corpus, which two processes decode and not one."""
+    """A whole repeat from the command line, on a copy of the corpus that two processes decode instead of one."""
     shutil.rmtree(results / f"{NAME}.replay")
     copy = shutil.copytree(results.parents[1] / "data" / DATASETS["llcm"].folder, tmp_path / "copy")
     words = [str(results / NAME), "--workers", "2", "--data-root", str(copy)]
@@ -221,7 +222,7 @@ def test_from_a_shell(results, tmp_path):
     assert all(there[name].equal(value) for name, value in here.items())
 
 
-def test_what_is_no_run_is_said_without_a_traceback(results):
+def test_a_missing_run_is_reported_without_a_traceback(results):
     with pytest.raises(SystemExit, match="no run 'nobody' of 'llcm'"):
         replay.command(["llcm", "nobody"])
     with pytest.raises(SystemExit, match="2"):

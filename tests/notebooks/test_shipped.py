@@ -1,4 +1,4 @@
-"""Networks that come with fsclib, opened as runs: of a small corpus, with the trunk, the smallest of them."""
+"""Networks that come with fsclib, opened as runs: here the trunk, the smallest of them, on a small corpus."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ def opened(home):
     return shipped.open_run("llcm", "people/trunk", workers=1)
 
 
-def test_a_network_of_ours_is_tested_on_any_data_set(opened, home):
+def test_a_shipped_network_is_tested_on_a_data_set(opened, home):
     assert opened.finished
     assert opened.folder == home / "results" / "llcm" / "shipped-trunk"
     assert 0 <= opened.metrics["paper.ir2vis.rank1"] <= 100
@@ -32,13 +32,13 @@ def test_a_network_of_ours_is_tested_on_any_data_set(opened, home):
         torch.testing.assert_close(net.state_dict()[name], value, rtol=0, atol=0)
 
 
-def test_it_is_tested_once(opened, monkeypatch):
+def test_a_shipped_network_is_tested_once(opened, monkeypatch):
     monkeypatch.setattr(shipped, "fit", lambda config: pytest.fail("tested again"))
     again = shipped.open_run("llcm", "people/trunk", device="cpu", workers=1)
     assert again.folder == opened.folder
 
 
-def test_it_is_tested_again_when_its_weights_are_others(opened, monkeypatch):
+def test_a_shipped_network_is_tested_again_when_its_weights_change(opened, monkeypatch):
     card = weights.card("people/trunk")
     monkeypatch.setattr(weights, "card", lambda name: card | {"sha256": "0" * 64})
     called = []
@@ -56,22 +56,22 @@ def test_a_run_is_opened_by_its_name(opened):
     assert NamedRunOptions(dataset="llcm", name="people/trunk").run().folder == opened.folder
 
 
-def test_names_that_nothing_has_are_refused(home):
+def test_unknown_names_are_refused(home):
     with pytest.raises(ValueError, match=r"found 'people/nobody', expected one of people, people/trunk, "):
         shipped.open_run("llcm", "people/nobody")
     with pytest.raises(ConfigError, match=r"name: found '\.\./x'"):
         NamedRunOptions(dataset="llcm", name="../x")
 
 
-def test_a_run_that_started_from_other_weights_is_not_gone_on_with(opened):
+def test_a_run_that_started_from_other_weights_is_not_continued(opened):
     config = dataclasses.replace(opened.config, name="shipped-trunk")
-    around = dict(opened.environment)
-    runs.check(config, around)
+    environment = dict(opened.environment)
+    runs.check(config, environment)
     with pytest.raises(RunError, match="weights: "):
-        runs.check(config, around | {"weights": "0" * 64})
+        runs.check(config, environment | {"weights": "0" * 64})
 
 
-def test_its_repetition_starts_from_the_same_weights_and_goes_on_where_it_was(opened, monkeypatch, capsys):
+def test_its_repeat_starts_from_the_same_weights_and_is_resumed(opened, monkeypatch, capsys):
     assert replay.replay(opened).agrees
     assert "ran in the present environment" in capsys.readouterr().out
     asked = []
@@ -82,7 +82,7 @@ def test_its_repetition_starts_from_the_same_weights_and_goes_on_where_it_was(op
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_where_nothing_is_trained_the_usual_run_is_a_network_of_ours(home, monkeypatch, network, capsys):
+def test_before_any_training_the_default_run_is_a_shipped_network(home, monkeypatch, network, capsys):
     called = []
     monkeypatch.setattr(shipped, "fit", lambda config: called.append(config))
     NamedRunOptions(dataset="llcm", network=network).run()
@@ -92,14 +92,14 @@ def test_where_nothing_is_trained_the_usual_run_is_a_network_of_ours(home, monke
 
 
 @pytest.mark.parametrize("asked", [{"seed": 3}, {"scale": "small"}])
-def test_who_asks_for_a_seed_or_scale_means_a_run_of_their_own(home, asked):
+def test_asking_for_a_seed_or_scale_excludes_shipped_networks(home, asked):
     with pytest.raises(RunError, match="There are no runs of this data set"):
         NamedRunOptions(dataset="llcm", **asked).run()
 
 
 @pytest.mark.parametrize("content", ["", "{}"])
-def test_where_something_is_trained_the_usual_run_is_as_02_train_names_it(opened, home, content):
-    assert shipped.usual("llcm") == "people/fsc"  # tested, and not trained
+def test_after_a_training_the_default_run_is_named_as_by_02_train(opened, home, content):
+    assert shipped.usual("llcm") == "people/fsc"  # tested but not trained
     trained = (opened.folder / "config.json").read_text().replace('"epochs": 0', '"epochs": 1')
     (home / "results/llcm/mine").mkdir()
     (home / "results/llcm/mine/config.json").write_text(content or trained)

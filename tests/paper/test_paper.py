@@ -1,4 +1,4 @@
-"""A paper holds what can be made from the runs that are there, says what cannot and how to get it, and leads back to its runs."""
+"""A paper contains what can be made from the existing runs, lists what is missing and how to get it, and names its runs."""
 
 import json
 import re
@@ -24,12 +24,12 @@ from workbook.sweep.file import SweepError
 
 LATEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX compiler is installed")
 SECTIONS = ["Data", "Training", "Retrieval", "Ablation", "Frequencies", "Attention", "Embeddings", "Runs"]
-OF_IMAGES = {"people", "counts", "spectra"}  # what needs no run
+OF_IMAGES = {"people", "counts", "spectra"}  # items that need no run
 
 
 @pytest.fixture(scope="module")
 def place(corpora, tmp_path_factory, tiny):
-    """A home with an ablation of two rows, trained and tested: DEEN, which has no modules, and FSC-Net."""
+    """A home with an ablation of two rows, trained and tested: FSC-Net without modules, and with all of them."""
     home = tmp_path_factory.mktemp("paper")
     chosen, usual = vars(tiny(epochs=1)), vars(Config(dataset="llcm"))
     fixed = {name: value for name, value in chosen.items() if value != usual[name] and name != "name"} | {"decay": "2"}
@@ -44,7 +44,7 @@ def place(corpora, tmp_path_factory, tiny):
 
 @pytest.fixture(scope="module")
 def options(place):
-    """As a user gives them who wants a paper about both rows."""
+    """The options of a paper about both rows."""
     runs = ("two-frequency.channel.spatial-seed0", "two-none-seed0")
     return PaperOptions(dataset="llcm", runs=runs, sweep=str(place / "two.yaml"), device="cpu", workers=1)
 
@@ -58,7 +58,7 @@ def files(folder):
     return {str(file.relative_to(folder)) for part in ("figures", "tables") for file in (folder / part).iterdir()}
 
 
-def test_every_section_is_there_and_what_is_missing_has_a_reason(made, options):
+def test_every_section_is_there_and_missing_items_have_a_reason(made, options):
     tex = made.tex.read_text()
     assert re.findall(r"\\section\{(.*)\}", tex) == SECTIONS
     missing = {one.what: one.reason for one in made.missing}
@@ -69,7 +69,7 @@ def test_every_section_is_there_and_what_is_missing_has_a_reason(made, options):
         assert one.reason in str(made)
 
 
-def test_every_file_is_in_the_document_and_leads_back_to_its_runs(made, options):
+def test_every_file_is_in_the_document_and_traced_to_its_runs(made, options):
     provenance, tex = json.loads((made.folder / "provenance.json").read_text()), made.tex.read_text()
     assert provenance["files"].keys() == files(made.folder)
     assert not made.stale
@@ -85,32 +85,32 @@ def test_every_file_is_in_the_document_and_leads_back_to_its_runs(made, options)
     assert {run["recipe"]["seed"] for run in provenance["runs"].values()} == {0}
 
 
-def test_each_label_is_made_once_and_referred_to(made):
+def test_each_label_is_defined_once_and_referenced(made):
     text = made.tex.read_text() + "".join(file.read_text() for file in sorted((made.folder / "tables").glob("*.tex")))
     labels = re.findall(r"\\label\{([^}]+)\}", text)
     assert len(labels) == len(set(labels))
     assert {label for label in labels if label.startswith("fig:")} == {f"fig:{name}" for name in made.figures}
-    assert sum(label.startswith("tab:") for label in labels) >= len(made.tables)  # an ablation has a table a protocol
+    assert sum(label.startswith("tab:") for label in labels) >= len(made.tables)  # an ablation has one table per protocol
     assert set(re.findall(r"\\ref\{([^}]+)\}", text)) == set(labels)
 
 
 def test_captions_say_that_people_are_synthetic(made):
     text = made.tex.read_text()
     assert text.count("Synthetic people: this shows that the program works") == len(re.findall(r"\\begin\{figure\}", text))
-    assert "{" not in "".join(re.findall(r"\\caption\{([^{}]*)\{[a-z]+\}", text))  # no place is left unfilled
+    assert "{" not in "".join(re.findall(r"\\caption\{([^{}]*)\{[a-z]+\}", text))  # no placeholder is left
 
 
-def test_matching_curves_stand_beside_what_needs_no_training(made):
+def test_cmc_curves_are_drawn_beside_untrained_baselines(made):
     assert "Thin lines: chance, and nearest neighbours on raw pixels" in made.tex.read_text()
 
 
-def test_a_paper_about_a_network_of_ours_says_that_it_was_not_trained_here(home):
+def test_a_shipped_network_is_reported_as_not_trained_here(home):
     run = shipped.open_run("llcm", "people/trunk", workers=1)
     plan = paper.plan(PaperOptions(dataset="llcm", runs=(run.folder.name,), device="cpu", workers=1, sweep=NONE))
     assert "shipped-trunk: tested as shipped with fsclib, not trained here" in str(plan)
 
 
-def test_letters_in_figures_are_true_type_of_six_to_eight_points_and_figures_fit_the_text(made):
+def test_figures_use_truetype_of_6_to_8_points_and_fit_the_text(made):
     for file in (made.folder / "figures").glob("*.pdf"):
         content = file.read_bytes()
         assert b"/Subtype /Type3" not in content, file.name
@@ -126,14 +126,14 @@ def test_letters_in_figures_are_true_type_of_six_to_eight_points_and_figures_fit
 
 
 @LATEX
-def test_the_document_compiles_and_its_references_are_found(made):
-    told = paper.typeset(made.tex)
-    assert re.fullmatch(r"paper\.pdf: \d+ pages", told), told
+def test_the_document_compiles_and_its_references_are_resolved(made):
+    message = paper.typeset(made.tex)
+    assert re.fullmatch(r"paper\.pdf: \d+ pages", message), message
     assert (made.folder / "paper.pdf").read_bytes().startswith(b"%PDF")
     assert not list(made.folder.glob("paper.log"))
 
 
-def test_results_are_those_of_the_runs(made, place):
+def test_results_equal_those_of_the_runs(made, place):
     found = pd.read_csv(made.folder / "tables" / "results.csv")
     assert set(found["trainings"]) == {1}
     for name in ("two-none-seed0", "two-frequency.channel.spatial-seed0"):
@@ -143,7 +143,7 @@ def test_results_are_those_of_the_runs(made, place):
     assert found["map_std"].isna().all()
 
 
-def test_a_second_paper_says_what_the_first_one_left(home):
+def test_a_second_paper_lists_the_files_left_by_the_first(home):
     plan = paper.plan(PaperOptions(dataset="llcm", workers=1, sweep=NONE))
     assert not paper.make(plan).stale
     less = paper.make(replace(plan, sections={"Data": plan.sections["Data"][:2]}))
@@ -152,7 +152,7 @@ def test_a_second_paper_says_what_the_first_one_left(home):
     assert not paper.make(plan).stale
 
 
-def test_without_runs_the_images_are_shown_and_the_commands_given(home):
+def test_without_runs_images_are_shown_and_commands_given(home):
     plan = paper.plan(PaperOptions(dataset="llcm", runs=("one", "two"), device="cpu", workers=1))
     assert {item.name for items in plan.sections.values() for item in items} == OF_IMAGES
     text = str(plan)
@@ -162,7 +162,7 @@ def test_without_runs_the_images_are_shown_and_the_commands_given(home):
         assert what in {one.what for one in plan.missing}
 
 
-def test_a_run_that_is_trained_and_not_tested_is_told_from_one_half_trained(home, tiny):
+def test_untested_and_half_trained_runs_get_different_commands(home, tiny):
     (fit(tiny(name="trained", epochs=1)).folder / "metrics.json").unlink()
     half = fit(tiny(name="half", epochs=1))
     (half.folder / "metrics.json").unlink()
@@ -177,33 +177,33 @@ def test_a_run_that_is_trained_and_not_tested_is_told_from_one_half_trained(home
     assert missing["run half"].command.startswith("papermill 02_train.ipynb")
 
 
-def test_without_images_it_says_where_to_ask(home):
+def test_without_images_the_source_of_the_data_set_is_named(home):
     (home / "data").unlink()
     plan = paper.plan(PaperOptions(dataset="llcm"))
     assert not plan.sections
     assert "Xiamen University" in {one.what: one.reason for one in plan.missing}["people"]
 
 
-def test_an_ablation_that_is_not_done_is_missing_with_its_command(home, place):
+def test_an_unfinished_ablation_is_missing_with_its_command(home, place):
     plan = paper.plan(PaperOptions(dataset="llcm", sweep=str(place / "two.yaml")))
     found = next(one for one in plan.missing if one.what == "sweep two")
     assert found.reason == "2 of its 2 runs on llcm are not finished"
     assert found.command == f"python -m workbook.sweep {place / 'two.yaml'}"
 
 
-def test_a_sweep_that_is_not_there_is_refused(home):
+def test_a_missing_sweep_is_refused(home):
     with pytest.raises(SweepError):
         paper.plan(PaperOptions(dataset="llcm", sweep="nowhere"))
 
 
 @pytest.mark.parametrize("runs", [(), ("a", "a")])
-def test_runs_are_named_once(runs):
+def test_no_runs_and_repeated_runs_are_refused(runs):
     with pytest.raises(ConfigError, match="expected one run or more, without repeats"):
         PaperOptions(runs=runs)
 
 
 @pytest.mark.parametrize("runs", ["../one", "a/b", "one,", "x" * 300])
-def test_what_cannot_be_the_name_of_a_run_is_refused_as_a_parameter(runs):
+def test_an_invalid_run_name_is_refused_as_a_parameter(runs):
     with pytest.raises(ConfigError, match=r"runs: found '.*, expected runs, side by side"):
         PaperOptions(runs=runs)
 
@@ -230,7 +230,7 @@ def test_an_item_that_fails_is_missing_and_the_others_are_made(home):
     ],
     ids=str,
 )
-def test_the_command_that_trains_gives_the_configuration_back(values):
+def test_the_training_command_reproduces_the_configuration(values):
     config = Config(**values)
     words = shlex.split(commands.train(config))
     assert words[:3] == ["papermill", "02_train.ipynb", "../results/02_train.ipynb"]
@@ -240,7 +240,7 @@ def test_the_command_that_trains_gives_the_configuration_back(values):
     assert Config(**given) == config
 
 
-def test_trainings_that_repeat_each_other_stand_in_one_row():
+def test_repeated_trainings_share_a_row():
     rows = []
     for seed, value in ((0, 10.0), (1, 14.0)):
         config = {name: getattr(Config(dataset="llcm", seed=seed), name) for name in vars(Config())}
@@ -264,12 +264,12 @@ def test_intervals_are_written_with_true_minus_signs():
     assert interval(float("nan"), 0, 0, ".1f") == ""
 
 
-def test_what_is_missing_for_one_reason_is_listed_together():
+def test_items_missing_for_the_same_reason_are_listed_together():
     found = [Missing("a", "no run", "train it"), Missing("b", "no masks"), Missing("c", "no run", "train it")]
     assert listed(found) == "a, c: no run\n    train it\nb: no masks"
 
 
-def test_file_names_and_captions_cannot_break_out_of_latex():
+def test_names_and_captions_cannot_inject_latex():
     item = Item(name="x", caption=r"50 % of {name} & \input{{/etc/passwd}} $a_b$", make=lambda: None)
     lines = document.entry(item, Drawn(None, {"name": r"run\end{figure}#1"}), synthetic=False).lines
     assert lines.count(r"\end{figure}") == 1
@@ -277,20 +277,20 @@ def test_file_names_and_captions_cannot_break_out_of_latex():
 
 
 class TestTypesetting:
-    def test_without_a_compiler_it_says_how_to_get_one_and_removes_what_is_old(self, tmp_path, monkeypatch):
+    def test_without_a_compiler_it_says_how_to_get_one_and_removes_old_pdfs(self, tmp_path, monkeypatch):
         monkeypatch.setattr(typesetting.shutil, "which", lambda name: None)
         (tmp_path / "paper.pdf").write_bytes(b"old")
-        told = typesetting.typeset(tmp_path / "paper.tex")
-        assert "pdflatex is not installed" in told
-        assert "texlive" in told
+        message = typesetting.typeset(tmp_path / "paper.tex")
+        assert "pdflatex is not installed" in message
+        assert "texlive" in message
         assert not (tmp_path / "paper.pdf").exists()
 
     @LATEX
-    def test_an_error_is_shown_with_its_line_and_the_log_stays(self, tmp_path):
+    def test_an_error_is_shown_with_its_line_and_the_log_is_kept(self, tmp_path):
         (tmp_path / "paper.tex").write_text("\\documentclass{article}\n\\begin{document}\n\\nonsense\n\\end{document}\n")
-        told = typesetting.typeset(tmp_path / "paper.tex")
-        assert "paper.tex was not compiled" in told
-        assert "paper.tex:3: Undefined control sequence" in told
+        message = typesetting.typeset(tmp_path / "paper.tex")
+        assert "paper.tex was not compiled" in message
+        assert "paper.tex:3: Undefined control sequence" in message
         assert (tmp_path / "paper.log").exists()
         assert {file.name for file in tmp_path.iterdir()} == {"paper.tex", "paper.log"}
 
@@ -304,5 +304,5 @@ class TestTypesetting:
         assert f"took more than {typesetting.SECONDS} s" in typesetting.typeset(tmp_path / "paper.tex")
 
 
-def test_the_paper_has_a_folder_that_no_run_can_have():
+def test_the_folder_of_papers_is_not_the_name_of_a_data_set():
     assert press.FOLDER not in Config.__dataclass_fields__["dataset"].metadata["choices"]

@@ -1,4 +1,4 @@
-"""Places behind the people: any size, the same everywhere and in all modalities, and what each modality makes of its materials."""
+"""Backdrops: any size, the same bytes in every process, one geometry for all modalities, and materials as each shows them."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def edges(image: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("height", "width", "pitch"), [(48, 16, 2.0), (97, 33, 18.0), (130, 130, 9.0)])
-def test_sizes_of_any_kind(kind, height, width, pitch):
+def test_backdrops_of_every_kind_and_size(kind, height, width, pitch):
     for modality in MODALITIES:
         seen = backdrop(3, 1, modality, height, width, at(kind, pitch=pitch))
         for image in (seen.base, seen.glow):
@@ -53,9 +53,9 @@ def test_the_same_bytes_in_another_process():
         "seen = backdrop(7, 2, 'visible', 64, 24, Place('street', True, 8.0, (0.6, 0.64, 0.48), 0.5, (1.0, 1.0, 1.0), 0.0));"
         "print(seen.base.tobytes().hex() + seen.glow.tobytes().hex())"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     seen = backdrop(7, 2, "visible", 64, 24, at("street", night=True))
-    assert said == seen.base.tobytes().hex() + seen.glow.tobytes().hex()
+    assert output == seen.base.tobytes().hex() + seen.glow.tobytes().hex()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,7 +108,7 @@ def test_thermal_backgrounds_are_colder_than_people(kind):
         assert edges(base).mean() < 0.7 * edges(backdrop(4, number, "visible", 96, 36, at(kind)).base).mean()
 
 
-def test_lamps_shine_at_night_alone():
+def test_lamps_shine_at_night_only():
     for kind in ("street", "park", "yard"):
         assert backdrop(1, 1, "visible", 96, 36, at(kind)).glow.max() == 0
         bright, filtered, none = (backdrop(1, 1, modality, 96, 36, at(kind, night=True)).glow for modality in MODALITIES)
@@ -117,7 +117,7 @@ def test_lamps_shine_at_night_alone():
         assert none.max() == 0
 
 
-def test_infrared_light_falls_off_and_does_not_see_colour():
+def test_infrared_light_falls_off_and_ignores_colour():
     red, blue = Matter((150, 30, 30), 120, 80), Matter((30, 30, 150), 120, 80)
     assert red.tone("infrared") == blue.tone("infrared") == (120, 120, 120)
     assert red.tone("infrared", 0.5) == (60, 60, 60)

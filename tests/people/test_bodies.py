@@ -1,4 +1,4 @@
-"""The bank of bodies, and what is blended and worn over it."""
+"""The bank of bodies, the poses blended from it, and the clothes worn over them."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ from synthpeople.people.twins import identity
 BUILD = Build(0, 0, 0.0, 1.0)
 
 
-def test_the_bank_is_small_and_says_where_it_comes_from():
+def test_the_bank_is_small_and_documents_its_source():
     assert bodies.BANK.stat().st_size <= 8_000_000
     licence = bodies.BANK.with_suffix(".md").read_text()
     assert "CC0" in licence
@@ -28,7 +28,7 @@ def test_the_bank_is_small_and_says_where_it_comes_from():
     assert "bake_bodies.py" in licence
 
 
-def test_the_bank_holds_what_it_promises():
+def test_the_arrays_of_the_bank_are_consistent():
     arrays = bank()
     shapes, arms, poses = arrays.vertices.shape[:3]
     assert (shapes, arms) == (bodies.SHAPES, len((SWINGING, HANGING)))
@@ -47,10 +47,10 @@ def test_coordinates_run_along_the_body():
     assert median[HEAD] < 0 < median[TORSO] < median[LEG] < median[FOOT]
     spans = np.ptp(arrays.around[arrays.faces], axis=1)
     for part, radius in ((TORSO, 0.15), (LEG, 0.075), (HEAD, 0.09)):
-        assert (spans[arrays.part == part] < np.pi * radius).mean() > 0.99  # no face reaches round the back of its limb
+        assert (spans[arrays.part == part] < np.pi * radius).mean() > 0.99  # no face wraps around its limb
 
 
-def test_a_pose_of_the_bank_comes_back():
+def test_poses_of_the_bank_are_reproduced():
     arrays = bank()
     for shape, arms, phase in ((0, SWINGING, 3), (7, HANGING, 5)):
         moment = Moment(phase / arrays.phases, 1.0, 1.0 if arms == SWINGING else 0.0)
@@ -87,7 +87,7 @@ def test_girth_widens_and_weight_shows():
     assert depths[1] > 1.15 * depths[0]  # the last female body is the heaviest
 
 
-def test_cloth_lies_on_the_body_never_in_it():
+def test_cloth_lies_on_the_body_and_never_inside_it():
     for shape in (0, 5, 9):
         posed = pose(Build(shape, shape, 0.0, 1.0), Moment(0.1, 1.0, 1.0))
         outwards = ((posed.cloth - posed.body) * posed.normals).sum(1)
@@ -109,7 +109,7 @@ def test_seams_do_not_gape():
 
 
 @pytest.mark.parametrize("number", range(1, 40))
-def test_what_is_worn_is_finite_and_about_a_person(number):
+def test_worn_surfaces_are_finite_and_close_to_the_body(number):
     posed = pose(identity(3, number).build, Moment(number / 40, 1.0, 1.0))
     person = identity(3, number)
     hanging = skirts(person, posed, 0.3)
@@ -133,8 +133,8 @@ def test_frames_are_upright_and_right_handed():
 
 
 @pytest.mark.parametrize("fit", ["tight", "regular", "loose"])
-def test_skirts_cover_legs_and_leave_hands_and_bags_out(fit):
-    """From in front and behind, a hand and a bag on its own side can be seen, and no leg above the hem."""
+def test_skirts_cover_legs_but_not_hands_and_bags(fit):
+    """From the front and from behind, hands and a bag can be seen, but no leg above the hem."""
     base = next(person for person in (identity(0, number, False) for number in range(1, 99)) if person.lower.kind == "skirt")
     lower = replace(base.lower, fit=fit, hem=1.05)
     person = replace(base, lower=lower, upper=replace(base.upper, kind="t-shirt", sleeves=0.2), bag="handbag", bag_side=1)

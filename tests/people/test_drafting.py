@@ -1,4 +1,4 @@
-"""Half-written corpora: killed at any moment they are completed, without redoing what is done; others are left alone."""
+"""Unfinished corpora: killed runs are completed without redrawing finished images; other corpora are left alone."""
 
 import os
 import random
@@ -22,7 +22,7 @@ def llcm(tmp_path_factory):
     return written(tmp_path_factory.mktemp("llcm") / "corpus")
 
 
-def test_a_killed_run_is_taken_up(llcm, tmp_path):
+def test_a_killed_run_is_resumed(llcm, tmp_path):
     folder = written(tmp_path / "c")
     whole = tree(folder)
     gone = sorted(images(whole))[1::3]
@@ -55,7 +55,7 @@ def test_an_image_is_drawn_again_where_its_mask_is_missing(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_a_corpus_with_masks_is_none_without(tmp_path, monkeypatch, complete):
+def test_a_corpus_with_masks_is_refused_without_masks(tmp_path, monkeypatch, complete):
     monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", identities=4, masks=True)
     if not complete:
@@ -67,7 +67,7 @@ def test_a_corpus_with_masks_is_none_without(tmp_path, monkeypatch, complete):
 
 
 @pytest.mark.parametrize("parameters", [{"difficulty": "hard"}, {"height": 80}, {"masks": True, "difficulty": "easy"}])
-def test_one_image_tells_an_unfinished_corpus_of_other_parameters(tmp_path, monkeypatch, parameters):
+def test_one_image_reveals_an_unfinished_corpus_of_other_parameters(tmp_path, monkeypatch, parameters):
     monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", identities=4)
     for path in folder.glob("*.*"):
@@ -89,39 +89,39 @@ def workers_of(process: subprocess.Popen) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed") / "c"
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted") / "c"
     subprocess.run(command(folder, 1), check=True, timeout=300, capture_output=True)
     return tree(folder)
 
 
-needs_pgrep = pytest.mark.skipif(shutil.which("pgrep") is None, reason="pgrep finds the workers")
+needs_pgrep = pytest.mark.skipif(shutil.which("pgrep") is None, reason="needs pgrep to find the workers")
 
 
 @pytest.mark.parametrize("victim", ["group", pytest.param("worker", marks=needs_pgrep), "parent"])
-def test_a_run_killed_at_any_moment_is_completed(undisturbed, tmp_path, victim):
+def test_a_run_killed_at_any_moment_is_completed(uninterrupted, tmp_path, victim):
     folder = tmp_path / "c"
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command(folder, 2), start_new_session=True, **pipes)
-    enough, patience = random.randint(1, len(images(undisturbed)) // 3), time.monotonic() + 120
-    while len(list(folder.rglob("*.jpg"))) < enough and time.monotonic() < patience:
+    enough, deadline = random.randint(1, len(images(uninterrupted)) // 3), time.monotonic() + 120
+    while len(list(folder.rglob("*.jpg"))) < enough and time.monotonic() < deadline:
         time.sleep(0.001)
     if victim == "group":
         os.killpg(process.pid, signal.SIGKILL)
     else:
         os.kill(process.pid if victim == "parent" else workers_of(process)[0], signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)  # returns when the last worker has closed the pipe too
+    _, errors = process.communicate(timeout=60)  # returns once the last worker has closed the pipe too
     assert process.returncode == (2 if victim == "worker" else -signal.SIGKILL)
     if victim == "worker":
         assert "a process that draws has died" in errors
     left = tree(folder)
-    assert enough <= len(images(left)) < len(images(undisturbed)), "killed before or after, not half-way"
+    assert enough <= len(images(left)) < len(images(uninterrupted)), "killed too early or too late"
     assert "corpus.json" not in left
 
-    lost = folder / min(images(undisturbed) - images(left))
+    lost = folder / min(images(uninterrupted) - images(left))
     lost.with_name(f".{lost.name}.1.part").touch()  # killed before the first byte
     subprocess.run(command(folder, 2), check=True, timeout=300, capture_output=True)
-    assert tree(folder) == undisturbed
+    assert tree(folder) == uninterrupted
 
 
 def test_only_a_few_chunks_are_under_way_at_a_time(tmp_path, monkeypatch):
@@ -150,9 +150,9 @@ def test_only_a_few_chunks_are_under_way_at_a_time(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("people", "asked", "expected"), [(1, 0, []), (12, 0, [3]), (90, 0, [8]), (90, 3, [3]), (90, 1, []), (2, 9, [2])]
+    ("people", "requested", "expected"), [(1, 0, []), (12, 0, [3]), (90, 0, [8]), (90, 3, [3]), (90, 1, []), (2, 9, [2])]
 )
-def test_all_cores_draw_where_there_is_enough_to_draw(tmp_path, monkeypatch, people, asked, expected):
+def test_all_cores_draw_if_there_is_enough_to_draw(tmp_path, monkeypatch, people, requested, expected):
     started = []
 
     def pool(workers, **spawning):
@@ -164,5 +164,5 @@ def test_all_cores_draw_where_there_is_enough_to_draw(tmp_path, monkeypatch, peo
     monkeypatch.setattr(rendering, "draw_files", lambda out, corpus, shots: len(shots))
     corpus = Corpus("regdb", 90)
     shots = corpus.plan().shots[: 20 * people]
-    assert sum(rendering.draw_all(str(tmp_path), corpus, shots, asked)) == len(shots)
+    assert sum(rendering.draw_all(str(tmp_path), corpus, shots, requested)) == len(shots)
     assert started == expected

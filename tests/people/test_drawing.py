@@ -1,4 +1,4 @@
-"""Images of synthetic people: what they depend on, what a difficulty switches on, and masks that say what is where."""
+"""Images of synthetic people: what they depend on, what each difficulty adds, and their masks."""
 
 import hashlib
 import importlib
@@ -36,7 +36,7 @@ def test_a_drawing_fits_any_frame(modality, height, width, difficulty):
     assert 50 <= drawn.quality <= 95
 
 
-def test_every_argument_of_a_drawing_counts():
+def test_every_argument_affects_the_drawing():
     base = (0, 1, 1, "visible", 0, *SIZE, "standard")
     changes = {0: 1, 1: 2, 2: 2, 3: "infrared", 4: 1, 7: "hard"}
     drawn = [draw(*base).pixels.tobytes()]
@@ -54,14 +54,14 @@ def test_only_visible_light_has_colour(modality):
 
 
 def _at_one_spot(rng, frame, cutout, level):
-    """Foot and scale the same whatever a person carries, which makes canvases differ."""
+    """The same foot and scale whatever a person carries, since that changes the size of the canvas."""
     scale = 0.36
     return 24 - cutout.foot[0] * scale, 118 - cutout.foot[1] * scale, (scale, scale)
 
 
 @pytest.mark.parametrize("bag", ["backpack", "shoulder bag", "handbag"])
 def test_a_bag_changes_pixels_where_its_mask_says(monkeypatch, calm, bag):
-    """The same person twice, with and without: the images differ inside the bag's mask, and not away from it."""
+    """The same person with and without a bag: the images differ inside the bag's mask and not away from it."""
     plain = replace(identity(0, 3, False), bag="none")
     monkeypatch.setattr(module, "_stand", _at_one_spot)
     seen = 0
@@ -86,7 +86,7 @@ def test_a_bag_changes_pixels_where_its_mask_says(monkeypatch, calm, bag):
 
 
 def test_masks_lie_on_the_person(monkeypatch, calm):
-    """Two people at one spot: pixels that both masks call background are the same, those of a person differ."""
+    """Two people at one spot: pixels that both masks call background are equal, those of a person differ."""
     monkeypatch.setattr(module, "_stand", _at_one_spot)
     monkeypatch.setattr(module, "_window", lambda rng, behind, height, width: (behind.base[:height, :width], None))
     monkeypatch.setattr(module.Frame, "shadow", lambda *_: None)
@@ -107,7 +107,7 @@ def test_masks_lie_on_the_person(monkeypatch, calm):
         assert upper.mean() < lower.mean() < shoes.mean()
 
 
-def test_difficulties_switch_on_what_they_say():
+def test_harder_difficulties_add_more():
     assert list(DIFFICULTIES) == ["easy", "moderate", "standard", "hard"]
     hidden = {}
     for name in DIFFICULTIES:
@@ -124,8 +124,8 @@ def test_difficulties_switch_on_what_they_say():
     assert [level.twins for level in levels] == [False, True, True, True]
 
 
-def test_a_walk_goes_on_from_image_to_image(monkeypatch):
-    """Five images keep direction, swing and phase of one walk; other walks have others."""
+def test_a_walk_continues_from_image_to_image(monkeypatch):
+    """Five images in a row continue the direction, swing and phase of one walk; other walks differ."""
 
     class Enough(Exception):
         pass
@@ -152,8 +152,8 @@ def test_a_walk_goes_on_from_image_to_image(monkeypatch):
     assert len(set.union(*swings)) == 3
 
 
-def test_backgrounds_are_drawn_anew_for_each_image():
-    """The windows of one walk are spread over the place like those of many people: they tell nothing of the walk."""
+def test_each_image_shows_another_part_of_the_background():
+    """The windows of one walk are spread over the place like those of many people: they reveal nothing about the walk."""
     place = module.place(0, 1, 0.0)
     behind = module.backdrop(0, 1, "visible", *SIZE, place)
     shape = behind.base.shape[:2]
@@ -169,14 +169,14 @@ def test_backgrounds_are_drawn_anew_for_each_image():
     ("wrong", "message"),
     [({"modality": "nir"}, "modality is 'nir', expected one of visible"), ({"difficulty": "hrad"}, "difficulty is 'hrad'")],
 )
-def test_what_is_unknown_is_named(wrong, message):
+def test_unknown_modalities_and_difficulties_are_refused(wrong, message):
     arguments = {"seed": 0, "number": 1, "camera_number": 1, "modality": "visible", "index": 0, "height": 64, "width": 24}
     with pytest.raises(ValueError, match=message):
         draw(**arguments | wrong)
 
 
 def test_near_twins_can_be_told_apart(monkeypatch, calm):
-    """The one difference changes pixels from some side in visible light or in near infrared."""
+    """Their one difference changes pixels before at least one camera, in visible light or in near infrared."""
     monkeypatch.setattr(module, "_stand", _at_one_spot)
     for number in range(6, 120, 6):
         most = 0
@@ -191,8 +191,8 @@ def test_near_twins_can_be_told_apart(monkeypatch, calm):
 
 
 @pytest.mark.parametrize(("seed", "number"), [(10047, 2364), (10401, 18), (10506, 600)])
-def test_a_near_twin_differs_in_something_else_where_nobody_differs_in_what_was_drawn(seed, number):
-    """Long coats come in few materials; one in 40,000 people kept the search for a twin going for ever."""
+def test_a_near_twin_differs_elsewhere_if_the_drawn_trait_cannot_differ(seed, number):
+    """Long coats come in few materials; for one person in 40,000 the search for a twin never ended."""
     person, twin = (attributes(seed, who) for who in (number - 1, number))
     assert twin["twin_of"] == str(number - 1)
     differing = {name for name in person if person[name] != twin[name]} - {"twin_of", "differs_in"}
@@ -201,13 +201,13 @@ def test_a_near_twin_differs_in_something_else_where_nobody_differs_in_what_was_
 
 
 @pytest.mark.parametrize("size", [(48, 200), (96, 300), (200, 48)])
-def test_frames_of_any_shape_by_night(size):
+def test_frames_of_any_shape_at_night(size):
     for camera in range(1, 12):
         assert draw(2, 1, camera, "visible", 0, *size, "hard").pixels.shape == (*size, 3)
 
 
 def test_pixels_are_the_same_on_every_machine():
-    """A digest made on x86-64 with Python 3.11: whoever sees another has found a machine on which corpora differ."""
+    """A digest made on x86-64 with Python 3.11; on a machine with another digest, corpora differ."""
     digest = hashlib.blake2b(digest_size=16)
     for modality in ("visible", "infrared", "thermal"):
         for who in (1, 2, 3):

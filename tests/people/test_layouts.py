@@ -1,4 +1,4 @@
-"""Synthetic corpora lie on disk as PROTOCOLS has it: folders, names, index files, camera gaps."""
+"""Synthetic corpora on disk have the layouts of the originals: folders, names, index files, camera gaps."""
 
 import re
 

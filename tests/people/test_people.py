@@ -1,4 +1,4 @@
-"""Who synthetic people are, and what each spectrum shows of them."""
+"""Synthetic people: their attributes, and how they look in each modality."""
 
 import csv
 import io
@@ -25,20 +25,20 @@ def flat(value, name="") -> dict:
     return {name: value}
 
 
-def test_a_world_is_drawn_again_alone():
+def test_a_person_does_not_depend_on_the_people_drawn_before():
     identities.identity.cache_clear()
     late = identity(4, 77)
     identities.identity.cache_clear()
     assert [identity(4, number) for number in range(70, 80)][7] == late
 
 
-def test_seeds_share_no_one():
+def test_seeds_share_no_person():
     worlds = [{identity(seed, number) for number in PEOPLE} for seed in range(4)]
     assert all(len(world) == len(PEOPLE) for world in worlds)
     assert len(set.union(*worlds)) == 4 * len(PEOPLE)
 
 
-def test_everything_that_can_be_worn_is_worn():
+def test_every_kind_of_clothing_occurs():
     people = [identity(0, number) for number in PEOPLE]
     assert {p.upper.kind for p in people} == {*UPPERS, "none"}
     assert {p.lower.kind for p in people} == LOWERS.keys()
@@ -58,7 +58,7 @@ def test_a_pattern_can_be_seen_in_visible_light():
             assert abs(sum(COLOURS[cloth.colour]) - sum(COLOURS[cloth.mark])) >= 150
 
 
-def test_every_sixth_is_a_near_twin():
+def test_every_sixth_person_is_a_near_twin():
     for number in range(EVERY, 300, EVERY):
         assert family(number) == family(number - 1) == number - 1
         one, twin = identity(9, number - 1), identity(9, number)
@@ -82,7 +82,7 @@ def test_others_have_no_twin():
     assert min(changes) > 3
 
 
-def test_a_row_of_attributes_says_what_the_person_is():
+def test_a_row_of_attributes_describes_the_person():
     person, row = identity(2, 5), attributes(2, 5)
     assert row["upper_cloth_colour"] == person.upper.cloth.colour
     assert row["hair"] == person.hair
@@ -94,7 +94,7 @@ def test_a_row_of_attributes_says_what_the_person_is():
     assert next(csv.DictReader(io.StringIO(file.getvalue()))) == row
 
 
-def test_infrared_knows_the_fibre_and_not_the_dye():
+def test_infrared_depends_on_the_fibre_and_not_on_the_dye():
     cloth = identity(0, 1).upper.cloth
     dyed = replace(cloth, colour="yellow", mark="navy")
     other_fibre = replace(cloth, infrared=cloth.infrared + 0.1, mark_infrared=cloth.mark_infrared + 0.1)
@@ -117,7 +117,7 @@ def test_patterns_fade_or_vanish_in_infrared_by_material():
     printed = [abs(c.infrared - c.mark_infrared) for c in cloths if c.pattern in ("logo", "print", "blocks", "yoke", "band")]
     of = {material: [contrast for m, contrast in woven if m == material] for material in ("cotton", "polyester")}
     assert min(map(len, of.values())) > 20
-    assert max(of["cotton"]) < 0.07  # of 1: gone in the noise
+    assert max(of["cotton"]) < 0.07  # out of 1: lost in the noise
     assert 0.1 < np.mean(of["polyester"]) < 0.3
     assert max(printed) > 0.4
     visible = [abs(luminance(COLOURS[c.colour]) - luminance(COLOURS[c.mark])) / 255 for c in cloths if c.pattern != "plain"]
@@ -162,7 +162,7 @@ def test_every_part_of_a_mask_has_a_label():
 @pytest.mark.parametrize(
     "pattern", ["plain", "stripes", "bars", "checks", "print", "blocks", "yoke", "band", "logo", "side stripe"]
 )
-def test_a_pattern_marks_some_of_a_cloth(pattern):
+def test_a_pattern_marks_part_of_a_cloth(pattern):
     around, along = np.meshgrid(np.linspace(-0.3, 0.3, 301, dtype=np.float32), np.linspace(0, 1.2, 601, dtype=np.float32))
     share = marked(pattern, around.ravel(), along.ravel(), 1.0).reshape(around.shape)
     assert share.dtype == np.float32
@@ -181,7 +181,7 @@ def test_a_pattern_marks_some_of_a_cloth(pattern):
         assert np.mean(np.abs(wide - share.ravel())) < 0.01
 
 
-def test_what_nobody_can_see_is_none_in_the_table():
+def test_attributes_that_cannot_be_seen_are_none_in_the_table():
     for number in PEOPLE:
         person, row = identity(0, number), attributes(0, number)
         assert (row["cap_colour"] == "none") == (person.hair != "cap")

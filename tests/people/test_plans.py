@@ -1,4 +1,4 @@
-"""Plans of synthetic corpora: the originals' sizes to the image, gaps as PROTOCOLS has them, near twins on the same side."""
+"""Plans of synthetic corpora: the originals' exact sizes and camera gaps, and near twins that are never split."""
 
 import re
 import tracemalloc
@@ -41,7 +41,7 @@ def listed(plan, index: str) -> list[int]:
 
 
 def halves(plan, trial: int) -> dict[str, set[int]]:
-    """Identities of a trial of RegDB by split, as the index files of both modalities have them."""
+    """Identities of a trial of RegDB by split, as the index files of both modalities list them."""
     found = {}
     for split in ("train", "test"):
         visible, thermal = (Counter(listed(plan, f"idx/{split}_{name}_{trial}.txt")) for name in ("visible", "thermal"))
@@ -80,7 +80,7 @@ def test_a_full_plan_has_the_size_of_the_original(full, layout):
         assert (len(parts["train"]), len(parts["val"])) == (296, 99)
 
 
-def test_a_full_regdb_has_ten_images_of_everyone_and_ten_different_halvings(full):
+def test_a_full_regdb_has_ten_images_per_person_and_ten_different_splits(full):
     count = Counter((shot.identity, shot.modality) for shot in full["regdb"].shots)
     assert count == {(identity, modality): 10 for identity in range(1, 413) for modality in ("visible", "thermal")}
     trials = splits("regdb", full["regdb"])
@@ -142,7 +142,7 @@ def test_names_of_sysu(full):
 
 
 @pytest.mark.parametrize("images", [12, 999])
-def test_names_of_llcm_tell_walks_apart(images):
+def test_names_of_llcm_distinguish_walks(images):
     walks = defaultdict(list)
     for shot in PLANS["llcm"](Size(4, 2, images), SEED).shots:
         found = re.fullmatch(r"(\d{4})_c(\d{2})_s(\d\d)(\d\d)(\d\d)_f(\d{4})_(vis|nir)\.jpg", shot.path.rpartition("/")[2])
@@ -181,29 +181,29 @@ def test_no_split_separates_near_twins(full, layout, identities):
 def test_dividing_people_who_all_have_twins():
     everyone = [5, 6, 11, 12, 17, 18]
     for seed in range(20):
-        for asked, given in {1: 2, 2: 2, 3: 2, 4: 4, 5: 4}.items():
-            chosen, others = divide(everyone, asked, stream(1, seed))
+        for requested, given in {1: 2, 2: 2, 3: 2, 4: 4, 5: 4}.items():
+            chosen, others = divide(everyone, requested, stream(1, seed))
             assert len(chosen) == given
             assert sorted(chosen + others) == everyone
             assert {family(identity) for identity in chosen}.isdisjoint(map(family, others))
 
 
 @pytest.mark.parametrize("people", [range(1, 7), range(1, 13), (1, 5, 6, 11, 12)])
-def test_dividing_gives_the_number_asked_and_someone_without_a_twin(people):
+def test_a_division_has_the_requested_size_and_a_person_without_a_twin(people):
     twins = {5, 6, 11, 12}
     for seed in range(40):
         for number in range(1, len(people)):
             chosen, others = divide(people, number, stream(1, seed))
             assert (len(chosen), len(others)) == (number, len(people) - number)
-            assert not twins.issuperset(chosen) or len(people) == 5  # which has one such person, who may be on either side
+            assert not twins.issuperset(chosen) or len(people) == 5  # with a single such person, who may be on either side
 
 
 def test_dividing_differs_from_seed_to_seed_and_treats_people_alike():
     drawn = [tuple(divide(range(1, 13), 6, stream(1, seed))[0]) for seed in range(300)]
     assert len(set(drawn)) > 50
-    often = Counter(identity for chosen in drawn for identity in chosen)
-    assert min(often[identity] for identity in range(1, 13)) > 90
-    assert max(often.values()) < 210
+    counts = Counter(identity for chosen in drawn for identity in chosen)
+    assert min(counts[identity] for identity in range(1, 13)) > 90
+    assert max(counts.values()) < 210
 
 
 def test_another_seed_makes_another_plan():
@@ -223,7 +223,7 @@ def test_spreading_is_exact_and_leaves_no_track_empty(total, tracks):
         assert max(counts) > 1.5 * min(counts)
 
 
-def test_spreading_fewer_images_than_tracks():
+def test_spreading_fewer_images_than_tracks_is_refused():
     with pytest.raises(ValueError, match="3 images for 4 tracks, expected at least one"):
         spread(3, 4, 1)
 

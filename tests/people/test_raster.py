@@ -1,4 +1,4 @@
-"""The rasteriser against a plain one that goes through faces and pixels in loops."""
+"""The rasteriser against a plain one that loops over faces and pixels."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ def triangles(rng, number: int, label: int, two_sided: bool) -> Surface:
     return Surface(label, points.astype(np.float32), normals, around, along, keep, np.arange(number * 3).reshape(-1, 3), two_sided)
 
 
-def plainly(mesh, view) -> dict[tuple[int, int], tuple]:
-    """(row, column) counted from the foot → depth, label, around, along, keep of the nearest face there."""
+def by_loops(mesh, view) -> dict[tuple[int, int], tuple]:
+    """(row, column) counted from the foot → depth, label, around, along, keep and smallest weight of the nearest face there."""
     x, y, depth = (values.astype(float) for values in project(mesh.points, view))
     found = {}
     for face, label, two_sided in zip(mesh.faces, mesh.labels, mesh.two_sided, strict=True):
@@ -41,11 +41,11 @@ def plainly(mesh, view) -> dict[tuple[int, int], tuple]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_it_draws_what_plain_loops_draw(seed):
+def test_it_agrees_with_plain_loops(seed):
     rng = np.random.default_rng(seed)
     mesh = joined([triangles(rng, 12, 3, False), triangles(rng, 12, 7, True)])
     view = View(yaw=40 * seed, pitch=5 * seed, roll=seed, unit=60)
-    maps, expected = rasterise(mesh, view), plainly(mesh, view)
+    maps, expected = rasterise(mesh, view), by_loops(mesh, view)
     rows, columns = maps.pixel // maps.width, maps.pixel % maps.width
     left, top = (
         round(float(value[0]) - foot)
@@ -82,7 +82,7 @@ def test_a_ball_is_a_disc_that_faces_the_camera():
         assert np.corrcoef(maps.normal[1], rows)[0, 1] < -0.9
 
 
-def test_the_inside_is_seen_only_where_it_may_be():
+def test_the_inside_of_a_surface_is_drawn_only_if_it_is_two_sided():
     turn, height = np.linspace(-np.pi, np.pi, 13), np.linspace(0.5, -0.5, 5)[:, None]
     points = np.stack(np.broadcast_arrays(0.3 * np.sin(turn[:-1]), -0.3 * np.cos(turn[:-1]), 0.85 + height), -1)
     front_open = np.broadcast_to(np.abs(turn) - 1.0, (5, 13))  # kept only where the angle is above 1

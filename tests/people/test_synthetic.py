@@ -1,4 +1,4 @@
-"""Synthetic corpora: the same bytes whoever draws them, with masks and attributes; what is refused, and the command line."""
+"""Synthetic corpora: reproducible bytes, masks and attributes, refused arguments, and the command line."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ def test_another_seed_draws_other_people(llcm, tmp_path):
     assert not pixels & {other[path] for path in images(other)}
 
 
-def test_one_image_alone_is_the_one_in_the_corpus(corpus):
+def test_an_image_drawn_alone_equals_the_one_in_the_corpus(corpus):
     layout, folder = corpus
     parameters = Corpus(layout, PEOPLE, SEED, SMALL["images"], None, SMALL["height"], SMALL["width"], masks=True)
     for shot in parameters.plan().shots[-1::-97]:
@@ -159,7 +159,7 @@ def test_a_corpus_of_other_parameters_is_refused(llcm, tmp_path, changed, comple
     assert tree(folder) == before
 
 
-def test_a_folder_with_something_else_is_refused(tmp_path):
+def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match=r"notes\.txt.*not part of this corpus"):
         written(tmp_path)
@@ -195,7 +195,7 @@ def test_a_broken_mark_is_refused(tmp_path, mark):
         ({"full": True, "identities": None, "images": None, "train_share": 0.5}, "train_share is 0.5, but a full corpus has"),
     ],
 )
-def test_impossible_arguments(tmp_path, wrong, message):
+def test_impossible_arguments_are_refused(tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message):
         written(tmp_path / "c", **wrong)
     assert not (tmp_path / "c").exists()
@@ -219,28 +219,28 @@ def test_command_line(tmp_path, capsys, llcm):
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_the_generator_needs_numpy_and_pillow_alone():
+def test_the_generator_needs_numpy_and_pillow_only():
     code = (
         "import sys; from importlib.metadata import packages_distributions; before = set(sys.modules);"
         "import synthpeople.generate; from synthpeople.drawing import draw; draw(0, 1, 1, 'visible', 0, 48, 18);"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}; known = packages_distributions();"
         "print(*sorted({package for name in new for package in known.get(name, [])}))"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120).stdout.split()
-    assert set(said) == {"fsclib", "numpy", "pillow"}
+    packages = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120).stdout.split()
+    assert set(packages) == {"fsclib", "numpy", "pillow"}
 
 
-def test_progress_is_shown_by_tqdm_or_by_a_bar_of_the_caller(tmp_path, capsys, monkeypatch):
+def test_progress_is_shown_by_tqdm_or_by_the_callers_bar(tmp_path, capsys, monkeypatch):
     written(tmp_path / "c", identities=4, progress=True)
     assert "100%" in capsys.readouterr().err
     monkeypatch.setenv("FSCLIB_HEADLESS", "1")
     written(tmp_path / "d", identities=4, progress=progress)
-    told = capsys.readouterr()
-    assert len(told.out.splitlines()) == 1
-    assert not told.err
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1
+    assert not captured.err
 
 
-def test_people_of_the_test_may_have_more_images():
+def test_test_people_may_have_more_images():
     def number(split, **values):
         plan = Corpus("llcm", 12, **values).plan()
         return sum(shot.path.startswith("test_") == (split == "test") for shot in plan.shots)

@@ -1,4 +1,4 @@
-"""The tools that bake the bank of bodies, as far as they go without the mesh model that only baking needs."""
+"""The tools that bake the bank of bodies, except for what needs the mesh model."""
 
 import sys
 from pathlib import Path
@@ -85,7 +85,7 @@ def test_a_hull_goes_round_both_legs(bake):
     np.testing.assert_allclose(left, 0.3, atol=2e-3)
 
 
-def test_cloth_bridges_a_hollow_and_flattens_nothing(bake):
+def test_cloth_bridges_a_hollow_and_keeps_a_bump(bake):
     number = 40
     neighbours = np.zeros((number, number))
     for k in range(number):
@@ -99,7 +99,7 @@ def test_cloth_bridges_a_hollow_and_flattens_nothing(bake):
     assert draped[30, 1] == pytest.approx(0, abs=0.01)
 
 
-def test_the_same_arrays_are_the_same_bytes(bake, tmp_path):
+def test_the_same_arrays_give_the_same_bytes(bake, tmp_path):
     arrays = {"one": np.arange(5), "two": np.eye(2)}
     for name in ("a", "b"):
         bake.save(tmp_path / name, arrays)
@@ -113,4 +113,4 @@ def test_the_generator_reads_the_bank_as_it_was_baked(bake):
     assert bake.BANK == bodies.BANK
     assert len(bake.SHAPES) == bodies.SHAPES
     assert [getattr(bodies, name.upper()) for name in bake.PARTS] == list(range(len(bake.PARTS)))
-    assert raster.DISTANCE == perspective.DISTANCE  # people and places are seen from as far
+    assert raster.DISTANCE == perspective.DISTANCE  # people and places are seen from the same distance

@@ -1,4 +1,4 @@
-"""The difficulty that every world draws for itself: its ranges, and that what it draws reaches the pixels."""
+"""The difficulty `wide`, which every world draws for itself: its ranges and its effect on the pixels."""
 
 from dataclasses import fields, replace
 
@@ -39,7 +39,7 @@ def test_every_other_world_of_a_mixed_corpus_is_standard():
         assert difficulty_of("mixed", seed) == difficulty_of("standard" if seed % 2 else "wide", seed)
 
 
-def test_each_world_draws_its_own_within_the_ranges(drawn):
+def test_each_world_draws_its_own_values_within_the_ranges(drawn):
     assert len(set(drawn)) == len(drawn)
     assert drawn[7] == difficulty_of("wide", 7)
     assert set(RANGES) | {"twins", "quality"} == {field.name for field in fields(Difficulty)}
@@ -52,7 +52,7 @@ def test_each_world_draws_its_own_within_the_ranges(drawn):
     assert all(level.twins for level in drawn)
 
 
-def test_what_one_world_draws_of_one_thing_tells_nothing_of_another(drawn):
+def test_the_values_of_a_world_are_uncorrelated(drawn):
     values = np.array([[getattr(level, name) for name in RANGES] for level in drawn])
     assert np.abs(np.corrcoef(values.T) - np.eye(len(RANGES))).max() < 0.2
 
@@ -67,7 +67,7 @@ def through(modality: str, scene: np.ndarray, **options) -> np.ndarray:
 @pytest.mark.parametrize(
     ("modality", "name", "factor"), [("infrared", "contrast", 1.5), ("infrared", "contrast", 0.7), ("thermal", "gain", 1.8)]
 )
-def test_contrast_is_about_the_mean(modality, name, factor):
+def test_contrast_is_stretched_about_the_mean(modality, name, factor):
     scene = np.tile(np.repeat(np.array([80, 120], np.uint8), 32), (96, 1))
     plain, stretched = through(modality, scene), through(modality, scene, **{name: factor})
     assert np.ptp(stretched) == pytest.approx(np.ptp(plain) * factor, abs=2)
@@ -76,7 +76,7 @@ def test_contrast_is_about_the_mean(modality, name, factor):
         assert np.array_equal(through(other, scene), through(other, scene, **{name: factor}))
 
 
-def test_the_level_darkens_thermal_pictures_alone():
+def test_the_level_darkens_thermal_pictures_only():
     scene = np.full((96, 64), 100, np.uint8)
     assert through("thermal", scene, level=0.7).mean() == pytest.approx(70, abs=1.5)
     assert through("infrared", scene, level=0.7).mean() == through("infrared", scene).mean()
@@ -99,7 +99,7 @@ def test_sharpening_gives_thermal_edges_halos():
     assert np.array_equal(through("infrared", scene), through("infrared", scene, edges=1.5))
 
 
-def test_darkness_and_coloured_lamps_are_of_the_night():
+def test_darkness_and_coloured_lamps_occur_only_at_night():
     for number in range(1, 30):
         where, level = place(3, number, 0.5), replace(CALM, dark=0.3, lamps=0.3)
         usual, dark = (camera(3, number, "visible", where, each) for each in (CALM, level))
@@ -130,7 +130,7 @@ def test_steep_cameras_look_down_further():
         ("steepest", 35.0, {"visible", "infrared", "thermal"}),
     ],
 )
-def test_what_a_world_draws_reaches_the_pixels(monkeypatch, name, value, seen):
+def test_every_value_of_a_world_affects_the_pixels(monkeypatch, name, value, seen):
     night = replace(CALM, night=1.0)
     monkeypatch.setattr(module, "DIFFICULTIES", {"night": night, "other": replace(night, **{name: value})})
     camera_number = next(number for number in range(1, 20) if place(3, number, 1.0).night)
@@ -142,7 +142,7 @@ def test_what_a_world_draws_reaches_the_pixels(monkeypatch, name, value, seen):
 
 
 @pytest.mark.parametrize("modality", ["visible", "infrared", "thermal"])
-def test_steep_and_sharp_worlds_fit_any_frame(modality, monkeypatch):
+def test_the_most_extreme_world_fits_any_frame(modality, monkeypatch):
     worst = {name: high for name, (_, high) in RANGES.items()}
     monkeypatch.setattr(module, "_wide", lambda seed: Difficulty(**worst, twins=True, quality=(20, 92)))
     for number, size in enumerate([(48, 16), (97, 61), (64, 128)]):
@@ -169,7 +169,7 @@ def test_nights_are_dark_but_not_black_and_thermal_people_stand_out():
     assert 0.18 < np.median(thermal) < 0.3
 
 
-def test_a_corpus_is_drawn_as_wide_as_its_worlds():
+def test_a_corpus_is_drawn_with_the_difficulties_of_its_worlds():
     corpus = Corpus("llcm", 12, 5, 1, height=64, width=24, difficulty="wide", worlds=3)
     for shot in corpus.plan().shots[::23]:
         seed = corpus.seed_of(shot.identity)

@@ -1,4 +1,4 @@
-"""Corpora of several worlds: who lives in which, what is for the test, which cameras see warmth; and older corpora."""
+"""Corpora of several worlds: their people, test splits and thermal cameras, and corpora of older versions."""
 
 import csv
 import hashlib
@@ -27,8 +27,8 @@ def mixed(layout: str = "llcm", **options) -> Corpus:
     return Corpus(layout, PEOPLE, SEED, **{**FORM, "worlds": WORLDS, "infrared": "mixed"} | options)
 
 
-def test_a_single_world_is_as_it_was():
-    """A digest made before there were worlds, of every path and text; of pixels, test_drawing has one."""
+def test_a_single_world_has_not_changed():
+    """A digest of every path and text from before worlds existed; test_drawing has one of pixels."""
     digest = hashlib.blake2b(digest_size=16)
     for layout in ("sysu", "regdb", "llcm"):
         plan = Corpus(layout, 40, 5, 2).plan()
@@ -36,7 +36,7 @@ def test_a_single_world_is_as_it_was():
     assert digest.hexdigest() == "4fb83e82a9fc4c87be95a841fc31a926"
 
 
-def test_worlds_are_blocks_that_near_twins_do_not_leave():
+def test_worlds_are_blocks_that_keep_near_twins_together():
     for worlds in range(1, 30):
         for people in range(4 * worlds, 4 * worlds + 50):
             ends = (0, *last_of_worlds(people, worlds))
@@ -75,7 +75,7 @@ def test_people_of_two_worlds_differ_and_each_is_described_as_drawn():
 
 @pytest.mark.parametrize("layout", list(SPLITS))
 @pytest.mark.parametrize(("share", "tested"), [(0.9, 1), (0.5, 3), (0.05, 5), (None, None)])
-def test_whole_worlds_are_for_the_test(layout, share, tested):
+def test_the_test_split_consists_of_whole_worlds(layout, share, tested):
     corpus = mixed(layout, train_share=share)
     tested = tested or {"sysu": 1, "llcm": 2}[layout]
     test = numbers(corpus.plan().texts[SPLITS[layout]].encode())
@@ -84,7 +84,7 @@ def test_whole_worlds_are_for_the_test(layout, share, tested):
     assert {corpus.seed_of(identity) for identity in test} == set(list(corpus.seeds)[-tested:])
 
 
-def test_of_two_worlds_one_trains_whatever_the_share():
+def test_one_of_two_worlds_is_for_training_whatever_the_share():
     assert {train_of_worlds(20, 2, share) for share in (0.01, 0.5, 0.99)} == {10}
 
 
@@ -144,7 +144,7 @@ def test_chunks_hold_one_world_each_and_all_shots_in_order(monkeypatch):
     assert max(map(len, chunks)) == 30
 
 
-def test_a_killed_run_is_taken_up_in_every_world(tmp_path, monkeypatch):
+def test_a_killed_run_is_resumed_in_every_world(tmp_path, monkeypatch):
     monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     options = {"identities": 24, "worlds": 4, "infrared": "mixed"}
     folder = written(tmp_path / "c", **options)
@@ -176,7 +176,7 @@ def test_a_corpus_of_other_worlds_or_infrared_is_refused(tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize("seed", [4, 5])
 @pytest.mark.parametrize("other", ["wide", "standard"])
-def test_an_unfinished_mixed_corpus_is_told_from_one_whose_worlds_are_all_alike(tmp_path, seed, other):
+def test_an_unfinished_corpus_of_equal_worlds_is_not_continued_as_mixed(tmp_path, seed, other):
     """Half of the worlds are the same in both, among them the first for one of the seeds."""
     options = {"identities": 8, "worlds": 2, "images": 1, "seed": seed}
     folder = written(tmp_path / "c", **options, difficulty=other)
@@ -187,14 +187,14 @@ def test_an_unfinished_mixed_corpus_is_told_from_one_whose_worlds_are_all_alike(
     assert tree(folder) == before
 
 
-def test_a_corpus_from_before_there_were_worlds_is_complete(tmp_path, monkeypatch):
+def test_a_corpus_from_before_worlds_existed_is_complete(tmp_path, monkeypatch):
     monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
     folder = written(tmp_path / "c", identities=12)
     mark = json.loads((folder / "corpus.json").read_text())
     assert list(mark) == [name for name in asdict(Corpus("llcm")) if name not in ("worlds", "infrared", "test_images")]
     before = tree(folder)
-    for said in ({}, {"worlds": 1}, {"worlds": 1, "infrared": "near"}):
-        (folder / "corpus.json").write_text(json.dumps(mark | said))
+    for extra in ({}, {"worlds": 1}, {"worlds": 1, "infrared": "near"}):
+        (folder / "corpus.json").write_text(json.dumps(mark | extra))
         written(folder, identities=12)
     with pytest.raises(FileExistsError, match="holds a corpus with worlds 1, expected worlds 3"):
         written(folder, identities=12, worlds=3)
@@ -216,7 +216,7 @@ def test_a_corpus_from_before_there_were_worlds_is_complete(tmp_path, monkeypatc
         ({"infrared": "thermal", "layout": "regdb"}, "RegDB's infrared images are thermal already; leave it out"),
     ],
 )
-def test_impossible_worlds(tmp_path, wrong, message):
+def test_impossible_worlds_are_refused(tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message):
         written(tmp_path / "c", **wrong)
     assert not (tmp_path / "c").exists()

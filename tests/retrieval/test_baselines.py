@@ -1,4 +1,4 @@
-"""What needs no training: chance and raw pixels under every protocol, from images alone."""
+"""Baselines without training: chance and raw pixels under every protocol."""
 
 import numpy as np
 import pytest
@@ -52,6 +52,6 @@ def test_pixels_find_the_same_picture_brighter_and_mirrored(home):
             return (images.take(chosen)[:, :, ::-1] // 2) + 60
 
     altered = baselines.pixel_features(Altered(), rows)
-    close = similarity(features.of(rows, True), altered.of(rows, True))
-    assert close.argmax(1).tolist() == rows.tolist()
+    scores = similarity(features.of(rows, True), altered.of(rows, True))
+    assert scores.argmax(1).tolist() == rows.tolist()
     assert torch.allclose(features.pool[0], altered.pool[1], atol=0.02)

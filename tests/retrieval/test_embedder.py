@@ -1,4 +1,4 @@
-"""A trained network as a function: pictures in any form give the vectors that retrieval compares; what is no picture is named."""
+"""A trained network as a function: pictures in any form give the vectors that retrieval compares; anything else is refused."""
 
 import re
 import subprocess
@@ -32,7 +32,7 @@ def embedder():
     return fsclib.load("people/fsc", **PLAIN)
 
 
-def test_vectors_are_those_that_retrieval_compares(corpus, embedder, tmp_path):
+def test_vectors_match_those_that_retrieval_compares(corpus, embedder, tmp_path):
     images = open_images("llcm", embedder.size, root=corpus, workers=1, cache_dir=tmp_path, show=False)
     rows = select(images.records, "test", "infrared")[:5]
     features = embed(embedder.net, images, rows, embedder.device, embedder.precision, show=False)
@@ -67,7 +67,7 @@ def test_a_run_is_loaded_from_its_folder(home, tiny):
 
 
 @pytest.mark.parametrize(
-    ("images", "modality", "told"),
+    ("images", "modality", "message"),
     [
         ([np.zeros((8, 8, 3), np.uint8)], "thermal", "modality: found 'thermal', expected visible or infrared"),
         ("a.jpg", "visible", "put it into a list"),
@@ -76,26 +76,26 @@ def test_a_run_is_loaded_from_its_folder(home, tiny):
         (["nowhere.jpg", 3], "visible", "(?s)picture 0: nowhere.jpg cannot be read.*picture 1: found 3"),
     ],
 )
-def test_what_is_no_picture_is_named(embedder, images, modality, told):
-    with pytest.raises(ValueError, match=told):
+def test_wrong_pictures_and_modalities_are_reported(embedder, images, modality, message):
+    with pytest.raises(ValueError, match=message):
         embedder.embed(images, modality)
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [
         ("people/nobody", "expected one of people/trunk"),
         ("people/trunk", "can only initialise a training"),
         ("nowhere", "folder of a run"),
     ],
 )
-def test_what_is_no_network_is_refused(source, told):
-    with pytest.raises(ValueError, match=told):
+def test_sources_without_a_network_are_refused(source, message):
+    with pytest.raises(ValueError, match=message):
         fsclib.load(source)
 
 
 def test_the_lines_of_the_readme_run(corpus, tmp_path):
-    """All but the training, which test_train has."""
+    """All lines except the training."""
     text = (Path(__file__).parents[2] / "README.md").read_text()
     block = next(block for block in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S) if "fsclib.load" in block)
     files = sorted(corpus.rglob("*.jpg"))

@@ -1,4 +1,4 @@
-"""Evaluation: every trial of every protocol, each image embedded once, and what is refused."""
+"""Evaluation: every trial of every protocol, each image embedded once, and refused runs."""
 
 import shutil
 
@@ -26,7 +26,7 @@ ROWS["llcm"] = {("paper", "vis2ir", 10), ("paper", "ir2vis", 10), ("as-coded", "
 
 @pytest.fixture
 def trained(home, tiny):
-    """A run of one epoch, and its images."""
+    """Trains a run of one epoch; returns it and its images."""
 
     def build(dataset, **values):
         run = fit(tiny(dataset=dataset, epochs=1, **values))
@@ -36,7 +36,7 @@ def trained(home, tiny):
 
 
 @pytest.mark.parametrize("dataset", list(ROWS))
-def test_every_protocol_row_is_there(trained, dataset):
+def test_every_protocol_has_its_rows(trained, dataset):
     run, images = trained(dataset)
     table = evaluation.evaluate_run(run, images=images)
     for (weighting, mirror), part in table.groupby(["weighting", "mirror"]):
@@ -61,7 +61,7 @@ def slow_features(net, images, row):
     return [torch.stack(part) for part in zip(*found, strict=True)]
 
 
-def test_a_trial_is_what_its_formula_says(trained):
+def test_a_trial_follows_its_formula(trained):
     run, images = trained("llcm")
     table, records = evaluation.evaluate_run(run, images=images), images.records
     protocol = next(p for p in DATASETS["llcm"].protocols if (p.mode, p.direction) == ("paper", "ir2vis"))
@@ -114,7 +114,7 @@ def test_summary_is_mean_and_standard_deviation_over_trials(trained):
 
 
 @pytest.mark.parametrize("dataset", list(ROWS))
-def test_people_add_up_to_the_headline_without_a_second_look_at_the_images(trained, dataset, monkeypatch):
+def test_people_add_up_to_the_headline_without_comparing_again(trained, dataset, monkeypatch):
     run, images = trained(dataset)
     compared, similarity = [], evaluation.similarity
     monkeypatch.setattr(evaluation, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
@@ -133,14 +133,14 @@ def test_people_add_up_to_the_headline_without_a_second_look_at_the_images(train
             assert (part["share"] * part[figure]).sum() == pytest.approx(headline, abs=1e-9)
 
 
-def test_a_table_that_was_not_saved_says_how_to_make_it(trained):
+def test_the_error_for_a_missing_table_says_how_to_make_it(trained):
     run, _ = trained("llcm")
     (run.folder / "tables/identities.csv").unlink()
     with pytest.raises(RunError, match=rf"identities\.csv does not exist.*03_evaluate.*-p dataset llcm -p name {run.folder.name}"):
         run.read_table("identities")
 
 
-def test_trials_of_regdb_are_models_of_their_own(trained):
+def test_trials_of_regdb_are_separate_models(trained):
     (first, images), (second, _) = trained("regdb", trial=1), trained("regdb", trial=2)
     with pytest.raises(RunError, match="was trained on trial 1 and has seen test identities of trial 2"):
         evaluation.evaluate_run(first, trial=2, images=images)
@@ -169,7 +169,7 @@ def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(trained, tmp_p
         evaluation.run_images(run)
 
 
-def test_baselines_stand_in_the_same_galleries(trained):
+def test_baselines_are_tested_on_the_same_galleries(trained):
     run, images = trained("llcm")
     table = baselines.table(run, images)
     assert set(table["method"]) == {"chance", "raw pixels", "untrained network", "this run"}
@@ -181,7 +181,7 @@ def test_baselines_stand_in_the_same_galleries(trained):
     assert torch.allclose(features.pool.sum(2), torch.zeros(2, 4), atol=1e-4)
 
 
-def test_ranked_lists_are_the_most_similar_images_that_may_be_seen(trained):
+def test_ranked_lists_are_the_most_similar_permitted_images(trained):
     run, images = trained("sysu")
     queries, found, right, names = samples.ranked_lists(run, images, queries=5, seed=1)
     assert len(queries) == len(found) == len(right) == len(names) == 5
@@ -192,13 +192,13 @@ def test_ranked_lists_are_the_most_similar_images_that_may_be_seen(trained):
     for picture, pictures, truths in zip(queries, found, right, strict=True):
         row = next(r for r in query if np.array_equal(images.take(np.array([r]))[0], picture))
         seen = [g for g in gallery if not (records["camera"][row] == 3 and records["camera"][g] == 2)]
-        close = evaluation.similarity(features.of(np.array([row]), True), features.of(np.array(seen), True))[0]
-        best = [seen[i] for i in np.argsort(-close, kind="stable")[:10]]
+        scores = evaluation.similarity(features.of(np.array([row]), True), features.of(np.array(seen), True))[0]
+        best = [seen[i] for i in np.argsort(-scores, kind="stable")[:10]]
         assert all(np.array_equal(images.take(np.array([b]))[0], p) for b, p in zip(best, pictures, strict=True))
         assert truths.tolist() == [records["identity"][b] == records["identity"][row] for b in best]
 
 
-def test_a_run_that_is_not_trained_to_its_end_is_not_completed_by_testing_it(home, tiny, monkeypatch):
+def test_a_partly_trained_run_is_not_completed_by_testing_it(home, tiny, monkeypatch):
     from fsclib.training import loop
 
     def stop(row, *rest):
@@ -230,10 +230,10 @@ def test_a_protocol_without_a_match_is_refused_before_training(home, tiny, tmp_p
     assert not list((home / "results").rglob("config.json"))
 
 
-def test_changed_labels_are_other_data(trained, home, tmp_path):
-    root = tmp_path / "relabelled"
+def test_a_reordered_index_file_counts_as_other_data(trained, home, tmp_path):
+    root = tmp_path / "reordered"
     shutil.copytree(home / "data" / DATASETS["llcm"].folder, root)
-    run, _ = trained("llcm", data_root=str(root), name="relabelled")
+    run, _ = trained("llcm", data_root=str(root), name="reordered")
     index = root / "idx/train_vis.txt"
     lines = index.read_text().splitlines()
     index.write_text("\n".join([*lines[1:], lines[0]]) + "\n")

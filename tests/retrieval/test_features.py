@@ -1,4 +1,4 @@
-"""Features belong to their records whatever the order they were computed in, and similarities follow the formula."""
+"""Features belong to their records in whatever order they were computed, and similarities follow the formula."""
 
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def features():
-    """Of records 7, 2, 9, 4: two views of three numbers each, for image and mirror image."""
+    """Features of records 7, 2, 9, 4: two views of three numbers each, for image and mirror image."""
     draws = torch.Generator().manual_seed(0)
     pool, neck = (torch.randn(2, 4, 6, generator=draws) for _ in range(2))
     return Features(np.array([7, 2, 9, 4]), pool, neck)
@@ -75,13 +75,13 @@ def test_features_are_read_back(tmp_path, features):
 
 
 @pytest.mark.parametrize("origin", [{}, {"checkpoint": "c1"}, ORIGIN | {"data": "d2"}, ORIGIN | {"more": "x"}])
-def test_features_of_another_origin_are_not_taken(tmp_path, features, origin):
+def test_features_of_another_origin_are_not_used(tmp_path, features, origin):
     write_features(tmp_path / "f", features, ORIGIN)
     assert read_features(tmp_path / "f", origin) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"rows", b"\x80\x04N."])
-def test_a_broken_file_is_not_taken(tmp_path, features, content):
+def test_a_broken_file_is_not_used(tmp_path, features, content):
     (tmp_path / "f").write_bytes(content)
     assert read_features(tmp_path / "f", ORIGIN) is None
     write_features(tmp_path / "f", features, ORIGIN)
@@ -91,7 +91,7 @@ def test_a_broken_file_is_not_taken(tmp_path, features, content):
 
 
 class Stub(nn.Module):
-    """Two views of three numbers that tell image, mirror image and modality apart."""
+    """A network with two views of three numbers, which differ between image and mirror image and between modalities."""
 
     def __init__(self):
         super().__init__()
@@ -100,7 +100,7 @@ class Stub(nn.Module):
     def embed(self, images, modality):
         self.modes.append((self.training, modality))
         self.sizes.append(len(images))
-        left = images[:, :, :, 0].mean(2)  # (B, 3), another for the mirror image
+        left = images[:, :, :, 0].mean(2)  # (B, 3), different for the mirror image
         pool = torch.stack([left, left * 2 + 1], 1)
         return Embedding(pool, pool + (1 if modality == "visible" else -1))
 

@@ -1,4 +1,4 @@
-"""Re-ranking: against loops over sets, which read as the definition."""
+"""Re-ranking against loops over sets, written like its definition."""
 
 import numpy as np
 import pandas as pd
@@ -48,7 +48,7 @@ def plain(queries, gallery, k1, k2, weight):
 
 
 def crowd(seed, people, each, spread, dim=8):
-    """Features (people · each, D) around a centre a person, and who they are."""
+    """Features (people · each, D) around one centre per person, and their identities."""
     rng = np.random.default_rng(seed)
     identity = np.repeat(np.arange(people), each)
     features = rng.standard_normal((people, dim))[identity] + spread * rng.standard_normal((len(identity), dim))
@@ -81,7 +81,7 @@ def test_published_constants():
     assert (rerank.PUBLISHED.k1, rerank.PUBLISHED.k2, rerank.PUBLISHED.weight) == (20, 6, 0.3)
 
 
-def test_people_whose_images_are_each_other_s_neighbours_are_found_better():
+def test_re_ranking_improves_map_if_images_of_a_person_are_neighbours():
     features, identity = crowd(0, 30, 12, 1.1, dim=16)
     queries = np.arange(len(identity)) % 3 == 0
     parts = [torch.from_numpy(features[chosen]).float() for chosen in (queries, ~queries)]
@@ -91,7 +91,7 @@ def test_people_whose_images_are_each_other_s_neighbours_are_found_better():
     assert found[1] > found[0] + 0.05
 
 
-def test_equal_images_are_told_apart_from_others():
+def test_equal_images_score_above_others():
     """Where many images coincide, distances are 0 and so is the largest of some row."""
     same = torch.ones(30, 4)
     assert np.isfinite(rerank.rerank(same[:3], same[3:])).all()
@@ -100,7 +100,7 @@ def test_equal_images_are_told_apart_from_others():
 
 
 @pytest.mark.parametrize(("queries", "enough"), [(12, True), (1, False)])
-def test_figures_of_a_protocol_stand_beside_those_of_re_ranking(queries, enough):
+def test_figures_with_and_without_re_ranking_are_listed_together(queries, enough):
     features, identity = crowd(1, 6, 6, 0.8)
     camera = np.tile([1, 2, 3, 1, 2, 3], 6)
     modality = np.tile(["infrared"] * 3 + ["visible"] * 3, 6)

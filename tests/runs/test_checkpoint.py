@@ -1,4 +1,4 @@
-"""A checkpoint goes on as if nothing had happened, survives a full disk, and is never taken for what it is not."""
+"""Checkpoints resume a training exactly, survive a full disk, and are refused if broken or foreign."""
 
 import errno
 import pickle
@@ -61,7 +61,7 @@ def saved(tmp_path):
 
 
 @pytest.mark.parametrize("make", [sgd, lambda net: torch.optim.AdamW(net.parameters(), lr=0.01)])
-def test_two_steps_after_reading_equal_two_without_interruption(tmp_path, make):
+def test_steps_after_reading_equal_uninterrupted_ones(tmp_path, make):
     net = network()
     optimizer = make(net)
     train(net, optimizer, [0, 1])
@@ -70,7 +70,7 @@ def test_two_steps_after_reading_equal_two_without_interruption(tmp_path, make):
 
     other = network(seed=1)
     resumed = make(other)
-    train(other, resumed, [7])  # what it held before must leave no trace
+    train(other, resumed, [7])  # its previous state must leave no trace
     assert checkpoint.read(tmp_path / "c", other, resumed) == STATE
     train(other, resumed, [2, 3])
     assert_equal(other, net.state_dict())
@@ -80,7 +80,7 @@ def test_two_steps_after_reading_equal_two_without_interruption(tmp_path, make):
     assert [group["lr"] for group in resumed.param_groups] == [group["lr"] for group in optimizer.param_groups]
 
 
-def test_momentum_comes_back_in_the_memory_format_of_its_parameter(saved):
+def test_momentum_is_restored_in_the_memory_format_of_its_parameter(saved):
     net = network(seed=1)
     optimizer = sgd(net)
     checkpoint.read(saved[2], net, optimizer)
@@ -88,14 +88,14 @@ def test_momentum_comes_back_in_the_memory_format_of_its_parameter(saved):
     assert momentum.stride() == net[0].weight.stride() == network()[0].weight.stride()
 
 
-def test_learning_rates_of_the_file_are_taken(saved):
+def test_learning_rates_are_read_from_the_file(saved):
     net = network()
     optimizer = sgd(net, lr=5.0)
     checkpoint.read(saved[2], net, optimizer)
     assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.01]
 
 
-def test_without_an_optimiser(tmp_path, saved):
+def test_a_checkpoint_without_an_optimiser(tmp_path, saved):
     checkpoint.write(tmp_path / "best", saved[0], None, STATE)
     net = network(seed=1)
     assert checkpoint.read(tmp_path / "best", net) == STATE == checkpoint.state(tmp_path / "best")
@@ -106,7 +106,7 @@ def test_without_an_optimiser(tmp_path, saved):
     assert_equal(net, before)
 
 
-def test_the_file_is_the_same_whatever_the_memory_format(tmp_path):
+def test_the_memory_format_does_not_change_the_file(tmp_path):
     for name, memory_format in (("a", torch.channels_last), ("b", torch.contiguous_format)):
         checkpoint.write(tmp_path / name, network(memory_format=memory_format), None, STATE)
     assert checkpoint.fingerprint(tmp_path / "a") == checkpoint.fingerprint(tmp_path / "b")
@@ -114,7 +114,7 @@ def test_the_file_is_the_same_whatever_the_memory_format(tmp_path):
     assert checkpoint.fingerprint(tmp_path / "a") != checkpoint.fingerprint(tmp_path / "b")
 
 
-def test_a_full_disk_leaves_the_checkpoint_before_it(saved, monkeypatch):
+def test_a_full_disk_keeps_the_previous_checkpoint(saved, monkeypatch):
     net, optimizer, file = saved
     before = file.read_bytes()
     train(net, optimizer, [2])
@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(saved, monkeypatch):
     assert checkpoint.read(file, network(), sgd(network())) == STATE
 
 
-def test_a_really_limited_file_size_leaves_the_checkpoint_before_it(tmp_path):
+def test_a_file_size_limit_keeps_the_previous_checkpoint(tmp_path):
     pytest.importorskip("resource")
     program = """
 import resource, sys
@@ -177,8 +177,7 @@ def test_a_missing_folder_is_named(tmp_path):
         checkpoint.write(tmp_path / "nowhere" / "last.safetensors", network(), None, STATE)
 
 
-def test_killed_while_writing(saved):
-    """What a killed process leaves behind is not read, and is gone with the next checkpoint."""
+def test_the_partial_file_of_a_killed_process_is_ignored_and_removed(saved):
     net, optimizer, file = saved
     part = file.with_name(f"{file.name}.0123abcd.{HOST}{PART}")
     part.write_bytes(file.read_bytes()[:100])
@@ -189,7 +188,7 @@ def test_killed_while_writing(saved):
 
 
 class Trap:
-    """Says so if it is unpickled."""
+    """Fails the test if it is unpickled."""
 
     def __reduce__(self):
         return pytest.fail, ("a pickle was executed",)
@@ -229,13 +228,13 @@ def test_a_broken_or_foreign_file_is_refused_and_changes_nothing(saved, kind):
     assert all(torch.equal(a, b["momentum_buffer"]) for a, b in zip(momentum, optimizer.state.values(), strict=True))
 
 
-def test_a_missing_file_says_what_to_do(tmp_path):
+def test_the_error_for_a_missing_file_says_what_to_do(tmp_path):
     for reading in (checkpoint.state, checkpoint.fingerprint, lambda file: checkpoint.read(file, network())):
         with pytest.raises(CheckpointError, match="no such checkpoint; train the run first"):
             reading(tmp_path / "best.safetensors")
 
 
-def test_another_network_is_refused_with_all_that_differs(saved):
+def test_another_network_is_refused_with_every_difference(saved):
     other = network(width=5)
     other.append(nn.Linear(2, 2))
     optimizer, before = sgd(other), copied(other)
@@ -253,12 +252,12 @@ def test_another_network_is_refused_with_all_that_differs(saved):
     assert optimizer.state == {}
 
 
-def test_entries_that_the_network_does_not_know_are_listed(saved):
+def test_unknown_entries_are_listed(saved):
     with pytest.raises(CheckpointError, match=r"5\.bias: unknown to this network\n  5\.weight: unknown to this network$"):
         checkpoint.read(saved[2], network()[:-1])
 
 
-def test_a_very_different_network_lists_the_first_and_counts_the_rest(saved):
+def test_the_first_of_many_differences_are_listed_and_the_rest_counted(saved):
     many = nn.Sequential(*[nn.Linear(1, 1) for _ in range(100)])
     with pytest.raises(CheckpointError) as caught:
         checkpoint.read(saved[2], many)

@@ -1,4 +1,4 @@
-"""Device and arithmetic as asked for, or as the machine is best at; a GPU that is not there is refused."""
+"""Device and precision, requested or chosen for the machine, and the environment that a run records."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 @pytest.fixture
 def gpus(monkeypatch):
-    """gpus(count, capability): what torch sees from now on."""
+    """gpus(count, capability) sets the GPUs that torch sees."""
 
     def see(count, capability=(9, 0)):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
@@ -30,23 +30,23 @@ def gpus(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("count", "asked", "expected"),
+    ("count", "requested", "expected"),
     [(0, "auto", "cpu"), (2, "auto", "cuda"), (2, "cpu", "cpu"), (2, "cuda", "cuda"), (2, "cuda:1", "cuda:1")],
 )
-def test_device(gpus, count, asked, expected):
+def test_device(gpus, count, requested, expected):
     gpus(count)
-    assert device_of(asked) == torch.device(expected)
+    assert device_of(requested) == torch.device(expected)
 
 
-@pytest.mark.parametrize(("count", "asked"), [(0, "cuda"), (0, "cuda:0"), (2, "cuda:2"), (2, "cuda:99")])
-def test_a_gpu_that_is_not_there_is_refused(gpus, count, asked):
+@pytest.mark.parametrize(("count", "requested"), [(0, "cuda"), (0, "cuda:0"), (2, "cuda:2"), (2, "cuda:99")])
+def test_a_missing_gpu_is_refused(gpus, count, requested):
     gpus(count)
-    with pytest.raises(ValueError, match=f"found '{asked}', but torch sees {count} GPUs here; pass device=cpu or auto"):
-        device_of(asked)
+    with pytest.raises(ValueError, match=f"found '{requested}', but torch sees {count} GPUs here; pass device=cpu or auto"):
+        device_of(requested)
 
 
 @pytest.mark.parametrize("device", [CPU, GPU])
-def test_precision_as_asked_for(gpus, device):
+def test_requested_precision(gpus, device):
     gpus(1, (7, 5))
     assert precision_of("float32", device) == torch.float32
     assert precision_of("bfloat16", device) == torch.bfloat16
@@ -67,20 +67,20 @@ def test_precision_of_a_processor(monkeypatch, capabilities, expected):
     assert precision_of("auto", CPU) == expected
 
 
-def test_precision_where_torch_cannot_say(monkeypatch):
+def test_precision_if_torch_cannot_tell(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert precision_of("auto", CPU) == torch.float32
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_autocast_multiplies_with_this_precision(precision):
+def test_autocast_multiplies_in_the_given_precision(precision):
     a = torch.ones(4, 4)
     with autocast(CPU, precision):
         assert (a @ a).dtype == precision
     assert (a @ a).dtype == torch.float32
 
 
-def test_environment_is_what_config_json_can_keep():
+def test_environment_can_be_stored_as_json():
     found = environment(CPU, torch.bfloat16, SimpleNamespace(data_hash="d1", pixels_hash="p1", synthetic=True))
     assert json.loads(json.dumps(found)) == found
     assert (found["precision"], found["packages"]["torch"]) == ("bfloat16", torch.__version__)
@@ -96,7 +96,7 @@ def test_environment_names_the_gpu(monkeypatch):
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A repository with one commit, from which machine.py seems to run; git(*words) runs git in it."""
+    """An empty repository from which machine.py seems to run; git(*words) runs git in it."""
     file = tmp_path / "fsclib" / "machine.py"
     file.parent.mkdir()
     file.write_text("a = 1\n")
@@ -121,7 +121,7 @@ def test_revision_of_a_checkout(checkout):
     assert revision() == f"{head}+changes"
 
 
-def test_a_repository_around_the_environment_is_not_ours(checkout):
+def test_a_surrounding_repository_without_our_files_is_ignored(checkout):
     (checkout.file.parent.parent / "other.txt").write_text("")
     checkout.git("add", "other.txt")
     checkout.git("commit", "-m", "first")
@@ -135,7 +135,7 @@ def test_revision_without_git_or_repository(tmp_path, monkeypatch):
     assert revision() == ""
 
 
-def test_a_processor_is_called_what_its_maker_calls_it(monkeypatch, tmp_path):
+def test_a_processor_has_its_model_name(monkeypatch, tmp_path):
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Some  Processor @ 3 GHz\nmodel name\t: other\n")
     monkeypatch.setattr(device_module, "Path", lambda name: tmp_path / Path(name).name)
     assert device_module.name_of(CPU) == "Some Processor @ 3 GHz"

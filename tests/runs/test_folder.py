@@ -1,4 +1,4 @@
-"""A run folder: begun, gone on with, refused, moved aside; its files are whole or not there; the table of all runs."""
+"""Run folders are begun, continued, refused or moved aside, and their files are never half-written; also the table of all runs."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ ENVIRONMENT = {"data_hash": "d1", "precision": "float32", "revision": "r1"}
 
 @pytest.fixture
 def begin(tmp_path):
-    """begin(environment changes…, **config) in an empty results folder."""
+    """begin(environment changes, **config) begins a run in an empty results folder."""
 
     def _begin(environment=None, **values):
         return runs.begin(Config(**values), ENVIRONMENT | (environment or {}), tmp_path)
@@ -27,7 +27,7 @@ def begin(tmp_path):
     return _begin
 
 
-def test_begin_writes_what_was_run(begin, tmp_path):
+def test_begin_writes_configuration_and_environment(begin, tmp_path):
     run = begin(epochs=3)
     assert run.folder == tmp_path / "demo" / "fsc-tiny-seed0"
     content = json.loads((run.folder / "config.json").read_text())
@@ -38,7 +38,7 @@ def test_begin_writes_what_was_run(begin, tmp_path):
     assert run.checkpoint("best").parent == run.folder / "checkpoints"
 
 
-def test_default_place_is_results(monkeypatch, tmp_path):
+def test_runs_are_stored_in_results_by_default(monkeypatch, tmp_path):
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
     run = runs.begin(Config(), ENVIRONMENT)
     assert run.folder == tmp_path / "results" / "demo" / "fsc-tiny-seed0"
@@ -46,7 +46,7 @@ def test_default_place_is_results(monkeypatch, tmp_path):
     assert list(runs.table()["name"]) == ["fsc-tiny-seed0"]
 
 
-def test_the_same_configuration_goes_on(begin):
+def test_the_same_configuration_continues_the_run(begin):
     first = begin(epochs=3)
     first.add_to_log({"epoch": 0, "lr": 0.1})
     again = begin(epochs=3, device="cpu", workers=1)
@@ -66,14 +66,14 @@ def test_another_recipe_is_refused_with_every_difference(begin):
 
 
 @pytest.mark.parametrize("key", ["data_hash", "precision"])
-def test_other_data_or_another_precision_alone_is_refused(begin, key):
+def test_other_data_or_another_precision_is_refused(begin, key):
     begin()
     with pytest.raises(RunError, match=f"{key}: .* vs 'other'"):
         begin({key: "other"})
 
 
-def test_precision_is_compared_as_it_came_out(begin):
-    """A run that "auto" gave bfloat16 can go on where "auto" would be float32, by asking for bfloat16."""
+def test_the_resolved_precision_is_compared(begin):
+    """A run whose "auto" was bfloat16 can be continued where "auto" means float32, by requesting bfloat16."""
     begin({"precision": "bfloat16"})
     assert begin({"precision": "bfloat16"}, precision="bfloat16").environment["precision"] == "bfloat16"
 
@@ -89,7 +89,7 @@ def test_resume_false_moves_the_old_run_aside(begin, capsys):
     assert "fsc-tiny-seed0.old-1" in capsys.readouterr().out
 
 
-def test_a_folder_that_is_no_run_is_left_alone(begin, tmp_path):
+def test_a_folder_that_is_not_a_run_is_left_alone(begin, tmp_path):
     other = tmp_path / "demo" / "mine"
     other.mkdir(parents=True)
     (other / "thesis.tex").write_text("years of work")
@@ -101,7 +101,7 @@ def test_a_folder_that_is_no_run_is_left_alone(begin, tmp_path):
         begin(name="file")
 
 
-def test_a_run_that_was_killed_while_it_began_can_begin_again(begin, tmp_path):
+def test_a_run_killed_while_beginning_can_begin_again(begin, tmp_path):
     folder = tmp_path / "demo" / "mine"
     folder.mkdir(parents=True)
     (folder / f"config.json.0123abcd.{storage.HOST}{storage.PART}").write_text("{")
@@ -111,7 +111,7 @@ def test_a_run_that_was_killed_while_it_began_can_begin_again(begin, tmp_path):
     assert (folder / "checkpoints").is_dir()
 
 
-def test_what_was_half_written_is_gone_when_a_run_goes_on_and_what_others_write_is_not(begin):
+def test_continuing_a_run_removes_only_its_own_partial_files(begin):
     run = begin()
     end = f".0123abcd.{storage.HOST}{storage.PART}"
     half = [run.folder / f"log.csv{end}", run.checkpoint("best").with_suffix(f".safetensors{end}")]
@@ -124,11 +124,11 @@ def test_what_was_half_written_is_gone_when_a_run_goes_on_and_what_others_write_
     half[0].write_text("half")
     run.finish({})
     begin()
-    assert half[0].exists()  # a finished run is not trained, and whoever tests it holds no lock
+    assert half[0].exists()  # a finished run is not trained, and testing it takes no lock
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"config": {}}', '{"config": [], "environment": {}}', "\xff"])
-def test_a_broken_config_names_the_file(begin, tmp_path, content):
+def test_the_error_for_a_broken_config_names_the_file(begin, tmp_path, content):
     good, bad = begin(name="good"), begin(name="bad")
     (bad.folder / "config.json").write_text(content, encoding="latin-1")
     for reading in (lambda: runs.load("demo", "bad", tmp_path), lambda: runs.table(tmp_path), lambda: begin(name="bad")):
@@ -137,7 +137,7 @@ def test_a_broken_config_names_the_file(begin, tmp_path, content):
         assert str(good.folder / "config.json") not in str(caught.value)
 
 
-def test_a_run_of_an_older_version_is_gone_on_with_if_the_presets_fill_what_it_did_not_know(begin):
+def test_parameters_missing_in_an_older_run_are_filled_by_the_presets(begin):
     run = begin()
     file = run.folder / "config.json"
     content = json.loads(file.read_text())
@@ -149,7 +149,20 @@ def test_a_run_of_an_older_version_is_gone_on_with_if_the_presets_fill_what_it_d
         runs.check(dataclasses.replace(run.config, grayscale=0.1), results=run.folder.parents[1])
 
 
-def test_parameters_of_another_version_name_the_file(begin, tmp_path):
+def test_an_older_run_trained_by_several_processes_is_continued(begin, tmp_path):
+    run = begin({"processes": 2}, batch="per-process", devices=2)
+    file = run.folder / "config.json"
+    content = json.loads(file.read_text())
+    content["config"]["batch"] = "per-rank"
+    content["environment"]["ranks"] = content["environment"].pop("processes")
+    file.write_text(json.dumps(content))
+    again = begin({"processes": 2}, batch="per-process", devices=2)
+    assert again.folder == run.folder
+    assert again.environment == run.environment
+    assert runs.load("demo", run.folder.name, tmp_path).config == run.config
+
+
+def test_the_error_for_unknown_parameters_names_the_file(begin, tmp_path):
     run = begin()
     content = json.loads((run.folder / "config.json").read_text())
     content["config"] |= {"colour": "red"}
@@ -170,7 +183,7 @@ def test_metrics_mark_the_run_complete(begin):
     assert run.metrics == {"map": 12.5, "epoch": 3, "test_selected": False, "skipped_by_kind": {"empty": 2}}
 
 
-def test_metrics_are_written_whole_or_not_at_all(begin, monkeypatch):
+def test_metrics_are_written_completely_or_not_at_all(begin, monkeypatch):
     run = begin()
     with pytest.raises(TypeError):
         run.finish({"map": 1.0, "bad": object()})
@@ -182,7 +195,7 @@ def test_metrics_are_written_whole_or_not_at_all(begin, monkeypatch):
     assert [file for file in run.folder.iterdir() if file.name.startswith("metrics")] == []
 
 
-def test_broken_metrics_name_the_file(begin):
+def test_the_error_for_broken_metrics_names_the_file(begin):
     run = begin()
     (run.folder / "metrics.json").write_text("{")
     with pytest.raises(RunError, match=r"metrics\.json: cannot be read"):
@@ -234,12 +247,12 @@ def test_table_without_runs_is_empty(tmp_path):
     assert runs.table(tmp_path / "nothing").empty
 
 
-def test_load_gives_the_run_back(begin, tmp_path):
+def test_load_returns_the_run(begin, tmp_path):
     run = begin(epochs=3, name="mine", modules="channel", decay=[2])
     assert runs.load("demo", "mine", tmp_path) == run
 
 
-def test_load_of_a_missing_run_lists_those_there(begin, tmp_path):
+def test_loading_a_missing_run_lists_the_existing_ones(begin, tmp_path):
     begin(name="one")
     begin(name="two")
     with pytest.raises(RunError, match=r"no run 'three'.*Existing runs: one, two\. .*-p dataset demo -p name three"):
@@ -248,7 +261,7 @@ def test_load_of_a_missing_run_lists_those_there(begin, tmp_path):
         runs.load("llcm", "one", tmp_path)
 
 
-def test_tables_are_saved_for_people_and_for_latex(begin):
+def test_tables_are_saved_as_csv_and_latex(begin):
     table = pd.DataFrame({"rank1_std": [1.23456, np.nan], "name & 100%": ["a_b # {c}", "~d^e \\ $"]}, index=[3, 3])
     file = begin().save_table(table, "ablation")
     assert file.name == "ablation.csv"
@@ -262,7 +275,7 @@ def test_tables_are_saved_for_people_and_for_latex(begin):
 
 
 @pytest.mark.parametrize("make", [Figure, plt.figure])
-def test_figures_are_saved_twice_and_alike(begin, make):
+def test_figures_are_saved_reproducibly_as_png_and_pdf(begin, make):
     run, figure = begin(), make(figsize=(2, 1))
     figure.subplots().plot([1, 2])
     png = run.save_figure(figure, "curve")
@@ -276,7 +289,7 @@ def test_figures_are_saved_twice_and_alike(begin, make):
     plt.close("all")
 
 
-def test_siblings_are_finished_runs_that_differ_in_one_field_alone(begin):
+def test_siblings_are_finished_runs_that_differ_in_one_field_only(begin):
     own = begin(dataset="regdb", trial=1)
     for trial, values in ((2, {}), (3, {"epochs": 9}), (4, {})):
         other = begin(dataset="regdb", trial=trial, **values)

@@ -1,4 +1,4 @@
-"""A worker whose notebooks are stubs: the parameters say how long one takes and how it ends; ledger.txt says what was run."""
+"""A sweep worker with stub notebooks: parameters set how long one takes and how it ends; ledger.txt lists the cells that ran."""
 
 import os
 import signal
@@ -15,9 +15,9 @@ def execute(job: Job) -> None:
     time.sleep(job.parameters.get("seconds", 0))
     end = job.parameters.get("end")
     if end == "error":
-        raise RuntimeError("a long story\nand its last line")
+        raise RuntimeError("first line\nand last line")
     if end == "death":
-        print("the last words", file=sys.stderr, flush=True)
+        print("last output", file=sys.stderr, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     if end != "nothing":
         job.run_folder.mkdir(exist_ok=True)

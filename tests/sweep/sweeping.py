@@ -1,4 +1,4 @@
-"""Sweep files over a corpus of seconds, jobs whose notebooks are stubs, and processes beside a test."""
+"""Sweep files for a small corpus, jobs with stub notebooks, and processes that run beside a test."""
 
 import contextlib
 import multiprocessing
@@ -17,7 +17,7 @@ FIXED = {
 
 
 def write_sweep(folder: Path, name: str = "small", **content: Any) -> Path:
-    """A sweep file of three rows and two seeds on the small corpus, with other content where given."""
+    """A sweep file of three rows and two seeds on the small corpus; `content` replaces its keys."""
     usual = {"fixed": FIXED, "grids": [{"modules": ["none", "frequency,channel"]}, {"modules": "spatial"}], "seeds": [0, 1]}
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(usual | content, sort_keys=False))
@@ -25,7 +25,7 @@ def write_sweep(folder: Path, name: str = "small", **content: Any) -> Path:
 
 
 def stub_jobs(results: Path, *parameters: dict[str, Any]) -> list[Job]:
-    """A job for stub.py with each of these parameters, named s-0-seed0, s-1-seed0, …"""
+    """One job for stub.py per set of parameters, named s-0-seed0, s-1-seed0, …"""
     folder = results / "llcm" / "s"
     folder.mkdir(parents=True, exist_ok=True)
     named = ({"name": f"s-{number}-seed0"} | given for number, given in enumerate(parameters))
@@ -34,7 +34,7 @@ def stub_jobs(results: Path, *parameters: dict[str, Any]) -> list[Job]:
 
 @contextlib.contextmanager
 def processes() -> Iterator[Callable[..., multiprocessing.Process]]:
-    """start(function, *arguments) calls it in a process of its own; those that are left at the end are killed."""
+    """Yields start(function, *arguments), which calls the function in a new process; those still running at the end are killed."""
     started = []
 
     def start(function, *arguments):

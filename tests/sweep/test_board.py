@@ -1,4 +1,4 @@
-"""The board: what it says of each cell, and that it is drawn in its place, updated, or printed line by line."""
+"""The sweep board shows the state of each cell: redrawn in a terminal, updated in a notebook or printed line by line."""
 
 import io
 import os
@@ -40,7 +40,7 @@ def sweep(write):
         yield found
 
 
-def test_a_row_a_cell(sweep):
+def test_the_board_has_one_row_per_cell(sweep):
     found = board.table(sweep)
     assert list(found.columns) == ["cell", "state", "epochs", "minutes", "error"]
     assert found["cell"].tolist() == [cell.name for cell in sweep.cells]
@@ -51,12 +51,12 @@ def test_a_row_a_cell(sweep):
     assert board.counts(found) == "1 of 6 done, 1 running, 1 failed, 3 waiting"
 
 
-def test_counts_leave_out_what_is_none():
+def test_counts_omit_empty_states():
     assert board.counts(STATES[:1]) == "1 of 1 done"
     assert board.counts(STATES[2:]) == "0 of 2 done, 1 failed, 1 waiting"
 
 
-def test_text_fits_the_terminal_and_keeps_what_matters():
+def test_text_fits_the_terminal_and_keeps_running_and_failed_cells():
     whole = board.text(STATES, 6, 200).splitlines()
     assert len(whole) == 6
     assert whole[0].split() == list(board.COLUMNS)
@@ -68,7 +68,7 @@ def test_text_fits_the_terminal_and_keeps_what_matters():
     assert max(map(len, short)) <= 12
 
 
-def test_a_line_for_each_change_where_nobody_watches(sweep, capsys):
+def test_each_change_prints_a_line_without_a_terminal(sweep, capsys):
     live = board.Live(sweep)
     live.update()
     assert capsys.readouterr().out == "1 of 6 done, 1 running, 1 failed, 3 waiting\n"
@@ -76,7 +76,7 @@ def test_a_line_for_each_change_where_nobody_watches(sweep, capsys):
     assert capsys.readouterr().out == ""
     fail(sweep.cells[3], "OSError: no space")
     live.update()
-    assert capsys.readouterr().out == ""  # it has looked just now
+    assert capsys.readouterr().out == ""  # it checked a moment ago
     live.draw()
     counts = "1 of 6 done, 1 running, 2 failed, 2 waiting"
     assert capsys.readouterr().out == f"{sweep.cells[3].name}: failed, OSError: no space ({counts})\n"

@@ -1,4 +1,4 @@
-"""The state of a cell, and that a cell is run by one process at a time, with all its ends told apart."""
+"""The state of a cell; a cell is run by one process at a time, and its possible outcomes are told apart."""
 
 import subprocess
 import sys
@@ -18,14 +18,14 @@ def jobs(tmp_path):
     return partial(stub_jobs, tmp_path / "results")
 
 
-def test_a_cell_that_waits_is_run_and_done(jobs):
+def test_a_waiting_cell_is_run(jobs):
     (job,) = jobs({})
     assert state(job) == "waiting"
     assert run_cell(job, execute) == "done" == state(job)
     assert not held(job.lock)
 
 
-def test_a_cell_that_is_done_or_has_failed_is_not_run_again(jobs):
+def test_a_done_or_failed_cell_is_not_run_again(jobs):
     done, failed = jobs({}, {"end": "error"})
     for _ in range(2):
         assert run_cell(done, execute) == "done"
@@ -33,7 +33,7 @@ def test_a_cell_that_is_done_or_has_failed_is_not_run_again(jobs):
     assert (done.folder / "ledger.txt").read_text().split() == [done.name, failed.name]
 
 
-def test_a_notebook_that_fails_behind_its_training_has_failed_and_says_so(jobs):
+def test_a_notebook_that_fails_after_its_training_counts_as_failed(jobs):
     (job,) = jobs({"end": "late"})
     assert run_cell(job, execute) == "failed" == state(job)
     assert "a figure could not be drawn" in job.error
@@ -44,19 +44,19 @@ def test_a_notebook_that_fails_behind_its_training_has_failed_and_says_so(jobs):
 def test_the_last_lines_of_an_error_are_kept(jobs):
     (job,) = jobs({"end": "error"})
     run_cell(job, execute)
-    assert job.error == "RuntimeError: a long story\nand its last line\n"
+    assert job.error == "RuntimeError: first line\nand last line\n"
     fail(job, "\n".join(f"line {number}\n" for number in range(100)))
     assert job.error.splitlines() == [f"line {number}" for number in range(100 - LINES, 100)]
 
 
-def test_a_notebook_that_ends_without_a_result_has_failed(jobs):
+def test_a_notebook_that_ends_without_a_result_counts_as_failed(jobs):
     (job,) = jobs({"end": "nothing"})
     assert run_cell(job, execute) == "failed"
     assert "ended without an error and without" in job.error
     assert str(job.run_folder / "metrics.json") in job.error
 
 
-def test_a_cell_that_another_process_has_is_left_to_it(jobs):
+def test_a_cell_that_another_process_runs_is_left_alone(jobs):
     (job,) = jobs({})
     with locked(job.lock, None):
         assert state(job) == "running"
@@ -66,8 +66,8 @@ def test_a_cell_that_another_process_has_is_left_to_it(jobs):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_run_that_is_held_counts_as_running(tiny, tmp_path, seed, jobs):
-    """By a person who trains under the name of the cell, or by the kernel of a sweep that has just been killed."""
+def test_a_cell_whose_run_is_locked_counts_as_running(tiny, tmp_path, seed, jobs):
+    """Locked by a training of the same name, or by the kernel of a sweep that was just killed."""
     (job,) = jobs({"name": f"s-0-seed{seed}"})
     with runs.alone(tiny(name=job.name), tmp_path / "results"):
         assert state(job) == "running"
@@ -75,14 +75,14 @@ def test_a_run_that_is_held_counts_as_running(tiny, tmp_path, seed, jobs):
     assert run_cell(job, execute) == "done"
 
 
-def test_nobody_reading_a_state_leaves_a_trace(jobs):
+def test_reading_the_state_creates_no_files(jobs):
     (job,) = jobs({})
     assert state(job) == "waiting"
     assert list(job.folder.iterdir()) == []
 
 
 def test_the_process_that_runs_a_cell_needs_no_torch():
-    """It waits beside a kernel that has imported all of it."""
+    """It only waits for a kernel, which imports torch itself."""
     heavy = "{'torch', 'pandas', 'matplotlib'}"
     program = f"import sys, workbook.sweep.worker; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"

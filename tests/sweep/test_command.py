@@ -1,4 +1,4 @@
-"""A sweep as a user runs it, through papermill and real kernels: its runs, its failures, and what is left after a kill."""
+"""Sweeps as a user runs them, with papermill and real kernels: runs, failures, and resuming after a kill."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from workbook.sweep import __main__ as command
 from workbook.sweep import local
 from workbook.sweep.cell import state
 
-FAILS = {"modules": "spatial", "device": "cuda:77"}  # a possible parameter, but no such device is there at run time
+FAILS = {"modules": "spatial", "device": "cuda:77"}  # a valid parameter, but there is no such device at run time
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def write(home):
 
 
 @pytest.fixture
-def beside():
+def in_background():
     with processes() as start:
         yield start
 
@@ -70,11 +70,11 @@ def test_a_sweep_from_its_file_to_its_runs(write, home, capsys):
     assert all(path.stat().st_mtime_ns == before[path] for path in before if path.name == "metrics.json")
 
 
-def test_a_training_that_was_killed_with_its_sweep_goes_on_from_its_last_epoch(write, beside):
-    """The kernel of the killed sweep outlives it by a second or two and holds the run meanwhile: it is waited for."""
+def test_a_training_killed_with_its_sweep_resumes_at_its_last_epoch(write, in_background):
+    """The killed sweep's kernel holds the lock of the run for another second or two; the new sweep waits for it."""
     found = sweep.read(write(grids=[{"modules": ["none"]}], seeds=[0], fixed=FIXED | {"epochs": 3, "device": "cpu"}))
     (cell,) = found.cells
-    killed = beside(local.run, found.cells, 2, lambda: None)  # a share of one core of two: threads would wait for each other
+    killed = in_background(local.run, found.cells, 2, lambda: None)  # two workers leave it half of the cores
     until(runs.Run(cell.run_folder, cell.config).checkpoint("last").exists, seconds=300)
     os.kill(killed.pid, signal.SIGKILL)
     assert state(cell) == "running"
@@ -84,7 +84,7 @@ def test_a_training_that_was_killed_with_its_sweep_goes_on_from_its_last_epoch(w
     assert "resuming after epoch" in printed(cell.executed)
 
 
-def test_what_is_wrong_is_said_without_a_traceback(write):
+def test_errors_are_printed_without_a_traceback(write):
     file = write(grids=[{"modul": ["none"]}])
     done = subprocess.run([sys.executable, "-m", "workbook.sweep", str(file)], capture_output=True, text=True)
     assert done.returncode == 1
@@ -99,6 +99,6 @@ def test_what_is_wrong_is_said_without_a_traceback(write):
         ({"cluster": "pbs"}, "cluster: found 'pbs', expected one of slurm, local"),
     ],
 )
-def test_impossible_arguments_are_refused(write, values, problem):
+def test_invalid_arguments_are_refused(write, values, problem):
     with pytest.raises(ValueError, match=problem):
         sweep.run(sweep.read(write()), **values)

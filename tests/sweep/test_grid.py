@@ -1,4 +1,4 @@
-"""A sweep file becomes its cells, or a refusal that lists everything at once."""
+"""Sweep files are read into cells, or refused with all their problems at once."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def problems(file) -> str:
     return "\n".join(caught.value.problems)
 
 
-def test_cells_are_named_by_their_values_and_come_seed_by_seed(write, home):
+def test_cells_are_named_by_their_values_and_ordered_by_seed(write, home):
     sweep = read(write())
     assert sweep.name == "small"
     assert [cell.name for cell in sweep.cells] == [
@@ -44,9 +44,9 @@ def test_cells_are_named_by_their_values_and_come_seed_by_seed(write, home):
     assert cell.run_folder == runs.folder_of(cell.config)
 
 
-def test_the_example_of_the_readme_is_a_sweep(monkeypatch, tmp_path):
+def test_the_example_of_the_readme_is_a_valid_sweep(monkeypatch, tmp_path):
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
-    monkeypatch.setattr(refusals.preparation, "check", lambda config: True)  # needs the data set
+    monkeypatch.setattr(refusals.preparation, "check", lambda config: True)  # would need the data set
     (text,) = re.findall(r"^```yaml\n(.*?)^```$", (paths.checkout() / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     file = tmp_path / "example.yaml"
     file.write_text(text)
@@ -56,7 +56,7 @@ def test_the_example_of_the_readme_is_a_sweep(monkeypatch, tmp_path):
     assert sweep.slurm["gpus_per_node"] == 1
 
 
-def test_the_committed_sweeps_are_what_they_say(monkeypatch, tmp_path):
+def test_the_committed_sweeps_have_the_expected_cells(monkeypatch, tmp_path):
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
     monkeypatch.setattr(refusals.preparation, "check", lambda config: True)
     monkeypatch.setattr(refusals.demo, "ensure", lambda *where: None)  # draws no corpus
@@ -87,19 +87,19 @@ def test_the_committed_sweeps_are_what_they_say(monkeypatch, tmp_path):
         ("pretrained", True, "pretrainedTrue"),
     ],
 )
-def test_words_speak_for_themselves_in_a_name_and_numbers_do_not(axis, value, name):
+def test_labels_name_the_parameter_of_numbers_but_not_of_words(axis, value, name):
     assert grid.label(axis, value) == name
     assert refusals.admissible(f"sweep-{name}-seed0")
 
 
-def test_the_data_set_may_be_an_axis(write, home):
+def test_the_data_set_can_be_an_axis(write, home):
     fixed = yaml.safe_load(write().read_text())["fixed"]
     del fixed["dataset"]
     sweep = read(write(fixed=fixed, grids=[{"dataset": ["llcm", "regdb"]}], seeds=[3]))
     assert [cell.folder for cell in sweep.cells] == [home / "results" / name / "small" for name in ("llcm", "regdb")]
 
 
-def test_everything_wrong_with_the_words_of_a_file_is_said_at_once(write):
+def test_all_mistakes_in_a_file_are_reported_at_once(write):
     found = problems(
         write(
             fixed={"dataset": "llcm", "scale": "tiny", "epoch": 3, "name": "mine", "identities": 1, "lr": 0.1},
@@ -139,9 +139,9 @@ def test_everything_wrong_with_the_words_of_a_file_is_said_at_once(write):
         ({"notebook": "01_data"}, "notebook: 01_data has no parameter name and no seed, so it makes no run; use one that does"),
     ],
 )
-def test_what_is_no_sweep_is_refused(write, home, content, problem):
+def test_an_invalid_sweep_is_refused(write, home, content, problem):
     assert problem in problems(write(**content))
-    assert not (home / "data" / "demo").exists()  # nothing is drawn for a sweep that is refused
+    assert not (home / "data" / "demo").exists()  # no demo corpus is drawn for a refused sweep
 
 
 def test_a_parameter_that_the_notebook_lacks_is_refused(write, monkeypatch, home):
@@ -156,17 +156,17 @@ def test_a_parameter_that_the_notebook_lacks_is_refused(write, monkeypatch, home
 
 
 @pytest.mark.parametrize("text", ["- 1", "", "grids: [", "!!python/object/apply:os.system [ls]"])
-def test_what_is_no_table_is_refused(home, text):
+def test_a_file_without_a_table_is_refused(home, text):
     (home / "odd.yaml").write_text(text)
     assert problems(home / "odd.yaml")
 
 
-def test_a_key_that_stands_twice_is_refused(home):
+def test_a_duplicate_key_is_refused(home):
     (home / "odd.yaml").write_text("seeds: [0]\ngrids:\n  - modules: [none]\n    modules: [channel]\n")
     assert "'modules' appears twice" in problems(home / "odd.yaml")
 
 
-def test_a_file_that_is_not_there_lists_those_that_are(tmp_path):
+def test_the_error_for_a_missing_file_lists_the_existing_sweeps(tmp_path):
     assert "which has ablation, people" in problems(tmp_path / "nothing.yaml")
 
 
@@ -179,12 +179,12 @@ def test_a_file_that_is_not_there_lists_those_that_are(tmp_path):
         ([{"device": ["cpu", "auto"]}], "small-cpu-seed0 and small-auto-seed0"),
         ([{"network": "agw", "cpm_weight": [0.1, 0.2]}], "small-agw-cpm_weight0.1-seed0 and small-agw-cpm_weight0.2-seed0"),
         ([{"warmup": [0, 1]}], "small-warmup0-seed0 and small-warmup1-seed0"),
-        ([{"decay": ["8", "9"]}], "small-decay8-seed0 and small-decay9-seed0"),  # of eight epochs
+        ([{"decay": ["8", "9"]}], "small-decay8-seed0 and small-decay9-seed0"),  # neither takes effect in this training
         ([{"cpm_weight": 0.0, "cpm_margin": [0.1, 0.2]}], "small-cpm_weight0.0-cpm_margin0.1-seed0 and small-cpm_weight0.0-cpm_m"),
         ([{"branches": 1, "orthogonality_weight": [0.0, 0.1]}], "small-branches1-orthogonality_weight0.0-seed0 and small-branc"),
     ],
 )
-def test_two_values_that_mean_the_same_run_are_refused_once_and_by_name(write, grids, pair):
+def test_cells_that_mean_the_same_run_are_refused_once_by_name(write, grids, pair):
     fixed = {"dataset": "llcm", "scale": "tiny", "identities": 2, "images": 2}
     found = problems(write(fixed=fixed, grids=grids))
     assert pair in found
@@ -196,13 +196,13 @@ def test_another_precision_is_another_run(write):
     assert len(read(write(fixed=fixed, grids=[{"precision": ["float32", "bfloat16"]}], seeds=[0])).cells) == 2
 
 
-def test_a_key_that_is_a_list_is_not_yaml_for_us(write):
+def test_a_list_as_a_key_is_refused(write):
     file = write()
     file.write_text("fixed:\n  ? [a, b]\n  : 1\n")
     assert "a key that is not a word" in problems(file)
 
 
-def test_a_sweep_that_is_only_looked_at_needs_neither_data_nor_fitting_runs(write, home):
+def test_reading_without_checks_needs_neither_data_nor_matching_runs(write, home):
     file = write()
     runs.begin(Config(**dict(read(file).cells[0].parameters) | {"epochs": 9}), NOWHERE)
     (home / "data").unlink()
@@ -210,7 +210,7 @@ def test_a_sweep_that_is_only_looked_at_needs_neither_data_nor_fitting_runs(writ
     assert "epochs: 9 vs 2" in problems(file)
 
 
-def test_two_cells_of_one_name_are_refused(write):
+def test_two_cells_of_the_same_name_are_refused(write):
     grids = [{"network": "agw", "loss": "fsc"}, {"loss": "agw", "network": "fsc"}]
     found = problems(write(fixed=FIXED | {"stages": 4}, grids=grids, seeds=[0]))
     assert "small-agw-fsc-seed0: two different cells would have this name" in found
@@ -223,7 +223,7 @@ def test_names_that_are_too_long_are_refused_once(write):
     assert "the file's name: found '-s'" in problems(write("-s"))
 
 
-def test_runs_with_another_recipe_are_refused_together(write):
+def test_runs_with_another_recipe_are_reported_together(write):
     file = write()
     for cell in read(file).cells[:3]:
         runs.begin(Config(**dict(cell.parameters) | {"epochs": 9}), NOWHERE)
@@ -232,7 +232,7 @@ def test_runs_with_another_recipe_are_refused_together(write):
     assert found.count("epochs: 9 vs 2") == 1
 
 
-def test_runs_with_the_same_recipe_are_gone_on_with(write):
+def test_runs_with_the_same_recipe_are_continued(write):
     file = write()
     runs.begin(read(file).cells[0].config, NOWHERE)
     assert len(read(file).cells) == 6
@@ -244,7 +244,7 @@ def test_a_sweep_with_the_name_of_a_run_is_refused(write):
     assert "is a run, and the sweep would write its notebooks there" in problems(file)
 
 
-def test_a_data_set_that_cannot_be_trained_on_is_refused_before_the_first_run(write, home):
+def test_an_unusable_data_set_is_refused_before_the_first_run(write, home):
     found = problems(write(grids=[{"identities": [2, 500]}]))
     assert "500" in found
     fixed = yaml.safe_load(write().read_text())["fixed"] | {"data_root": str(home / "nowhere")}
@@ -252,19 +252,19 @@ def test_a_data_set_that_cannot_be_trained_on_is_refused_before_the_first_run(wr
     assert not (home / "results").exists()
 
 
-def test_data_are_looked_at_once_for_all_cells_that_need_the_same_and_not_for_those_that_are_done(write, monkeypatch):
+def test_shared_data_are_checked_once_and_not_for_finished_cells(write, monkeypatch):
     asked = []
     monkeypatch.setattr(refusals.preparation, "check", lambda config: asked.append(config.seed))
     file = write()
     sweep = read(file)
-    assert len(asked) == 1  # llcm holds nobody out, so that the seed does not matter
+    assert len(asked) == 1  # llcm holds out no identities, so the seed does not matter
     for cell in sweep.cells:
         runs.begin(cell.config, NOWHERE).finish({"select_on": "last"})
     read(file)
     assert len(asked) == 1
 
 
-def test_a_cell_survives_the_way_to_another_process(write):
+def test_a_cell_can_be_sent_to_another_process(write):
     cell = read(write()).cells[1]
     job = Job.from_json(cell.to_json())
     assert (job.notebook, job.parameters, job.folder) == (cell.notebook, dict(cell.parameters), cell.folder)
@@ -272,6 +272,6 @@ def test_a_cell_survives_the_way_to_another_process(write):
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b", "", ".", "sweeps"])
-def test_a_name_that_no_file_can_have_is_a_missing_sweep(name):
+def test_an_impossible_file_name_is_a_missing_sweep(name):
     with pytest.raises(SweepError, match="no such file, and no sweep of this name"):
         find(name)

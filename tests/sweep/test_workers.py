@@ -1,4 +1,4 @@
-"""Cells in processes of this machine: in order, each once, whoever fails, is killed or runs the same sweep beside."""
+"""Sweep workers on this machine run each cell once, in order, despite failures, kills and concurrent sweeps."""
 
 import os
 import signal
@@ -24,13 +24,13 @@ def jobs(tmp_path):
 
 
 @pytest.fixture
-def beside():
+def in_background():
     with processes() as start:
         yield start
 
 
 def run(jobs, workers=1, tick=lambda: None):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs the tests in the background ignores it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # processes in the background of a shell ignore it
     local.run(jobs, workers, tick, STUB)
 
 
@@ -48,14 +48,14 @@ def states(jobs) -> list[str]:
     return [state(job) for job in jobs]
 
 
-def test_one_worker_runs_the_cells_in_their_order(jobs):
+def test_one_worker_runs_the_cells_in_order(jobs):
     cells = jobs({}, {}, {})
     run(cells)
     assert ledger(cells) == [cell.name for cell in cells]
     assert states(cells) == ["done"] * 3
 
 
-def test_one_of_five_fails_and_the_others_do_not_mind(jobs):
+def test_a_failed_cell_does_not_affect_the_others(jobs):
     cells = jobs({}, {}, {"end": "error"}, {}, {})
     run(cells, workers=2)
     assert states(cells) == ["done", "done", "failed", "done", "done"]
@@ -66,16 +66,16 @@ def test_one_of_five_fails_and_the_others_do_not_mind(jobs):
     assert ledger(cells)[5:] == [cells[2].name]
 
 
-def test_a_worker_that_dies_has_failed_with_its_last_words(jobs):
+def test_the_cell_of_a_killed_worker_fails_with_its_last_output(jobs):
     cells = jobs({"end": "death"}, {})
     run(cells)
     assert states(cells) == ["failed", "done"]
-    assert cells[0].error == "the last words\nthe process that ran this cell ended with signal 9; out of memory?\n"
+    assert cells[0].error == "last output\nthe process that ran this cell ended with signal 9; out of memory?\n"
 
 
-def test_a_sweep_that_was_killed_goes_on_where_it_was(jobs, beside):
+def test_a_killed_sweep_resumes_where_it_stopped(jobs, in_background):
     cells = jobs({}, {"seconds": 600}, {})
-    sweep = beside(run, cells)
+    sweep = in_background(run, cells)
     until(lambda: len(ledger(cells)) == 2)
     os.kill(sweep.pid, signal.SIGKILL)
     until(lambda: not held(cells[1].lock))
@@ -89,9 +89,9 @@ def test_a_sweep_that_was_killed_goes_on_where_it_was(jobs, beside):
     assert ledger(cells) == [cells[n].name for n in (0, 1, 1, 2)]
 
 
-def test_interruption_ends_the_workers_at_once(jobs, beside):
+def test_interruption_ends_the_workers_at_once(jobs, in_background):
     cells = jobs({"seconds": 600}, {"seconds": 600}, {})
-    sweep = beside(run, cells, 2)
+    sweep = in_background(run, cells, 2)
     until(lambda: len(ledger(cells)) == 2)
     os.kill(sweep.pid, signal.SIGINT)
     until(lambda: sweep.exitcode is not None)
@@ -100,9 +100,9 @@ def test_interruption_ends_the_workers_at_once(jobs, beside):
     assert states(cells) == ["waiting"] * 3
 
 
-def test_two_sweeps_of_one_grid_run_each_cell_once(jobs, beside):
+def test_two_concurrent_sweeps_run_each_cell_once(jobs, in_background):
     cells = jobs(*[{"seconds": 0.3}] * 6)
-    sweeps = [beside(run, cells) for _ in range(2)]
+    sweeps = [in_background(run, cells) for _ in range(2)]
     for sweep in sweeps:
         sweep.join()
         assert sweep.exitcode == 0
@@ -110,12 +110,12 @@ def test_two_sweeps_of_one_grid_run_each_cell_once(jobs, beside):
     assert states(cells) == ["done"] * 6
 
 
-def test_a_run_that_a_dying_kernel_still_holds_is_waited_for(jobs, beside):
+def test_a_run_locked_by_a_dying_kernel_is_waited_for(jobs, in_background):
     cells = jobs({})
     lock = cells[0].run_folder.with_name(f".{cells[0].name}.lock")
-    kernel = beside(hold, lock)
+    kernel = in_background(hold, lock)
     until(lambda: held(lock))
-    sweep = beside(run, cells)
+    sweep = in_background(run, cells)
     sweep.join(1)
     assert sweep.is_alive()
     assert ledger(cells) == []

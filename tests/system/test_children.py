@@ -1,4 +1,4 @@
-"""Children end with their parent, whatever ends it; Ctrl-C is the parent's alone."""
+"""Child processes end when their parent does, even if it is killed; Ctrl-C reaches only the parent."""
 
 import os
 import signal
@@ -36,8 +36,8 @@ time.sleep(600)
 """
 
 
-def after_the_parent(*words):
-    """What is printed once the parent is killed, until all that could print have ended."""
+def printed_after_kill(*words):
+    """What the children print after their parent is killed, until they have all ended."""
     parent = subprocess.Popen([sys.executable, "-c", *words], stdout=subprocess.PIPE, text=True)
     assert parent.stdout.readline() == "ready\n"
     parent.send_signal(signal.SIGKILL)
@@ -46,27 +46,27 @@ def after_the_parent(*words):
 
 @pytest.mark.parametrize(("child", "printed"), [(FOLLOW, ""), (CLEAN, "cleaned up\n"), (LINGER, "still here\n")])
 def test_no_child_outlives_a_killed_parent(child, printed):
-    assert after_the_parent(PARENT, child) == printed
+    assert printed_after_kill(PARENT, child) == printed
 
 
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
 def test_no_worker_of_a_pool_outlives_a_killed_parent(method):
-    assert after_the_parent(POOL.replace("METHOD", repr(method))) == ""
+    assert printed_after_kill(POOL.replace("METHOD", repr(method))) == ""
 
 
 def test_children_that_do_not_end_are_killed_together():
-    given = {"stdout": subprocess.PIPE, "text": True}
-    deaf = [children.start([sys.executable, "-c", f"print('ready', flush=True); {SLEEP}"], **given) for _ in range(3)]
-    willing = children.start([sys.executable, "-c", FOLLOW], **given)
-    assert [child.stdout.readline() for child in (*deaf, willing)] == ["ready\n"] * 4
+    options = {"stdout": subprocess.PIPE, "text": True}
+    stubborn = [children.start([sys.executable, "-c", f"print('ready', flush=True); {SLEEP}"], **options) for _ in range(3)]
+    obedient = children.start([sys.executable, "-c", FOLLOW], **options)
+    assert [child.stdout.readline() for child in (*stubborn, obedient)] == ["ready\n"] * 4
     start = time.monotonic()
-    children.end([*deaf, willing], patience=3)
-    assert 3 <= time.monotonic() - start < 8  # not three times three
-    assert [child.returncode for child in (*deaf, willing)] == [-signal.SIGKILL] * 3 + [1]
-    assert all(child.stdin.closed and child.stdout.closed for child in deaf)
+    children.end([*stubborn, obedient], patience=3)
+    assert 3 <= time.monotonic() - start < 8  # not three seconds for each child
+    assert [child.returncode for child in (*stubborn, obedient)] == [-signal.SIGKILL] * 3 + [1]
+    assert all(child.stdin.closed and child.stdout.closed for child in stubborn)
 
 
-def test_a_child_that_has_died_before_it_read_everything_is_ended_without_an_error():
+def test_ending_a_child_that_died_before_reading_its_input_is_no_error():
     child = children.start(["false"], text=True)
     child.stdin.write("a task")
     child.wait()
@@ -74,7 +74,7 @@ def test_a_child_that_has_died_before_it_read_everything_is_ended_without_an_err
     assert child.returncode == 1
 
 
-def test_ctrl_c_is_the_parents_alone():
+def test_a_child_has_its_own_session_without_ctrl_c():
     child = children.start([sys.executable, "-c", SLEEP])
     assert os.getsid(child.pid) == child.pid != os.getsid(0)
     children.end([child], patience=0)

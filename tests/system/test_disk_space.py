@@ -1,4 +1,4 @@
-"""What a disk refuses is told with a mend, and what it cannot do is found out before it is needed."""
+"""Disk errors are reported with a fix; missing space and missing support for mmap are detected in advance."""
 
 import errno
 import mmap
@@ -11,7 +11,7 @@ from fsclib.system import disk_space
 from fsclib.system.disk_space import DiskError, can_map, check_room, make_folder, writing
 
 
-def test_a_folder_below_one_that_cannot_be_written_names_the_mend(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_made_is_reported_with_a_fix(tmp_path, monkeypatch):
     def refuse(path, **options):
         raise OSError(errno.EROFS, "Read-only file system", str(tmp_path))
 
@@ -22,21 +22,21 @@ def test_a_folder_below_one_that_cannot_be_written_names_the_mend(tmp_path, monk
         make_folder(tmp_path / "a" / "c")
 
 
-def test_what_is_told_already_is_not_told_again(tmp_path):
+def test_a_disk_error_is_not_wrapped_again(tmp_path):
     inner = DiskError(errno.ENOSPC, "No space left on device", str(tmp_path / "inner"))
     with pytest.raises(DiskError) as caught, writing(tmp_path):
         raise inner
     assert caught.value is inner
 
 
-def test_an_error_of_another_kind_passes(tmp_path):
+def test_other_errors_pass_unchanged(tmp_path):
     for error in (OSError("no number"), FileNotFoundError(errno.ENOENT, "No such file", str(tmp_path)), ValueError()):
         with pytest.raises(type(error)) as caught, writing(tmp_path):
             raise error
         assert caught.value is error
 
 
-def test_room_is_looked_for_where_the_folder_will_be_made(tmp_path, monkeypatch):
+def test_space_is_checked_where_the_folder_will_be_made(tmp_path, monkeypatch):
     free = shutil.disk_usage(tmp_path).free
     check_room(tmp_path / "a" / "b", 1000, "its files")
     assert list(tmp_path.iterdir()) == []
@@ -53,7 +53,7 @@ def test_room_is_looked_for_where_the_folder_will_be_made(tmp_path, monkeypatch)
         check_room(tmp_path / "a" / "b", 0, "its files")
 
 
-def test_whether_a_file_can_be_mapped(tmp_path, monkeypatch):
+def test_can_map_tries_to_map_the_file(tmp_path, monkeypatch):
     for content in (b"", b"x", b"x" * 10_000):
         (tmp_path / "f").write_bytes(content)
         assert can_map(tmp_path / "f")

@@ -1,4 +1,4 @@
-"""One holder at a time, who says who he is, and whom nobody has to mourn."""
+"""A lock has one holder, which its file names, and is released when the holder dies."""
 
 import errno
 import fcntl
@@ -28,8 +28,8 @@ with locked(Path(sys.argv[1]), None):
 
 
 @pytest.fixture
-def elsewhere(tmp_path):
-    """A process that holds the lock tmp_path / "lock"."""
+def other_process(tmp_path):
+    """Another process, which holds the lock tmp_path / "lock"."""
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "lock")], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "held\n"
     yield process
@@ -44,20 +44,20 @@ def refuse(number):
     return flock
 
 
-def test_who_only_looks_whether_a_lock_is_held_keeps_nobody_out(tmp_path):
+def test_checking_whether_a_lock_is_held_does_not_prevent_taking_it(tmp_path):
     file, end = tmp_path / "lock", time.monotonic() + 0.5
-    looking = threading.Thread(target=lambda: [held(file) for _ in iter(lambda: time.monotonic() < end, False)])
+    polling = threading.Thread(target=lambda: [held(file) for _ in iter(lambda: time.monotonic() < end, False)])
     file.touch()
-    looking.start()
+    polling.start()
     taken = 0
     while time.monotonic() < end:
         with locked(file, None):
             taken += 1
-    looking.join()
+    polling.join()
     assert taken > 10
 
 
-def test_the_lock_of_another_user_is_held_without_being_signed(tmp_path, monkeypatch, capsys):
+def test_the_lock_file_of_another_user_is_locked_but_not_written(tmp_path, monkeypatch, capsys):
     file, usual = tmp_path / "lock", locks.open_file
 
     def opened(path, mode, *rest, **options):
@@ -75,7 +75,7 @@ def test_the_lock_of_another_user_is_held_without_being_signed(tmp_path, monkeyp
     assert file.read_bytes() == b""
 
 
-def test_lock_is_free_again_after_an_error(tmp_path, capsys):
+def test_a_lock_is_released_after_an_error(tmp_path, capsys):
     def fail():
         with locked(tmp_path / "lock", "waiting"):
             raise ValueError
@@ -86,31 +86,31 @@ def test_lock_is_free_again_after_an_error(tmp_path, capsys):
         assert capsys.readouterr().out == ""
 
 
-def test_the_holder_says_who_he_is_where_and_since_when(tmp_path, elsewhere):
+def test_the_lock_file_names_process_host_and_time(tmp_path, other_process):
     file = tmp_path / "lock"
     found = re.fullmatch(r"process (\d+) on (\S+) since (\S+)", holder(file))
-    assert found.groups()[:2] == (str(elsewhere.pid), socket.gethostname())
+    assert found.groups()[:2] == (str(other_process.pid), socket.gethostname())
     assert abs((datetime.now(UTC) - datetime.fromisoformat(found[3])).total_seconds()) < 60
     assert held(file)
-    with pytest.raises(BlockingIOError, match=f"held by process {elsewhere.pid} on "), locked(file, None):
+    with pytest.raises(BlockingIOError, match=f"held by process {other_process.pid} on "), locked(file, None):
         pass
-    assert f"process {elsewhere.pid} " in holder(file)  # who was refused has left it alone
+    assert f"process {other_process.pid} " in holder(file)  # the refused process has not changed the line
 
 
-def test_who_waits_says_for_whom(tmp_path, elsewhere, capsys):
-    threading.Timer(0.2, elsewhere.kill).start()
+def test_a_waiting_process_names_the_holder(tmp_path, other_process, capsys):
+    threading.Timer(0.2, other_process.kill).start()
     with locked(tmp_path / "lock", "corpus is being decoded"):
         assert f"process {os.getpid()} on " in holder(tmp_path / "lock")
     printed = capsys.readouterr().out
-    assert printed.startswith(f"corpus is being decoded by process {elsewhere.pid} on {socket.gethostname()} since ")
+    assert printed.startswith(f"corpus is being decoded by process {other_process.pid} on {socket.gethostname()} since ")
     assert printed.endswith("; waiting for it to finish\n")
 
 
-def test_the_lock_of_the_dead_is_taken_over_and_names_the_living(tmp_path, elsewhere):
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, other_process):
     file = tmp_path / "lock"
-    elsewhere.send_signal(signal.SIGKILL)
-    elsewhere.wait()
-    assert f"process {elsewhere.pid} on" in file.read_text()  # it had no time to remove it
+    other_process.send_signal(signal.SIGKILL)
+    other_process.wait()
+    assert f"process {other_process.pid} on" in file.read_text()  # it was killed before it could remove the line
     assert not held(file)
     with locked(file, None):
         assert file.read_text().startswith(f"process {os.getpid()} on ")
@@ -120,7 +120,7 @@ def test_the_lock_of_the_dead_is_taken_over_and_names_the_living(tmp_path, elsew
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\0" * 500, b"process 1 on x", b"rm -rf / # process 1 on x since y"])
-def test_what_else_the_file_may_hold_is_not_shown(tmp_path, content):
+def test_other_content_of_a_lock_file_is_not_shown(tmp_path, content):
     (tmp_path / "lock").write_bytes(content)
     assert holder(tmp_path / "lock") == "another process"
     assert holder(tmp_path / "nowhere") == "another process"
@@ -129,7 +129,7 @@ def test_what_else_the_file_may_hold_is_not_shown(tmp_path, content):
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_without_locks_the_work_goes_on_with_one_warning(tmp_path, monkeypatch, capsys, number):
+def test_without_file_locks_work_continues_with_one_warning(tmp_path, monkeypatch, capsys, number):
     monkeypatch.setattr(fcntl, "flock", refuse(number))
     for _ in range(2):
         with locked(tmp_path / "lock", None):
@@ -138,12 +138,12 @@ def test_without_locks_the_work_goes_on_with_one_warning(tmp_path, monkeypatch, 
     assert capsys.readouterr().out.count(warning) == 1
 
 
-def test_other_errors_of_locks_are_errors(tmp_path, monkeypatch):
+def test_other_lock_errors_are_raised(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", refuse(errno.EBADF))
     with pytest.raises(OSError, match="Bad file descriptor"), locked(tmp_path / "lock", None):
         pass
 
 
-def test_a_disk_without_room_for_the_line_does_not_keep_from_the_lock():
+def test_a_full_disk_does_not_prevent_locking():
     with open("/dev/full", "ab", buffering=0) as full:  # noqa: PTH123
         locks._sign(full, "process 1 on x since y\n")

@@ -1,4 +1,4 @@
-"""A notebook and a command show what the library has to say; a program that only imports it is left alone."""
+"""Notebooks and commands show what the library logs; a program that only imports fsclib decides for itself."""
 
 import errno
 import logging
@@ -23,23 +23,23 @@ with locked(Path(sys.argv[1]), "it is being drawn"):
 """
 
 
-def said(program, folder):
-    words = [sys.executable, "-c", program, str(folder / "lock")]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+def output_of(program, folder):
+    command = [sys.executable, "-c", program, str(folder / "lock")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
     return done.stdout.splitlines(), done.stderr.splitlines()
 
 
-def test_a_program_that_imports_the_library_sees_warnings_where_logging_puts_them(tmp_path):
+def test_the_importing_program_decides_where_log_messages_go(tmp_path):
     warning = f"{tmp_path}: no file locks here (No locks available): concurrent runs are not prevented"
-    assert said(WORK, tmp_path) == ([], [warning])
+    assert output_of(WORK, tmp_path) == ([], [warning])
     lines = [warning, "drawing 100 %s: 3 in 0 s"]
-    assert said("import workbook" + WORK, tmp_path) == (lines, [])
-    assert said("import logging; logging.basicConfig(level='INFO', format='%(message)s')" + WORK, tmp_path) == ([], lines)
+    assert output_of("import workbook" + WORK, tmp_path) == (lines, [])
+    assert output_of("import logging; logging.basicConfig(level='INFO', format='%(message)s')" + WORK, tmp_path) == ([], lines)
 
 
 @pytest.fixture
-def library_user(monkeypatch):
-    """The logger as a program finds it that has imported fsclib alone."""
+def unconfigured(monkeypatch):
+    """The logger as in a program that only imports fsclib."""
     logger = logging.getLogger("fsclib")
     monkeypatch.setattr(logger, "handlers", [])
     monkeypatch.setattr(logger, "propagate", True)
@@ -49,7 +49,7 @@ def library_user(monkeypatch):
     logger.setLevel(level)
 
 
-def test_a_training_says_nothing_until_it_is_shown(home, tiny, capfd, library_user):
+def test_training_prints_nothing_before_log_show(home, tiny, capfd, unconfigured):
     config = tiny(epochs=1)
     fit(config)
     assert capfd.readouterr() == ("", "")
@@ -58,7 +58,7 @@ def test_a_training_says_nothing_until_it_is_shown(home, tiny, capfd, library_us
     assert capfd.readouterr().out == f"{run.folder} is complete; nothing to train\n"
 
 
-def test_each_line_is_shown_once(capsys, library_user):
+def test_each_line_is_shown_once(capsys, unconfigured):
     seen = logging.StreamHandler(sys.stdout)
     logging.getLogger().addHandler(seen)
     try:
@@ -70,9 +70,9 @@ def test_each_line_is_shown_once(capsys, library_user):
     assert capsys.readouterr().out == "epoch 1\n"
 
 
-def test_who_wants_less_is_heard(capsys, library_user):
+def test_show_keeps_a_level_that_was_set_before(capsys, unconfigured):
     log.show()
-    library_user.setLevel(logging.WARNING)
+    unconfigured.setLevel(logging.WARNING)
     log.show()
     logging.getLogger("fsclib.training.loop").info("epoch 1")
     assert capsys.readouterr().out == ""

@@ -1,4 +1,4 @@
-"""A bar where somebody watches, a few lines where nobody does."""
+"""Progress is a bar in a terminal or an interactive notebook, and a few lines otherwise."""
 
 import pytest
 import tqdm.std
@@ -10,7 +10,7 @@ from fsclib.system.progress import Lines, progress, watched
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Time stands still unless `clock[0]` is changed."""
+    """Time changes only with `clock[0]`."""
     now = [100.0]
     monkeypatch.setattr(tqdm.std, "time", lambda: now[0])
     return now
@@ -31,7 +31,7 @@ def test_one_line_when_headless(monkeypatch, capsys, clock):
     assert capsys.readouterr().out == "reading: 50 in 5 s, 10.0/s\n"
 
 
-def test_a_line_a_minute_during_long_work(monkeypatch, capsys, clock):
+def test_one_line_per_minute_during_long_work(monkeypatch, capsys, clock):
     monkeypatch.setenv("FSCLIB_HEADLESS", "1")
     with progress(300, "decoding") as bar:
         for _ in range(3):
@@ -43,7 +43,7 @@ def test_a_line_a_minute_during_long_work(monkeypatch, capsys, clock):
     ]
 
 
-def test_what_was_cut_short_says_so_once(monkeypatch, capsys, clock):
+def test_unfinished_work_is_reported_once(monkeypatch, capsys, clock):
     monkeypatch.setenv("FSCLIB_HEADLESS", "1")
     bar = progress(10, "training")
     bar.update(3)
@@ -52,7 +52,7 @@ def test_what_was_cut_short_says_so_once(monkeypatch, capsys, clock):
     assert capsys.readouterr().out == "training: 3 of 10 in 0 s\n"
 
 
-def test_not_shown_is_silent(monkeypatch, capsys):
+def test_hidden_progress_is_silent(monkeypatch, capsys):
     monkeypatch.setenv("FSCLIB_HEADLESS", "0")
     assert list(progress(iter("abc"), "reading", shown=False)) == ["a", "b", "c"]
     assert capsys.readouterr() == ("", "")
@@ -69,7 +69,7 @@ def test_a_bar_in_a_terminal(monkeypatch, capsys):
     assert "reading: 100%" in printed.err
 
 
-def test_who_watches_outside_a_notebook(monkeypatch):
+def test_watched_outside_a_notebook(monkeypatch):
     monkeypatch.setattr(module.sys.stderr, "isatty", lambda: False, raising=False)
     assert not watched()
     monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True, raising=False)
@@ -80,7 +80,7 @@ def test_who_watches_outside_a_notebook(monkeypatch):
     assert watched()
 
 
-def test_in_a_notebook_it_depends_on_the_front_end():
+def test_watched_in_a_notebook_depends_on_the_front_end():
     """papermill and nbconvert run cells with `allow_stdin=False`, JupyterLab and VS Code with True."""
     manager, client = start_new_kernel(kernel_name="python3")
     try:

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files are written completely or not at all."""
 
 import errno
 import fcntl
@@ -15,7 +15,7 @@ from fsclib.system.disk_space import DiskError
 from fsclib.system.storage import DAY, HOST, remove_abandoned, replacing, reserve
 
 
-def test_replacing_takes_the_place_of_the_file_at_the_end(tmp_path):
+def test_replacing_replaces_the_file_at_the_end(tmp_path):
     file = tmp_path / "data.txt"
     file.write_text("old")
     with replacing(file) as temporary:
@@ -27,7 +27,7 @@ def test_replacing_takes_the_place_of_the_file_at_the_end(tmp_path):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_after_an_error_everything_is_as_before(tmp_path, error):
+def test_after_an_error_nothing_has_changed(tmp_path, error):
     file = tmp_path / "data.txt"
     file.write_text("old")
 
@@ -42,7 +42,7 @@ def test_after_an_error_everything_is_as_before(tmp_path, error):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_what_the_disk_refuses_is_told_with_the_name_of_the_file(tmp_path):
+def test_disk_errors_name_the_file_and_a_fix(tmp_path):
     file = tmp_path / "data.txt"
     file.write_text("old")
 
@@ -80,7 +80,7 @@ while True:
 """
 
 
-def test_of_processes_that_replace_the_same_file_nobody_takes_the_others_half(tmp_path):
+def test_concurrent_writers_never_mix_their_contents(tmp_path):
     file, draw = tmp_path / "data.txt", random.Random(0)
     whole = {10 * letter for letter in "abcd"}
 
@@ -94,7 +94,7 @@ def test_of_processes_that_replace_the_same_file_nobody_takes_the_others_half(tm
         found, end, next_kill = set(), time.monotonic() + 5, 0.0
         while time.monotonic() < end:
             found.add(file.read_text())
-            if time.monotonic() > next_kill:  # what the dead leave keeps nobody out
+            if time.monotonic() > next_kill:  # files of killed writers do not block others
                 letter = draw.choice("abcd")
                 writers[letter].kill()
                 assert writers[letter].communicate()[1] == ""
@@ -114,17 +114,17 @@ def test_of_processes_that_replace_the_same_file_nobody_takes_the_others_half(tm
 
 
 @pytest.mark.parametrize("odd", ["link", "pipe", "folder"])
-def test_what_is_not_a_file_of_its_own_is_not_written_through(tmp_path, odd):
+def test_links_pipes_and_folders_are_not_written_through(tmp_path, odd):
     file, part, other = (tmp_path / name for name in ("data.txt", f"data.txt.0123abcd.{HOST}.part", "other.txt"))
-    other.write_text("of somebody else")
+    other.write_text("of another program")
     {"link": lambda: part.symlink_to(other), "pipe": lambda: os.mkfifo(part), "folder": part.mkdir}[odd]()
     with replacing(file) as temporary:
         temporary.write_text("new")
-    assert (file.read_text(), other.read_text()) == ("new", "of somebody else")
+    assert (file.read_text(), other.read_text()) == ("new", "of another program")
     assert not file.is_symlink()
 
 
-def test_what_the_dead_left_is_removed_and_what_is_being_written_stays(tmp_path):
+def test_files_of_killed_processes_are_removed_and_files_in_use_kept(tmp_path):
     left = [tmp_path / f"{name}.0123abcd.{HOST}.part" for name in ("a.txt", "b.txt", "[a.txt")]
     for part in left:
         part.write_text("half")
@@ -138,8 +138,8 @@ def test_what_the_dead_left_is_removed_and_what_is_being_written_stays(tmp_path)
     assert (tmp_path / "a.txt").read_text() == "new"
 
 
-def test_what_was_left_on_another_host_is_removed_after_a_day(tmp_path):
-    """Its locks may not be seen here."""
+def test_files_left_by_another_host_are_removed_after_a_day(tmp_path):
+    """That host's locks may be invisible here."""
     part = tmp_path / "a.txt.0123abcd.fedcba98.part"
     part.write_text("half")
     for age, there in ((0, True), (DAY - 100, True), (DAY + 100, False)):
@@ -148,8 +148,8 @@ def test_what_was_left_on_another_host_is_removed_after_a_day(tmp_path):
         assert part.exists() == there
 
 
-def test_where_a_locked_file_can_be_written_by_its_locker_alone_it_is_not_locked(tmp_path, monkeypatch):
-    """Shared folders of Windows: whoever opens a locked file once more cannot write it, and that is what everybody does here."""
+def test_a_lock_that_prevents_writing_is_released(tmp_path, monkeypatch):
+    """In Windows' shared folders a locked file cannot be written through a second handle, which all callers use."""
     locked, usual, flock = set(), Path.open, fcntl.flock
 
     def lock(handle, operation):
@@ -168,8 +168,8 @@ def test_where_a_locked_file_can_be_written_by_its_locker_alone_it_is_not_locked
     assert (tmp_path / "a.txt").read_bytes() == b"new"
 
 
-def test_two_that_replace_the_same_file_without_locks(tmp_path, monkeypatch):
-    """Nobody can tell then what the dead left from what is being written, and nothing is removed."""
+def test_without_locks_concurrent_writers_do_not_collide(tmp_path, monkeypatch):
+    """Files of killed processes cannot be told from files in use, so nothing is removed."""
 
     def refuse(*arguments):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
@@ -197,12 +197,12 @@ def test_reserve_appends_zeros(tmp_path, monkeypatch, system):
     file.write_bytes(b"header")
     reserve(file, 100_000)
     assert file.read_bytes() == b"header" + bytes(99_994)
-    assert file.stat().st_blocks * 512 >= 100_000  # not a hole
+    assert file.stat().st_blocks * 512 >= 100_000  # allocated, not sparse
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
 def test_a_replaced_file_keeps_its_permissions(tmp_path, mode):
-    """For its owner alone from the first byte; a file that nobody may write can be replaced, and written from then on."""
+    """A private file is private while it is written, too; a read-only file can be replaced, and its owner can write the new one."""
     file = tmp_path / "data.txt"
     file.write_text("old")
     file.chmod(mode)
@@ -213,9 +213,9 @@ def test_a_replaced_file_keeps_its_permissions(tmp_path, mode):
     assert file.stat().st_mode & 0o777 == mode | 0o600
 
 
-def test_a_new_file_has_the_usual_permissions(tmp_path):
+def test_a_new_file_has_the_default_permissions(tmp_path):
     (tmp_path / "usual").touch()
-    (tmp_path / "link").symlink_to("usual")  # whose own permissions are 777
+    (tmp_path / "link").symlink_to("usual")  # the link itself has mode 777
     for file in (tmp_path / "new", tmp_path / "link"):
         with replacing(file) as part:
             part.write_text("new")

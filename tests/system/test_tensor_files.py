@@ -1,4 +1,4 @@
-"""safetensors files where files cannot be mapped, and where there is no room for them."""
+"""safetensors files are memory-mapped where possible and read otherwise; broken ones are refused."""
 
 import errno
 
@@ -28,7 +28,7 @@ def file(tmp_path):
     return tmp_path / "t.safetensors"
 
 
-def test_a_file_is_mapped_where_that_is_possible(file):
+def test_a_file_is_mapped_if_possible(file):
     with open_tensors(file) as found:
         assert isinstance(found, safe_open)
 
@@ -43,14 +43,14 @@ def test_a_file_that_cannot_be_mapped_is_read(file, unmapped):
             assert found.get_tensor(name).dtype == value.dtype
 
 
-def test_without_entries(tmp_path, unmapped):
+def test_a_file_without_metadata(tmp_path, unmapped):
     write_tensors(tmp_path / "t", TENSORS, {})
     with open_tensors(tmp_path / "t") as found:
         assert not found.metadata()
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\xff" * 20, b"\x02\0\0\0\0\0\0\0[]"])
-def test_a_broken_file_is_refused_either_way(tmp_path, content, unmapped):
+def test_a_broken_file_is_refused_without_mapping_too(tmp_path, content, unmapped):
     (tmp_path / "t").write_bytes(content)
     with pytest.raises((SafetensorError, OSError)), open_tensors(tmp_path / "t"):
         pass
@@ -59,8 +59,8 @@ def test_a_broken_file_is_refused_either_way(tmp_path, content, unmapped):
     assert embedding_features.read_features(tmp_path / "t", {}) is None
 
 
-def test_nothing_but_the_file_is_written(tmp_path, monkeypatch):
-    """safetensors' own save_file writes another one beside it, which a kill would leave."""
+def test_no_other_file_is_written(tmp_path, monkeypatch):
+    """safetensors' own save_file writes a second one, which a killed process would leave behind."""
     seen = []
     monkeypatch.setattr(storage, "_flush", lambda path: seen.append(sorted(file.name for file in tmp_path.iterdir())))
     write_tensors(tmp_path / "t", TENSORS, {})

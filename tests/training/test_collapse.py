@@ -1,4 +1,4 @@
-"""A training that collapses is told from one that works, with its cause and what to do."""
+"""A collapsed training is detected and reported with its cause and a fix."""
 
 import pytest
 
@@ -10,7 +10,7 @@ WORKS = {"identity": 3.0, "triplet": 0.4, "cpm": 1.4, "triplet_active": 0.99, "p
 
 
 @pytest.mark.parametrize(
-    ("values", "row", "said"),
+    ("values", "row", "expected"),
     [
         ({}, {}, []),
         ({"cpm_weight": 0.8}, {"neck_cosine": 0.97, "cpm": 9.0}, ["collapsed", "0.970", "pair mining (7.20)", "lower cpm_weight"]),
@@ -21,8 +21,8 @@ WORKS = {"identity": 3.0, "triplet": 0.4, "cpm": 1.4, "triplet_active": 0.99, "p
         ({"metric_on": "pooled", "loss": "agw"}, {"pooled_cosine": 0.998}, []),
     ],
 )
-def test_a_line_names_the_cause_and_the_fix(values, row, said):
+def test_one_line_names_the_cause_and_the_fix(values, row, expected):
     found = warning(WORKS | row, settings_of(Config(**{"dataset": "llcm", "scale": "tiny"} | values)).objective)
-    assert bool(found) == bool(said)
-    assert [part for part in said if part not in found] == []
+    assert bool(found) == bool(expected)
+    assert [part for part in expected if part not in found] == []
     assert "\n" not in found

@@ -1,4 +1,4 @@
-"""A training for which the disk has no room is refused before anything is decoded."""
+"""A training is refused before anything is decoded if the disk has no room for it."""
 
 import errno
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ def free(monkeypatch):
     return lambda size: monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: SimpleNamespace(free=size))
 
 
-def test_the_size_of_a_checkpoint_is_known_before_there_is_one(tiny, tmp_path):
+def test_the_size_of_a_checkpoint_is_predicted(tiny, tmp_path):
     config = tiny()
     net = network_of(config, 5, pretrained=False)
     optimizer = settings_of(config).optimization.build(net)
@@ -37,32 +37,32 @@ def test_the_size_of_a_checkpoint_is_known_before_there_is_one(tiny, tmp_path):
     assert needed(lambda: network_of(config, 5, pretrained=False), momenta=1) == pytest.approx(2 * sizes[0] + sizes[1], rel=0.02)
 
 
-def test_a_training_without_room_is_refused_before_anything_is_decoded(home, tiny, monkeypatch, free):
+def test_a_training_without_disk_space_is_refused_before_decoding(home, tiny, monkeypatch, free):
     monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
     free(needed(lambda: network_of(tiny(), 8, pretrained=False), momenta=1) // 2)
-    told = r"results/llcm/full cannot be written \(its checkpoints need \d+ MB, \d+ MB are free\)"
-    with pytest.raises(DiskError, match=told) as caught:
+    message = r"results/llcm/full cannot be written \(its checkpoints need \d+ MB, \d+ MB are free\)"
+    with pytest.raises(DiskError, match=message) as caught:
         loop.fit(tiny(name="full"))
     assert caught.value.errno == errno.ENOSPC
     assert not (home / "results/llcm/full").exists()
 
 
-def test_what_the_checkpoints_take_already_need_not_be_free(home, tiny, free):
+def test_space_taken_by_existing_checkpoints_need_not_be_free(home, tiny, free):
     config = tiny(name="later")
-    all_in_all = needed(lambda: network_of(config, 8, pretrained=False), momenta=1)
+    total = needed(lambda: network_of(config, 8, pretrained=False), momenta=1)
     folder = runs.folder_of(config) / "checkpoints"
     folder.mkdir(parents=True)
     (folder / "last.safetensors").write_bytes(bytes(1000))
-    free(all_in_all - 1000)
+    free(total - 1000)
     preparation.check_disk(config, 8)
-    free(all_in_all - 1001)
+    free(total - 1001)
     with pytest.raises(DiskError):
         preparation.check_disk(config, 8)
     with pytest.raises(DiskError):
         preparation.check_disk(tiny(name="later", resume=False), 8)
 
 
-def test_a_finished_run_needs_no_room(home, tiny, free):
+def test_a_finished_run_needs_no_space(home, tiny, free):
     config = tiny(name="done")
     runs.folder_of(config).mkdir(parents=True)
     (runs.folder_of(config) / "metrics.json").write_text("{}")
@@ -71,9 +71,9 @@ def test_a_finished_run_needs_no_room(home, tiny, free):
 
 
 def test_a_network_that_cannot_be_measured_is_not_refused(home, tiny, monkeypatch, free):
-    def looks_at_its_weights(*arguments, **options):
+    def reads_its_weights(*arguments, **options):
         return torch.ones(1).item()
 
-    monkeypatch.setattr(preparation, "network_of", looks_at_its_weights)
+    monkeypatch.setattr(preparation, "network_of", reads_its_weights)
     free(0)
     preparation.check_disk(tiny(), 8)

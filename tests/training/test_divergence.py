@@ -1,4 +1,4 @@
-"""Losses and weights that are not finite are noticed in time, without a wait at every step, and told with all that is known."""
+"""Losses and weights that are not finite are noticed in time, without waiting at every step, and reported in detail."""
 
 from itertools import count
 
@@ -15,7 +15,7 @@ from fsclib.training.divergence import LOOK, NotFinite, mean_losses, spoilt
 
 
 def steps(taken, wrong=(), number=None):
-    """Steps whose losses are 1, 2, …, those in `wrong` infinite; `taken` counts them."""
+    """Yields losses 1, 2, …, infinite ones for the steps in `wrong`; `taken` collects the steps taken."""
     for step in count() if number is None else range(number):
         taken.append(step)
         yield Parts(*torch.full((len(Parts._fields),), float("inf") if step in wrong else step + 1.0))
@@ -33,7 +33,7 @@ def test_losses_are_averaged_over_all_steps():
 
 
 @pytest.mark.parametrize("step", [0, 7, LOOK - 1, LOOK, 2 * LOOK + 3])
-def test_a_loss_that_is_not_finite_is_noticed_before_another_look_is_due(step):
+def test_a_loss_that_is_not_finite_is_noticed_at_the_next_check(step):
     taken = []
     with pytest.raises(NotFinite, match=rf"^step {step + 1}: the loss is not finite \(total inf, ") as caught:
         average(steps(taken, {step, step + 1}))
@@ -41,15 +41,15 @@ def test_a_loss_that_is_not_finite_is_noticed_before_another_look_is_due(step):
     assert len(taken) == LOOK * (step // LOOK + 1)
 
 
-def test_the_device_is_waited_for_once_a_look():
-    net = nn.Identity()  # whose weights, which are looked at once, are none
+def test_the_device_is_waited_for_once_per_check():
+    net = nn.Identity()  # no weights, which would be checked as well
     with Counter() as counter:
         average(steps([], number=4 * LOOK), net)
     assert counter.waits.count("nonzero") == 4
     assert len(counter.waits) <= 4
 
 
-def test_weights_are_looked_at_once_the_last_loss_hides_nothing_else():
+def test_weights_are_checked_after_losses_that_are_finite():
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     assert spoilt(net) == ""
     net[1].running_mean[1] = float("nan")
@@ -63,12 +63,12 @@ def test_weights_are_looked_at_once_the_last_loss_hides_nothing_else():
 
 
 class Spoiling:
-    """Stands in for a training whose step `at` spoils the weights, without its loss showing it."""
+    """Stands in for a training whose step `at` spoils the weights, which its loss does not show."""
 
     def __init__(self, at):
         self.at, self.begun = at, 0
 
-    ranks = ALONE
+    processes = ALONE
 
     def shared(self, net):
         return net
@@ -85,14 +85,14 @@ class Spoiling:
             yield parts
 
 
-def test_the_step_that_spoils_the_weights_is_the_one_that_fails():
+def test_a_step_that_spoils_the_weights_is_the_one_reported():
     training = Spoiling(at=2)
     found, net, _, state = divergence.before(training, 5, NotFinite(6, {"total": float("nan")}))
     assert (found.step, found.tensor, found.parts["total"]) == (2, "weight", 3.0)
     assert (net.weight.item(), state, training.begun) == (2.0, {"epoch": 4}, 2)
 
 
-def test_a_loss_that_fails_on_sound_weights_is_the_one_that_fails():
+def test_a_loss_that_fails_on_finite_weights_is_the_one_reported():
     training = Spoiling(at=6)
     wrong = NotFinite(6, {"total": float("nan")})
     found, net, _, _ = divergence.before(training, 5, wrong)

@@ -1,4 +1,4 @@
-"""Steps on random pixels, for measurements: steps of a training like any other, in any memory layout, without end."""
+"""Endless training steps on random pixels, for measurements: they equal those of a training, in any memory layout."""
 
 from itertools import islice
 
@@ -29,7 +29,7 @@ def prepared(tiny, **values):
 
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
-def test_steps_go_on_after_an_epoch_in_the_layout_asked_for(tiny, short, layout):
+def test_steps_continue_after_an_epoch_in_the_requested_layout(tiny, short, layout):
     config, net, pixels = prepared(tiny)
     before = net.classifier.weight.detach().clone()
     parts = list(islice(dry_steps(net, settings_of(config), pixels, config.identities, torch.float32, layout), 3))
@@ -40,7 +40,7 @@ def test_steps_go_on_after_an_epoch_in_the_layout_asked_for(tiny, short, layout)
     assert all(weight.is_contiguous(memory_format=layout) for weight in deep)
 
 
-def test_a_dry_step_is_a_step_of_a_training(tiny, short):
+def test_a_dry_step_equals_a_training_step(tiny, short):
     config, net, pixels = prepared(tiny)
     settings = settings_of(config)
     dry = next(dry_steps(net, settings, pixels, config.identities, torch.float32))
@@ -51,5 +51,5 @@ def test_a_dry_step_is_a_step_of_a_training(tiny, short):
         np.tile(labels, 2), np.repeat([VISIBLE, INFRARED], number), config.identities, config.images, config.seed
     )
     optimizer = settings.optimization.build(net)
-    wet = next(training_steps(net, optimizer, settings, pixels, np.arange(2 * number), sampler, 0, torch.float32))
-    assert torch.equal(torch.stack(dry), torch.stack(wet))
+    actual = next(training_steps(net, optimizer, settings, pixels, np.arange(2 * number), sampler, 0, torch.float32))
+    assert torch.equal(torch.stack(dry), torch.stack(actual))

@@ -1,4 +1,4 @@
-"""Training: the recipe, what is kept of a run, and going on as if nothing had happened."""
+"""Training: the recipe, the files of a run, early refusals, and exact resumption."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def test_published_schedule():
     assert factors[80:] == pytest.approx([0.01] * 70)
 
 
-def test_neck_and_classifier_learn_at_a_rate_of_their_own():
+def test_neck_and_classifier_have_their_own_learning_rate():
     config = Config(dataset="llcm", backbone="resnet18")
     net = network_of(config, 5, pretrained=False)
     optimization = settings_of(config).optimization
@@ -56,7 +56,7 @@ def test_neck_and_classifier_learn_at_a_rate_of_their_own():
 
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
-def test_steps_of_the_optimizer_are_those_of_the_formula(layout):
+def test_optimizer_steps_follow_the_formula(layout):
     """v ← μv + g, w ← w − η(g + μv) with g = ∇ + λw; Nesterov's form of Sutskever et al. (ICML 2013), as torch writes it."""
     torch.manual_seed(0)
     config = Config(dataset="llcm", backbone="resnet18")
@@ -80,7 +80,7 @@ def test_steps_of_the_optimizer_are_those_of_the_formula(layout):
 
 
 @pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
-def test_a_run_is_complete_and_explains_itself(home, tiny, dataset):
+def test_a_run_has_all_its_files_and_metadata(home, tiny, dataset):
     run = fit(tiny(dataset=dataset, epochs=1))
     assert run.folder == home / "results" / dataset / run.config.name
     expected = {"config.json", "log.csv", "metrics.json", "checkpoints", "tables", "embeddings"}
@@ -113,9 +113,9 @@ def test_the_same_run_twice_gives_the_same_numbers(home, tiny):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, tiny, monkeypatch, precision):
+def test_a_resumed_run_equals_an_uninterrupted_one(home, tiny, monkeypatch, precision):
     values = {"select_on": "holdout", "validate_every": 1, "precision": precision}
-    undisturbed = fit(tiny(name="undisturbed", **values))
+    uninterrupted = fit(tiny(name="uninterrupted", **values))
     steps = steps_module.training_steps
 
     def interrupted(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
@@ -131,13 +131,13 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(home, ti
             fit(config)
     assert not (home / "results/llcm/interrupted/metrics.json").exists()
     resumed = fit(config)
-    assert_same(weights(undisturbed), weights(resumed))
-    assert_same(weights(undisturbed, "best"), weights(resumed, "best"))
-    assert undisturbed.metrics == resumed.metrics
-    assert undisturbed.log().drop(columns="seconds").equals(resumed.log().drop(columns="seconds"))
+    assert_same(weights(uninterrupted), weights(resumed))
+    assert_same(weights(uninterrupted, "best"), weights(resumed, "best"))
+    assert uninterrupted.metrics == resumed.metrics
+    assert uninterrupted.log().drop(columns="seconds").equals(resumed.log().drop(columns="seconds"))
 
 
-def test_the_best_checkpoint_is_chosen_as_select_on_says(home, tiny):
+def test_the_best_checkpoint_is_chosen_by_select_on(home, tiny):
     for select_on, column in (("holdout", "val_map"), ("test", "val_rank1")):
         run = fit(tiny(select_on=select_on, validate_every=1, name=f"on-{select_on}"))
         best = int(run.log()[column].to_numpy().argmax())
@@ -156,22 +156,22 @@ def test_held_out_identities_are_not_trained_on(home, tiny):
     assert classes[0] - classes[1] == 2
 
 
-def test_another_configuration_under_the_same_name_is_refused_before_anything_is_decoded(home, tiny, monkeypatch):
+def test_another_configuration_of_the_same_name_is_refused_before_decoding(home, tiny, monkeypatch):
     fit(tiny(epochs=1, name="taken"))
     monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
     with pytest.raises(RunError, match=r"epochs: 1 vs 2"):
         fit(tiny(epochs=2, name="taken"))
 
 
-def test_resume_false_begins_anew_and_keeps_the_old_run(home, tiny):
+def test_resume_false_starts_over_and_keeps_the_old_run(home, tiny):
     fit(tiny(epochs=1, name="again"))
     run = fit(tiny(epochs=2, name="again", resume=False))
     assert len(run.log()) == 2
     assert (run.folder.parent / "again.old-1" / "metrics.json").exists()
 
 
-def test_a_full_disk_leaves_the_checkpoint_before_it(home, tiny, monkeypatch):
-    undisturbed = fit(tiny(name="undisturbed"))
+def test_a_full_disk_keeps_the_previous_checkpoint(home, tiny, monkeypatch):
+    uninterrupted = fit(tiny(name="uninterrupted"))
     from fsclib.system import storage
 
     flush, written = storage._flush, []
@@ -188,7 +188,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(home, tiny, monkeypatch):
         with pytest.raises(checkpoint.CheckpointError, match="No space left on device"):
             fit(tiny(name="full"))
     assert checkpoint.state(home / "results/llcm/full/checkpoints/last.safetensors")["epoch"] == 0
-    assert_same(weights(undisturbed), weights(fit(tiny(name="full"))))
+    assert_same(weights(uninterrupted), weights(fit(tiny(name="full"))))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(home, tiny, monkeypatch):
@@ -206,7 +206,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(home, 
     assert checkpoint.state(home / "results/llcm/spoilt/checkpoints/last.safetensors")["epoch"] == 0
 
 
-def test_missing_imagenet_weights_are_noticed_before_anything_is_decoded(home, tiny, monkeypatch, tmp_path):
+def test_missing_imagenet_weights_are_noticed_before_decoding(home, tiny, monkeypatch, tmp_path):
     from urllib.error import URLError
 
     def offline(*args, **kwargs):
@@ -227,7 +227,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(home, tiny):
     assert not (home / "results/llcm/shared").exists()
 
 
-def test_weights_that_are_not_finite_are_not_kept(home, tiny, monkeypatch):
+def test_weights_that_are_not_finite_are_not_saved(home, tiny, monkeypatch):
     steps = steps_module.training_steps
 
     def spoilt(net, *rest):
@@ -241,13 +241,13 @@ def test_weights_that_are_not_finite_are_not_kept(home, tiny, monkeypatch):
     assert checkpoint.state(home / "results/llcm/spoilt/checkpoints/last.safetensors")["epoch"] == 0
 
 
-def test_too_few_identities_are_noticed_before_anything_is_decoded(home, tiny, monkeypatch):
+def test_too_few_identities_are_noticed_before_decoding(home, tiny, monkeypatch):
     monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
     with pytest.raises(ValueError, match="identities, expected at least 500"):
         fit(tiny(identities=500))
 
 
-def test_broken_files_are_listed_at_once_or_left_out_and_counted(home, tiny, tmp_path):
+def test_broken_files_are_listed_together_or_skipped_and_counted(home, tiny, tmp_path):
     root = tmp_path / "broken"
     shutil.copytree(home / "data" / DATASETS["llcm"].folder, root)
     index = root / "idx/train_vis.txt"
@@ -268,14 +268,14 @@ def test_broken_files_are_listed_at_once_or_left_out_and_counted(home, tiny, tmp
 
 
 @pytest.mark.parametrize(
-    ("layout", "gone", "told", "reason"),
+    ("layout", "gone", "message", "reason"),
     [
         ("sysu", "cam[12]", "no query of sysu indoor", "cam1"),
         ("llcm", "nir/*[2-9]", "identities, expected at least 6", "nir/"),
     ],
 )
-def test_what_makes_a_data_set_unfit_comes_with_what_is_broken_in_it(home, tiny, tmp_path, monkeypatch, layout, gone, told, reason):
-    """Folders that are gone: of a protocol's cameras, of nearly all training identities in infrared."""
+def test_an_unusable_data_set_is_refused_with_its_missing_files(home, tiny, tmp_path, monkeypatch, layout, gone, message, reason):
+    """Missing folders: of a protocol's cameras, of nearly all infrared training identities."""
     root = tmp_path / "broken"
     shutil.copytree(home / "data" / DATASETS[layout].folder, root)
     for folder in root.glob(gone):
@@ -284,18 +284,18 @@ def test_what_makes_a_data_set_unfit_comes_with_what_is_broken_in_it(home, tiny,
     with pytest.raises((DatasetError, ValueError)) as error:
         fit(tiny(dataset=layout, data_root=str(root), identities=6))
     _, *rest = str(error.value).splitlines()
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert any(reason in line for line in rest)
 
 
-def test_bfloat16_learns_the_same_losses_roughly(home, tiny):
+def test_bfloat16_gives_roughly_the_same_losses(home, tiny):
     full, half = (fit(tiny(precision=precision, name=precision, epochs=1)) for precision in ("float32", "bfloat16"))
     assert half.environment["precision"] == "bfloat16"
     assert half.log()["identity"][0] == pytest.approx(full.log()["identity"][0], rel=0.05)
     assert all(value.dtype != torch.bfloat16 for value in weights(half).values())
 
 
-def test_command_line_words():
+def test_command_line_arguments():
     assert command_line.literal("5") == 5
     assert command_line.literal("1e-4") == 1e-4
     assert command_line.literal("llcm") == "llcm"

@@ -1,4 +1,4 @@
-"""What a recipe may have beside the published one: schedules, ramps, further losses, other optimisers, other images."""
+"""Options of a recipe beyond the published one: schedules, ramps, further losses, other optimisers, other images."""
 
 import math
 
@@ -25,7 +25,7 @@ LEARNING = {
 }  # fmt: skip
 
 
-def test_cosine_falls_from_the_learning_rate_to_a_hundredth():
+def test_cosine_falls_from_the_learning_rate_to_a_hundredth_of_it():
     config = Config(dataset="llcm", schedule="cosine", warmup=0, warmup_steps=0, epochs=4)
     factors = [settings_of(config).optimization.factor(epoch, step, 25) for epoch in range(4) for step in range(25)]
     assert factors[0] == 1
@@ -35,7 +35,7 @@ def test_cosine_falls_from_the_learning_rate_to_a_hundredth():
     assert factors == sorted(factors, reverse=True)
 
 
-def test_warm_up_counts_steps_over_epochs():
+def test_warm_up_counts_steps_across_epochs():
     config = Config(dataset="llcm", schedule="step", warmup=0, warmup_steps=30, decay="none")
     factors = [settings_of(config).optimization.factor(epoch, step, 20) for epoch in range(3) for step in range(20)]
     assert factors[:30] == pytest.approx([(s + 1) / 30 for s in range(30)])
@@ -56,7 +56,7 @@ def test_pair_mining_and_orthogonality_are_ramped_in():
 
 
 def taken(config, count=3, **options):
-    """The parts of some steps on random pixels."""
+    """Loss parts of the first `count` steps of an epoch on random pixels, and the network after it."""
     labels, modalities = np.repeat(np.arange(4), 8), np.tile(["visible", "infrared"], 16)
     sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed)
     pixels = np.random.default_rng(0).integers(0, 256, (32, config.height, config.width, 3), dtype=np.uint8)
@@ -71,7 +71,7 @@ def taken(config, count=3, **options):
 
 @pytest.mark.parametrize("network", ["fsc", "deen", "agw", "twostream"])
 @pytest.mark.parametrize("backbone", ["resnet18-half", "resnet18"])
-def test_every_network_takes_steps_of_every_choice(tiny, network, backbone):
+def test_every_network_trains_with_all_options(tiny, network, backbone):
     parts, _ = taken(tiny(network=network, backbone=backbone, stages=4, **LEARNING))
     last = parts[-1]
     assert all(torch.isfinite(torch.stack(part)).all() for part in parts)
@@ -90,7 +90,7 @@ def test_the_total_is_the_sum_of_its_weighted_parts(tiny):
     assert float(first.total) == pytest.approx(float(expected))  # before the ramp
 
 
-def test_the_first_epochs_may_see_smaller_images(tiny, monkeypatch):
+def test_the_first_epochs_can_use_smaller_images(tiny, monkeypatch):
     seen = []
     whole = steps.smaller
     monkeypatch.setattr(steps, "smaller", lambda images: seen.append(whole(images).shape[2:]) or whole(images))
@@ -105,7 +105,7 @@ def test_the_first_epochs_may_see_smaller_images(tiny, monkeypatch):
     assert whole(flat[:, :, :96]).shape == (1, 3, 96, 72)
 
 
-def test_published_recipes_have_none_of_it(tiny):
+def test_published_recipes_have_no_further_losses(tiny):
     first, *_ = taken(tiny(network="twostream", stages=4))[0]
     assert float(first.infonce) == float(first.attributes) == 0
     assert float(first.total) == pytest.approx(float(first.identity + first.triplet))
@@ -121,7 +121,7 @@ def test_clipping_bounds_the_gradient(tiny):
     assert moved[1] < 1e-3 * 20 < moved[0]
 
 
-def test_the_head_for_attributes_learns_at_the_rate_of_neck_and_classifier(tiny):
+def test_the_attribute_head_learns_at_the_rate_of_neck_and_classifier(tiny):
     config = tiny(**LEARNING)
     net = network_of(config, 4, pretrained=False, attributes=5)
     head, body = settings_of(config).optimization.build(net).param_groups
@@ -129,7 +129,7 @@ def test_the_head_for_attributes_learns_at_the_rate_of_neck_and_classifier(tiny)
     assert len(head["params"]) + len(body["params"]) == sum(p.requires_grad for p in net.parameters())
 
 
-def test_an_interrupted_run_of_adamw_ends_as_an_undisturbed_one(home, tiny, monkeypatch):
+def test_a_resumed_adamw_run_equals_an_uninterrupted_one(home, tiny, monkeypatch):
     config = tiny(**LEARNING, name="whole")
     whole = fit(config)
     taken_steps = steps_module.training_steps
@@ -153,7 +153,7 @@ def test_an_interrupted_run_of_adamw_ends_as_an_undisturbed_one(home, tiny, monk
     assert (whole.log()["attributes"] > 0).all()
 
 
-def test_a_trunk_sees_visible_images_alone(home, tiny):
+def test_visible_streams_use_only_visible_images(home, tiny):
     config = tiny(network="twostream", stages=4, streams="visible")
     images, chosen, sampler = preparation.prepared(config, ALONE)
     assert set(images.records["modality"].to_numpy()[chosen]) == {"visible"}
@@ -165,7 +165,7 @@ def test_a_trunk_sees_visible_images_alone(home, tiny):
     assert fit(config).finished
 
 
-def test_attributes_are_refused_for_data_that_have_none(home, tiny, tmp_path):
+def test_attributes_weight_is_refused_for_data_without_attributes(home, tiny, tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()
     source = home / "data" / "LLCM"
@@ -176,7 +176,7 @@ def test_attributes_are_refused_for_data_that_have_none(home, tiny, tmp_path):
         fit(tiny(data_root=str(bare), attributes_weight=1.0))
 
 
-def test_a_run_starts_from_another_run(home, tiny):
+def test_a_run_can_start_from_another_run(home, tiny):
     first = fit(tiny(network="twostream", stages=4, name="first"))
     config = tiny(network="fsc", stages=4, pretrained="llcm/first", epochs=1, lr=0.0, body_lr=0.0, weight_decay=0.0)
     started = loop.checkpoint.network(fit(config).checkpoint("last"))
@@ -186,21 +186,21 @@ def test_a_run_starts_from_another_run(home, tiny):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"pretrained": "llcm/nobody"}, "no run 'nobody' of 'llcm'"),
         ({"pretrained": "imagenet"}, "found 'imagenet' with backbone 'resnet18-half', expected one of resnet18, resnet50"),
         ({"pretrained": "people/nobody"}, "weights: found 'people/nobody', expected one of people"),
     ],
 )
-def test_weights_that_are_not_there_are_refused_before_work(home, tiny, values, said):
+def test_missing_weights_are_refused_before_training(home, tiny, values, message):
     with pytest.raises((ValueError, RuntimeError)) as error:
         fit(tiny(**values))
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert not (home / "results").exists() or not list((home / "results").rglob("config.json"))
 
 
-def test_a_run_of_another_backbone_is_no_start(home, tiny):
+def test_starting_from_a_run_with_another_backbone_is_refused(home, tiny):
     fit(tiny(network="twostream", stages=4, name="first", epochs=1))
     with pytest.raises(ValueError, match="a run with backbone resnet18-half, expected resnet18; choose another"):
         fit(tiny(network="fsc", stages=4, backbone="resnet18", pretrained="llcm/first"))

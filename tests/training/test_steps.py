@@ -1,4 +1,4 @@
-"""By counting: a training step never waits for its device, and no attention map of n×n positions is made."""
+"""A training step never waits for its device, and no n×n attention map is made, as seen by counting operations."""
 
 import numpy as np
 import pytest
@@ -11,14 +11,14 @@ from fsclib.models.networks import build_model
 from fsclib.training.settings import settings_of
 from fsclib.training.steps import training_steps
 
-WAITING = {  # operations whose result, or its size, the host has to know: on a GPU it waits for all that was asked of it before
+WAITING = {  # operations whose result, or its size, the host needs: it waits until the GPU has done all queued work
     "_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "masked_select", "unique_dim", "_unique2",
     "unique_consecutive", "bincount", "repeat_interleave.Tensor",
 }  # fmt: skip
 
 
 class Counter(TorchDispatchMode):
-    """waits: names of operations that wait; largest: entries of the largest tensor that was made."""
+    """waits: names of the operations that wait; largest: number of entries of the largest tensor created."""
 
     def __init__(self):
         super().__init__()
@@ -49,14 +49,14 @@ def test_a_training_step_does_not_wait_for_its_device(tiny, network, stages, pre
     settings = settings_of(config)
     optimizer = settings.optimization.build(net)
     steps = training_steps(net, optimizer, settings, pixels, np.arange(16), sampler, 0, precision)
-    next(steps)  # the first one makes the optimiser's state
+    next(steps)  # the first one creates the optimiser's state
     with Counter() as counter:
         next(steps)
     assert not counter.waits
     assert counter.largest > 0
 
 
-def test_the_counter_sees_what_waits():
+def test_the_counter_finds_operations_that_wait():
     x = torch.arange(4.0)
     with Counter() as counter:
         x.sum().item()
@@ -67,7 +67,7 @@ def test_the_counter_sees_what_waits():
 
 
 @pytest.mark.parametrize("published_order", [False, True])
-def test_mfa_makes_no_map_of_all_pairs_of_positions(published_order):
+def test_mfa_makes_no_map_of_all_position_pairs(published_order):
     height, width, images = 96, 36, 2  # of MFA1 at 384×144
     block = MultistageFeatureAggregation(256, 64, 1)
     block.position.published_order = published_order

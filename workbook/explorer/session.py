@@ -44,7 +44,7 @@ class Desk:
         self.names = [own, *(name for name in table.get("name", []) if name != own)]
 
     def subject(self, name: str) -> Subject:
-        """Opens a run, with device and workers of the first. Errors: those of retrieval.run_images and run_features."""
+        """Opens a run, with device and workers of the first. Errors: those of evaluation.run_images and run_features."""
         if name not in self._subjects:
             here, folder = self.first.config, self.first.folder.parent
             options = {"data_root": here.data_root if name == self.names[0] else "", "device": here.device, "workers": here.workers}

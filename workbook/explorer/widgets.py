@@ -25,7 +25,7 @@ def explore(
     """Opens the explorer on a tested run and its neighbours, at a query of this person and camera or at a random one.
 
     Without an interactive front end, shows the panels of that query instead and returns None.
-    Errors: ValueError for a person or camera without a query; those of retrieval.run_images and run_features.
+    Errors: ValueError for a person or camera without a query; those of evaluation.run_images and run_features.
     """
     board = Board(Desk(run), similarity, seed)
     board.begin(person, camera)

@@ -1,4 +1,4 @@
-"""The commands that make what a paper lacks. Run them in notebooks/; sweeps run from anywhere."""
+"""The commands that make what is missing in a paper. Run them in notebooks/; sweeps run from anywhere."""
 
 import shlex
 from collections.abc import Mapping

@@ -51,7 +51,7 @@ class Paper:
     def __str__(self) -> str:
         told = [f"{part}: {self.folder / part}" for part in ("figures", "tables", "paper.tex", "provenance.json")]
         if self.missing:
-            told += ["", "missing, with the commands, to be run in notebooks/, that make what is lacking", listed(self.missing)]
+            told += ["", "missing; run these commands in notebooks/ first", listed(self.missing)]
         if self.stale:
             told += ["", f"left by an earlier paper and not part of this one: {', '.join(self.stale)}"]
         return "\n".join(told)

@@ -17,7 +17,7 @@ from fsclib.data.records import MISSING_INDEX, MISSING_ROOT, Problem
 from fsclib.system.reading import LARGEST, read_bytes
 
 EXTENSIONS = (".jpg", ".jpeg", ".bmp", ".png")
-LARGEST_LIST = 1 << 20  # bytes of a list of identities, of which it holds a hundred thousand
+LARGEST_LIST = 1 << 20  # bytes of a list of identities, enough for a hundred thousand
 RESTORE = "restore it from the data set's archive"
 READABLE = f"{RESTORE}, or make it readable"
 WRITE = "write `relative/path label`, or remove the line"
@@ -25,7 +25,7 @@ EMPTY = "empty image"
 
 
 def existing(root: Path, indexes: Sequence[str], problems: list[Problem], spec: DatasetSpec, tree: str) -> list[str]:
-    """The index files that exist, none without the root folder; missing files are problems. tree: what the folder contains."""
+    """The index files that exist, none without the root folder; problems name missing ones. tree: what the folder contains."""
     if found := _no_folder(str(root)):
         problems.append(Problem(str(root), None, found, _obtain(spec, tree, root), MISSING_ROOT))
         return []
@@ -56,9 +56,9 @@ def has_folder(root: Path, folder: str, problems: list[Problem]) -> bool:
 
 
 def folders_of_images(root: Path, folder: str, problems: list[Problem]) -> Callable[[str], list[str]]:
-    """What gives the images of a folder within `folder` by its name, as `folder_images` does.
+    """A function that returns the images of a subfolder of `folder` by its name, as `folder_images` does.
 
-    The folders are listed once: to ask the disk for each of a hundred thousand that are not there would take long.
+    Subfolders are listed once: asking the disk for each of a hundred thousand missing ones would take too long.
     """
     try:
         names = set(os.listdir(f"{root}/{folder}"))  # noqa: PTH208
@@ -185,7 +185,7 @@ def _entry(root: Path, index: str, line: int, text: str, problems: list[Problem]
     path = posixpath.normpath(path)
     if complaint := _complaint(f"{root}/{path}"):
         if other := _composed_otherwise(root, path):
-            fix = "rename the file, or write the line as the name is: they differ in how accents are composed (Unicode NFC and NFD)"
+            fix = "rename the file, or copy its name into the line: they differ in how accents are composed (Unicode NFC and NFD)"
             wrong(complaint[0], f"{path!r} does not exist, but {other!a} does", fix)
         else:
             wrong(complaint[0], f"{path!r} {complaint[1]}", f"{RESTORE} or remove the line")
@@ -194,7 +194,7 @@ def _entry(root: Path, index: str, line: int, text: str, problems: list[Problem]
 
 
 def _composed_otherwise(root: Path, path: str) -> str:
-    """The path whose accents are composed in another way, as macOS writes names, if it exists; else ""."""
+    """The path with its accents composed differently, as macOS writes names, if such a file exists; else ""."""
     others = () if path.isascii() else {unicodedata.normalize(form, path) for form in ("NFC", "NFD")} - {path}
     return next((other for other in others if not _complaint(f"{root}/{other}")), "")
 

@@ -7,8 +7,8 @@
 Pixels are never changed in place: a build writes a complete new file and only then replaces the index. So the index always names
 a complete file, and a process that has mapped the old file can keep using it.
 
-A file counts as unchanged only while it has its size, times and inode. Else it is read and its hash compared: after a data set was
-copied or moved, and with indexes of older versions, which lack inodes, that costs a reading and decodes nothing.
+A file counts as unchanged while its size, times and inode are the same. Otherwise it is read and its hash compared: after a data
+set was copied or moved, or with an index of an older version, which lacks inodes, all files are read once, but not decoded again.
 """
 
 import hashlib
@@ -124,7 +124,7 @@ def _open(folder: Path, index: _Index) -> PixelCache:
 def _read_index(index_file: Path, size: tuple[int, int], number: int) -> _Index | None:
     """The index, None if there is none or it is invalid: it names a file that no build would write, or contradicts itself.
 
-    number: of images that are asked for. An index that is far too large for them is not parsed.
+    number: of the requested images. An index far too large for them is not parsed.
     """
     try:
         index = _Index(**read_json(index_file, LARGEST + ENTRY * number))

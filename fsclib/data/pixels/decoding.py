@@ -24,10 +24,10 @@ from PIL import Image
 UNREADABLE = -1  # size, times and inode of an unreadable file, so that it is tried again at every opening
 CHUNK = 32  # images per message to a worker: slow compared with a pipe round trip, fast compared with the whole job
 FEW = 64  # below this number, decoding takes less time than starting workers
-PIXELS = 1 << 25  # of an image; a frame of 8K video has as many. Each takes up to 8 bytes of memory in every decoding process
-LARGEST = 1 << 28  # bytes: so many pixels in 16-bit RGBA, uncompressed; larger files would only fill the memory
+PIXELS = 1 << 25  # of the largest image, a frame of 8K video. Each takes up to 8 bytes of memory in every decoding process
+LARGEST = 1 << 28  # bytes of a file: PIXELS in uncompressed 16-bit RGBA; larger files would only fill the memory
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")  # Pillow supports many more, some through external programs
-MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])")  # of a JPEG, but for those that stand within coded pixels
+MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])")  # of a JPEG, except those that occur within coded pixels
 BEGIN, END, SCAN = b"\xd8", b"\xd9", b"\xda"
 SCANS = 100  # of a progressive JPEG; ten are usual, and each further one costs a pass over all pixels for a hundred bytes
 ORIENTATION = 0x0112  # EXIF: how the camera was held
@@ -45,7 +45,7 @@ UPRIGHT = {
 class Decoded(NamedTuple):
     """The result for a file: size in bytes, modification time in ns, content hash, and why decoding failed ("" if it did not).
 
-    Then what a swap of files changes: inode, and time in ns when it was last written, renamed or linked. Older indexes lack both.
+    inode, and ctime in ns, change when the file is replaced; older indexes lack both.
     """
 
     size: int
@@ -57,12 +57,12 @@ class Decoded(NamedTuple):
 
     @property
     def state(self) -> tuple[int, int, int, int]:
-        """What `state` finds while the file is the same."""
+        """What `state` returns as long as the file is unchanged."""
         return self.size, self.mtime, self.inode, self.ctime
 
 
 def state(status: os.stat_result) -> tuple[int, int, int, int]:
-    """What of a file changes with its content, or when another one takes its place."""
+    """Attributes of a file that change with its content, or when it is replaced."""
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
 
 
@@ -146,7 +146,7 @@ def _check_jpeg(data: bytes, pictures: int) -> None:
 def _extent(data: bytes, begin: int) -> tuple[int, int]:
     """The number of scans of a JPEG picture, and where it ends; -1 without an end marker.
 
-    Goes from marker to marker as libjpeg does, and so takes neither a thumbnail within a segment nor what follows for the picture.
+    Jumps from marker to marker as libjpeg does, so neither a thumbnail within a segment nor trailing data is taken for the picture.
     """
     scans, place = 0, begin + 2 if begin >= 0 else len(data)
     while (marker := MARKER.search(data, place)) and marker[1] not in (BEGIN, END):

@@ -1,4 +1,4 @@
-"""Errors of decoding that no single image file has caused."""
+"""Decoding errors that are not due to a single image file."""
 
 from fsclib.errors import FsclibError
 

@@ -304,7 +304,7 @@ def _timed(found: Manifest, part: str, start: float) -> Manifest:
 
 
 def _clean(folder: Path, found: Manifest) -> None:
-    """Removes leftovers of a killed process and files that have been merged: those with names that a build up to here has used."""
+    """Removes leftovers of a killed process and files that have been merged, but only those with names that this build has used."""
     remove_abandoned(folder)
     if found.options.kind == IVFPQ:
         shards = len(found.shards)

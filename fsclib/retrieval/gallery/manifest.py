@@ -115,7 +115,7 @@ def read(folder: Path) -> Manifest:
     """Reads the manifest of an index. Errors: SearchError if it is missing or invalid."""
     file = folder / FILE
     if not file.exists():
-        raise SearchError(f"{folder} is not an index (it has no {FILE}); build one with search.build")
+        raise SearchError(f"{folder} is not an index (it has no {FILE}); build one with gallery.build")
     with reading(file):
         return _manifest(read_json(file))
 

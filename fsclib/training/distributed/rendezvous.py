@@ -1,7 +1,7 @@
 """Connects the processes of a training, over a trusted network only: neither torch's store nor its connections are authenticated.
 
-The environment tells each process its number (RANK), its number on its machine (LOCAL_RANK), how many there are (WORLD_SIZE), and
-where all of them meet (FSCLIB_RENDEZVOUS): a file, on one machine, or tcp://address:port, where process 0 listens, on several.
+The environment gives each process its index (RANK), its index on its machine (LOCAL_RANK), the number of processes (WORLD_SIZE),
+and where they meet (FSCLIB_RENDEZVOUS): a file, on one machine, or tcp://address:port, where process 0 listens, on several.
 launch.py and slurm/train.sbatch set these variables. torchrun is not used: it unpickles what anyone who reaches its port sends.
 """
 
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import torch
 import torch.distributed as dist
 
-from fsclib.system.processes import ALONE, RENDEZVOUS, Elsewhere, Ranks, noticing, started
+from fsclib.system.processes import ALONE, RENDEZVOUS, Elsewhere, Processes, noticing, started
 
 PATIENCE = timedelta(days=1)  # while process 0 works alone, such as on decoding
 STEP = {  # while waiting for other processes within a step
@@ -29,34 +29,34 @@ STARTING = timedelta(minutes=10)  # while waiting for other processes to start
 
 
 @contextlib.contextmanager
-def joined(device: torch.device) -> Iterator[Ranks]:
+def joined(device: torch.device) -> Iterator[Processes]:
     """Joins the other processes of the training for the duration of the context; ALONE if there are none."""
     if (count := started()) == 1:
         yield ALONE
         return
-    rank = int(os.environ["RANK"])
+    process = int(os.environ["RANK"])
     with noticing():
-        store = store_of(os.environ[RENDEZVOUS], rank, count)
-        dist.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
-        check_devices(device, Ranks(rank, count, patient=dist.group.WORLD))
+        store = store_of(os.environ[RENDEZVOUS], process, count)
+        dist.init_process_group("gloo", store=store, rank=process, world_size=count, timeout=PATIENCE)
+        check_devices(device, Processes(process, count, patient=dist.group.WORLD))
         if device.type == "cuda":
             torch.cuda.set_device(device)
         backend = "nccl" if device.type == "cuda" else "gloo"
         steps = dist.new_group(backend=backend, timeout=STEP[backend])
         assert isinstance(steps, dist.ProcessGroup)  # which every process is part of
-    yield Ranks(dist.get_rank(), dist.get_world_size(), steps, dist.group.WORLD)
+    yield Processes(dist.get_rank(), dist.get_world_size(), steps, dist.group.WORLD)
     dist.destroy_process_group()  # not after an error, which ends this process anyway: it might wait for a dead one
 
 
-def check_devices(device: torch.device, ranks: Ranks) -> None:
+def check_devices(device: torch.device, processes: Processes) -> None:
     """Refuses a mix of processes with and without GPUs, or two on the same GPU. Raises ValueError in all of them."""
     own = [device.type, platform.node(), os.environ.get("CUDA_VISIBLE_DEVICES", ""), device.index]
-    devices = [json.loads(text) for text in ranks.texts(json.dumps(own))]
+    devices = [json.loads(text) for text in processes.texts(json.dumps(own))]
     first = devices[0][0]
-    if other := [rank for rank, (kind, *_) in enumerate(devices) if kind != first]:
+    if other := [process for process, (kind, *_) in enumerate(devices) if kind != first]:
         found = f"process 0 has {first}, process {other[0]} {devices[other[0]][0]}"
         raise ValueError(f"device: {found}; check that every node sees its GPUs (nvidia-smi), or pass device=cpu")
-    if twice := [rank for rank, one in enumerate(devices) if first == "cuda" and one in devices[:rank]]:
+    if twice := [process for process, one in enumerate(devices) if first == "cuda" and one in devices[:process]]:
         found = f"process {twice[0]} has the GPU of process {devices.index(devices[twice[0]])}"
         raise ValueError(f"device: {found}; leave device out, so that each process takes its own")
 
@@ -67,7 +67,7 @@ def restarts() -> bool:
     return any(int(os.environ.get(name) or 0) for name in ("FSCLIB_RESTARTS", "SLURM_RESTART_COUNT"))
 
 
-def store_of(rendezvous: str, rank: int, count: int) -> dist.Store:
+def store_of(rendezvous: str, process: int, count: int) -> dist.Store:
     """The store in which processes find each other's addresses; returns when all of them are there.
 
     Errors: ValueError, OSError for an address where process 0 cannot listen; Elsewhere if others are not there in time.
@@ -77,17 +77,17 @@ def store_of(rendezvous: str, rank: int, count: int) -> dist.Store:
         host, port = urlsplit(rendezvous).hostname or "", urlsplit(rendezvous).port or 0
         if not (host and port):
             raise ValueError(f"{RENDEZVOUS}: found {rendezvous!r}, expected tcp://address:port, or a file on one machine")
-        listening = listen(host, port) if rank == 0 else None
+        listening = listen(host, port) if process == 0 else None
     store: dist.Store
     try:
         if host:
-            store = dist.TCPStore(host, port, count, rank == 0, STARTING, master_listen_fd=listening)
+            store = dist.TCPStore(host, port, count, process == 0, STARTING, master_listen_fd=listening)
         else:
             store = dist.FileStore(rendezvous, count)
-        store.set(f"process {rank}", "")
+        store.set(f"process {process}", "")
         store.wait([f"process {other}" for other in range(count)], STARTING)
-    except RuntimeError as error:  # dist.DistError of the one store, plain of the other
-        found = f"process {rank} has waited {STARTING.seconds} s for others to start"
+    except RuntimeError as error:  # dist.DistError from one kind of store, a plain one from the other
+        found = f"process {process} has waited {STARTING.seconds} s for others to start"
         raise Elsewhere(f"{found}; check their output, and whether they run ({error})") from error
     store.set_timeout(STARTING)
     return store

@@ -55,7 +55,7 @@ class WholeBatch(nn.Module):
 
     def forward(self, visible: Tensor, infrared: Tensor) -> Output:
         features = self.net.features(visible, infrared).view(self.net.views, 2, len(visible), -1)
-        whole = _Gathered.apply(features, self.group)  # (ranks, V, 2, n, D)
+        whole = _Gathered.apply(features, self.group)  # (processes, V, 2, n, D)
         return self.net.classified(whole.permute(1, 2, 0, 3, 4).flatten(0, 3))
 
 
@@ -110,7 +110,7 @@ class _Normalised(torch.autograd.Function):
         own = torch.stack([mean, variance, torch.full_like(mean, count)])
         parts = [torch.empty_like(own) for _ in range(dist.get_world_size(group))]
         dist.all_gather(parts, own, group=group)
-        means, variances, counts = torch.stack(parts, 1)  # (ranks, C) each
+        means, variances, counts = torch.stack(parts, 1)  # (processes, C) each
         total = counts.sum(0)
         mean = (means * counts).sum(0) / total
         variance = ((variances + (means - mean).square()) * counts).sum(0) / total
@@ -138,15 +138,15 @@ def _full(tensor: Tensor) -> Tensor:
 
 
 class _Gathered(torch.autograd.Function):
-    """Gathers (…) of each process as (ranks, …) in all. The gradient is this process's part times their number: see the module."""
+    """Gathers (…) of each process as (processes, …) in all. The gradient is this process's part times their number."""
 
     @staticmethod
     def forward(ctx: Any, part: Tensor, group: dist.ProcessGroup) -> Tensor:
-        ctx.rank, ctx.count = dist.get_rank(group), dist.get_world_size(group)
+        ctx.index, ctx.count = dist.get_rank(group), dist.get_world_size(group)
         parts = [torch.empty(part.shape, dtype=part.dtype, device=part.device) for _ in range(ctx.count)]
         dist.all_gather(parts, part.contiguous(), group=group)
         return torch.stack(parts)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient[ctx.rank] * ctx.count, None
+        return gradient[ctx.index] * ctx.count, None

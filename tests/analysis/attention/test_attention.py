@@ -1,4 +1,4 @@
-"""Maps point where a network looks, follow the formula of Grad-CAM, and are refused where they would be noise."""
+"""Attention maps: they highlight what a network uses, follow the formula of Grad-CAM, and are refused if they would be noise."""
 
 import copy
 
@@ -15,33 +15,33 @@ from fsclib.retrieval.features import similarity
 
 
 class Eye(nn.Module):
-    """A network of one view whose block hands on two channels of an image as they are; features are their means."""
+    """A network with one view: its block passes on two channels of an image unchanged, and its features are their means."""
 
     views = 1
 
-    def __init__(self, behind=lambda maps: maps):
+    def __init__(self, after=lambda maps: maps):
         super().__init__()
         conv = nn.Conv2d(3, 2, 1, bias=False)
         conv.weight.data = torch.eye(3)[:2, :, None, None].clone()
-        self.layers, self.behind = nn.ModuleList([nn.Sequential(conv)]), behind
+        self.layers, self.after = nn.ModuleList([nn.Sequential(conv)]), after
 
     def embed(self, images, modality):
-        features = self.behind(self.layers[-1](images)).mean((2, 3))[:, None]
+        features = self.after(self.layers[-1](images)).mean((2, 3))[:, None]
         return Embedding(features, features)
 
 
 def scene(height=6, width=4):
-    """An image that is bright in its first channel at the upper left, in its second elsewhere."""
+    """An image that is bright in channel 0 at the upper left and in channel 1 elsewhere."""
     image = torch.zeros(1, 3, height, width)
     image[0, 0, :2, :2], image[0, 1] = 3.0, 1.0
     image[0, 1, :2, :2] = 0.0
     return image
 
 
-FIRST = torch.tensor([[1.0, 0.0, 1.0, 0.0]]) / 2**0.5  # the embedding of an image that has the first channel only
+FIRST = torch.tensor([[1.0, 0.0, 1.0, 0.0]]) / 2**0.5  # the embedding of an image with channel 0 only
 
 
-def test_a_network_that_compares_by_one_corner_is_seen_to_look_there():
+def test_the_map_highlights_the_corner_that_matches_the_reference():
     image = scene()
     found = grad_cam(Eye(), image, "visible", FIRST)
     a, b = image[0, :2].mean((1, 2)).tolist()
@@ -55,22 +55,22 @@ def test_a_network_that_compares_by_one_corner_is_seen_to_look_there():
     assert seen[:2, :2].sum() == pytest.approx(seen.sum())
 
 
-def test_what_speaks_against_a_reference_is_where_the_other_looks():
+def test_the_map_for_the_opposite_reference_excludes_that_corner():
     second = torch.tensor([[0.0, 1.0, 0.0, 1.0]]) / 2**0.5
     seen = above_mean(grad_cam(Eye(), scene(), "visible", second).maps)[0, 0]
     assert (seen[:2, :2] == 0).all()
     assert (seen[2:] > 0).all()
 
 
-def test_an_in_place_relu_behind_the_block_changes_nothing():
+def test_an_in_place_relu_after_the_block_changes_nothing():
     image = scene() - 0.5
-    plain, in_place = (grad_cam(Eye(behind), image, "visible", FIRST) for behind in (torch.relu, torch.relu_))
+    plain, in_place = (grad_cam(Eye(after), image, "visible", FIRST) for after in (torch.relu, torch.relu_))
     np.testing.assert_array_equal(in_place.maps, plain.maps)
     np.testing.assert_array_equal(eigen_cam(Eye(torch.relu_), image, "visible"), eigen_cam(Eye(torch.relu), image, "visible"))
 
 
 def tiny(name="fsc", stages=4, **options):
-    """A network with statistics of its neck that are not those of a new one."""
+    """A network whose running statistics differ from their initial values."""
     torch.manual_seed(0)
     net = build_model(name, 5, stages=stages, backbone="resnet18", **options)
     with torch.no_grad():
@@ -98,7 +98,7 @@ def references(net):
 
 
 def plain(net, images, modality, score):
-    """Grad-CAM written out: of score(Embedding), a number: α, and the last block's output."""
+    """Grad-CAM written out for the number score(embedding): its α and the last block's output."""
     kept = []
     handle = net.layers[-1][-1].register_forward_hook(lambda module, given, output: kept.append(output))
     value = score(net.embed(images, modality))
@@ -117,7 +117,7 @@ def test_maps_follow_the_formula(net, images, references):
     np.testing.assert_allclose(found.maps, by_view(alpha * maps, net), rtol=1e-4, atol=1e-7)
 
 
-def test_a_view_has_the_map_of_its_own_cosine(net, images, references):
+def test_each_view_has_the_map_of_its_own_cosine(net, images, references):
     found = grad_cam(net, images, "infrared", references)
     parts = references.unflatten(1, (2, net.views, -1))
     for view in range(net.views):
@@ -133,7 +133,7 @@ def test_a_view_has_the_map_of_its_own_cosine(net, images, references):
         np.testing.assert_allclose(found.cosine[view], cosine(net.embed(images, "infrared")).detach(), rtol=1e-5)
 
 
-def test_less_its_mean_a_map_counts_from_where_each_part_of_the_cosine_has_no_gradient(net, images, references):
+def test_a_map_minus_its_mean_splits_into_a_pool_and_a_neck_part(net, images, references):
     found = grad_cam(net, images, "visible", references).maps
     pool, neck = references.unflatten(1, (2, -1)).unbind(1)
     by_pool, maps = plain(net, images, "visible", lambda e: (unit_rows(*e).unflatten(1, (2, -1))[:, 0] * pool).sum())
@@ -143,7 +143,7 @@ def test_less_its_mean_a_map_counts_from_where_each_part_of_the_cosine_has_no_gr
     np.testing.assert_allclose(found - found.mean((2, 3), keepdims=True), expected, rtol=1e-2, atol=1e-3 * np.abs(expected).max())
 
 
-def test_the_mean_of_the_cosines_is_the_similarity_of_retrieval(net, images, references):
+def test_the_mean_cosine_is_the_similarity_used_in_retrieval(net, images, references):
     found = grad_cam(net, images, "visible", references)
     with torch.no_grad():
         embedding = net.embed(images, "visible")
@@ -154,7 +154,7 @@ def test_the_mean_of_the_cosines_is_the_similarity_of_retrieval(net, images, ref
 
 
 @pytest.mark.parametrize(("name", "stages", "views"), [("agw", 4, 1), ("twostream", 4, 1), ("deen", 3, 3)])
-def test_every_network_can_be_looked_into(name, stages, views, images):
+def test_every_network_has_maps(name, stages, views, images):
     net = tiny(name, stages)
     with torch.no_grad():
         references = unit_rows(*net.embed(images.flip(0), "infrared"))
@@ -165,7 +165,7 @@ def test_every_network_can_be_looked_into(name, stages, views, images):
     assert eigen_cam(net, images, "visible").shape == found.maps.shape
 
 
-def test_the_network_is_given_back_as_it_came(net, images, references):
+def test_the_network_is_left_unchanged(net, images, references):
     mine = copy.deepcopy(net).train()
     before = copy.deepcopy(mine.state_dict())
     grad_cam(mine, images, "visible", references)
@@ -177,7 +177,7 @@ def test_the_network_is_given_back_as_it_came(net, images, references):
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
 
 
-def test_an_image_towards_itself_is_refused_where_grad_cam_would_show_noise(net, images):
+def test_an_image_compared_with_itself_is_refused_as_noise(net, images):
     with torch.no_grad():
         own = unit_rows(*net.embed(images, "visible"))
     with pytest.raises(ValueError, match=r"rounding noise.* in 9 of 9 maps: image 0 in view 0"):
@@ -185,10 +185,10 @@ def test_an_image_towards_itself_is_refused_where_grad_cam_would_show_noise(net,
     alpha, maps = plain(net, images, "visible", lambda e: (unit_rows(*e) * own).sum())
     noise = by_view(alpha * maps, net)
     assert np.abs(noise).max() < 1e-5
-    assert scale_cam_image(scale_cam_image(np.maximum(noise[1], 0))).max() > 0.5  # what the package would return
+    assert scale_cam_image(scale_cam_image(np.maximum(noise[1], 0))).max() > 0.5  # what pytorch_grad_cam would return
 
 
-def test_one_image_towards_itself_among_others_is_found(net, images, references):
+def test_one_image_compared_with_itself_among_others_is_found(net, images, references):
     with torch.no_grad():
         references[1] = unit_rows(*net.embed(images, "visible"))[1]
     with pytest.raises(ValueError, match="in 3 of 9 maps: image 1 in view 0"):
@@ -213,12 +213,12 @@ def test_an_index_error_of_a_network_is_not_swallowed():
 
 def test_a_block_that_is_called_twice_is_refused():
     net = Eye()
-    net.behind = lambda maps: maps + net.layers[-1](torch.ones(1, 3, 6, 4))
+    net.after = lambda maps: maps + net.layers[-1](torch.ones(1, 3, 6, 4))
     with pytest.raises(ValueError, match="expected one tensor"):
         grad_cam(net, scene(), "visible", FIRST)
 
 
-def test_eigen_cam_is_the_first_principal_component_and_bright_where_the_block_is(net, images):
+def test_eigen_cam_is_the_first_component_signed_by_mean_activation(net, images):
     kept = []
     handle = net.layers[-1][-1].register_forward_hook(lambda module, given, output: kept.append(output.detach()))
     found = eigen_cam(net, images, "visible")
@@ -231,19 +231,19 @@ def test_eigen_cam_is_the_first_principal_component_and_bright_where_the_block_i
         np.testing.assert_allclose(found[place].ravel(), sign * projection, rtol=1e-3, atol=1e-4 * np.abs(projection).max())
 
 
-def test_half_precision_around_a_map_does_not_reach_into_it(net, images, references):
+def test_autocast_does_not_change_a_map(net, images, references):
     expected = grad_cam(net, images, "visible", references)
     with torch.autocast("cpu", torch.bfloat16):
         found = grad_cam(net, images, "visible", references)
     np.testing.assert_array_equal(found.maps, expected.maps)
 
 
-def test_attention_is_counted_from_the_mean():
+def test_attention_is_the_part_above_the_mean():
     maps = np.array([[[-5.0, -1.0], [-3.0, -3.0]]])
     np.testing.assert_array_equal(above_mean(maps), [[[0, 2], [0, 0]]])
 
 
-def test_likeness_is_a_correlation_and_unknown_for_flat_maps():
+def test_likeness_is_a_correlation_and_undefined_for_flat_maps():
     rng = np.random.default_rng(0)
     maps, others = rng.random((2, 4, 6, 3))
     maps[3] = 1.0

@@ -1,4 +1,4 @@
-"""What images are compared with is what a search would find, and the maps are those of these images, in their order."""
+"""Explanations of a search: images are compared with what it finds, and maps keep the order of their images."""
 
 import shutil
 
@@ -34,7 +34,7 @@ def opened(names="a,b", dataset="llcm"):
 
 @pytest.fixture(scope="module")
 def trained(corpora, tmp_path_factory):
-    """A home with two runs of one epoch, a with a module and b without any."""
+    """A home folder with two one-epoch runs: a with a module, b without any."""
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         settle(folder, corpora, patch)
@@ -45,24 +45,24 @@ def trained(corpora, tmp_path_factory):
 
 @pytest.fixture
 def two_runs(trained, home):
-    """A home of one's own with the two runs."""
+    """A fresh home folder with copies of the two runs."""
     shutil.copytree(trained / "results", home / "results")
     return home
 
 
 def expected_partners(subject, row):
-    """The nearest match and the nearest wrong image of a record, one pair at a time, and all matches that it may see."""
+    """The nearest match, the nearest wrong image and all permitted matches of a record, pair by pair."""
     records, features, scores = subject.images.records, subject.features, {}
     query = records.loc[row]
     for other in select(records, "test"):
         image = records.loc[other]
         same = image["identity"] == query["identity"]
-        unseen = {
+        hidden = {
             "llcm": same and image["camera"] == query["camera"],
             "sysu": query["camera"] == 3 and image["camera"] == 2,
             "regdb": False,
         }[subject.images.dataset.spec.layout]
-        if image["modality"] != query["modality"] and not unseen:
+        if image["modality"] != query["modality"] and not hidden:
             parts = zip(features.of(np.array([row]), True), features.of(np.array([other]), True), strict=True)
             scores[other] = same, sum(float((a * b).sum()) for a, b in parts)
     match, wrong = ({other: score for other, (same, score) in scores.items() if same == kind} for kind in (True, False))
@@ -91,16 +91,16 @@ def test_partners_are_those_that_a_search_would_find(two_runs, dataset):
     assert sorted(found["row"]) == kept
 
 
-def test_an_image_towards_itself_is_refused(two_runs):
+def test_an_image_compared_with_itself_is_refused(two_runs):
     subject = opened()[0]
     rows = select(subject.images.records, "test")[:4]
     with pytest.raises(ValueError, match="compared with themselves"):
         explanation.towards(subject, rows, np.array([rows[1], rows[0], rows[2], rows[0]]))
-    with pytest.raises(ValueError, match="rounding noise"):  # found by its gradient, where the records are not known
+    with pytest.raises(ValueError, match="rounding noise"):  # found by its gradient, without the records
         explanation.explain(subject, rows, subject.rows(rows))
 
 
-def test_maps_stand_in_the_order_of_their_images_whatever_the_modality(two_runs, monkeypatch):
+def test_maps_keep_the_order_of_their_images_across_modalities(two_runs, monkeypatch):
     subject = opened()[0]
     monkeypatch.setattr(explanation, "BATCH", 2)
     rows = np.random.default_rng(0).permutation(select(subject.images.records, "test"))[:7]
@@ -119,7 +119,7 @@ def test_maps_stand_in_the_order_of_their_images_whatever_the_modality(two_runs,
         )
 
 
-def test_queries_are_one_a_person_and_of_both_modalities(two_runs):
+def test_queries_show_one_image_per_person_and_both_modalities(two_runs):
     subject = opened()[0]
     chosen = sheets.draw_queries(subject, 2, seed=0)
     found = subject.images.records.loc[chosen["row"]]
@@ -160,10 +160,10 @@ def test_sheets_put_maps_over_the_images_that_they_explain(two_runs):
         np.testing.assert_array_equal(sheet.pictures[place][first], images.take(np.array([row]))[0])
         np.testing.assert_array_equal(sheet.pictures[place][3 - first], images.take(np.array([match]))[0])
         np.testing.assert_allclose(sheet.maps[place][first + 1], above_mean(attention.maps[:, place].sum(0)), rtol=1e-3, atol=1e-6)
-        assert sheet.captions[place][1] == sheet.captions[place][4]  # one cosine, from either side
+        assert sheet.captions[place][1] == sheet.captions[place][4]  # the same cosine from both sides
 
 
-def test_tables_over_drawn_images(two_runs):
+def test_tables_over_sampled_images(two_runs):
     both = opened()
     sampled = sheets.sampled_maps(both, 5, seed=0)
     table = sheets.likeness_table(sampled).set_index(["network", "target"])
@@ -187,7 +187,7 @@ def test_tables_over_drawn_images(two_runs):
     assert counted.loc[counted["network"] == second, "difference"].notna().any()
 
 
-def test_runs_stand_side_by_side_by_what_they_are(two_runs):
+def test_runs_are_labelled_by_their_settings_or_else_by_their_names(two_runs):
     assert [subject.label for subject in opened()] == ["FSC-Net, spatial only", "DEEN"]
     assert [subject.run.folder.name for subject in opened("b,a")] == ["b", "a"]
     shutil.copytree(two_runs / "results/llcm/b", two_runs / "results/llcm/c")
@@ -198,7 +198,7 @@ def test_runs_stand_side_by_side_by_what_they_are(two_runs):
     ]
 
 
-def test_by_default_the_usual_run_stands_beside_the_same_without_modules(two_runs, monkeypatch):
+def test_the_default_run_is_compared_with_one_without_modules(two_runs, monkeypatch):
     usual = runs.load("llcm", "a").config
     monkeypatch.setattr(run_options, "Config", lambda dataset, trial: usual)
     assert [subject.run.folder.name for subject in open_runs(AttentionOptions(dataset="llcm"))] == ["a", "b"]

@@ -1,4 +1,4 @@
-"""Shares of attention: by hand, and with the intervals that they should have."""
+"""Shares of attention against values computed by hand, and their intervals."""
 
 import numpy as np
 import pytest
@@ -21,17 +21,17 @@ def test_a_share_is_the_attention_on_the_pixels_of_a_kind():
     np.testing.assert_allclose(shares(attention, masks), [[0.4, 0.3, 0.1, 0.2], [0, 0, 1, 0]])
 
 
-def test_every_part_is_of_one_kind():
+def test_every_part_belongs_to_one_kind():
     masks = KIND_OF[None, None]
     found = shares(np.ones((1, 1, 1), np.float32), masks)[0]
     np.testing.assert_allclose(found * len(PARTS), [7, 1, 1, 2])  # body: skin, hair, headwear, two garments, shoes, glasses
 
 
-def test_attention_is_enlarged_linearly_and_loses_nothing():
+def test_attention_is_enlarged_linearly_without_loss():
     masks = np.full((1, 8, 4), BACKGROUND, np.uint8)
     masks[0, 4:] = KIND_OF[part("shoes")]
     found = shares(np.array([[[1.0], [0.0]]], np.float32), masks)[0]
-    down = np.clip((np.arange(8) + 0.5) / 4 - 0.5, 0, 1)  # places of rows on a grid whose cells lie at 0 and 1
+    down = np.clip((np.arange(8) + 0.5) / 4 - 0.5, 0, 1)  # positions of rows on a grid with cells at 0 and 1
     np.testing.assert_allclose(found[[BACKGROUND, BODY]], [(1 - down)[:4].sum() / 4, (1 - down)[4:].sum() / 4])
     assert found.sum() == pytest.approx(1)
 
@@ -43,7 +43,7 @@ def test_without_attention_there_is_no_share():
 
 @pytest.fixture
 def made():
-    """Shares of two networks on 30 images of 6 people, every third of which shows a bag of a tenth of the area."""
+    """Shares of two networks on 30 images of 6 people; every third image shows a bag on a tenth of its area."""
     rng = np.random.default_rng(0)
     masks = np.full((30, 10, 10), BACKGROUND, np.uint8)
     masks[:, :4] = BODY
@@ -52,7 +52,7 @@ def made():
     return found, masks, np.arange(30) % 6, np.array(["visible"] * 18 + ["infrared"] * 12)
 
 
-def test_means_intervals_and_differences_are_over_images_that_show_the_kind(made):
+def test_statistics_cover_only_images_that_show_the_kind(made):
     found, _, people, modality = made
     found["b", "match"][1] = np.nan
     table = summary(*made, seed=3).set_index(["kind", "modality", "target", "network"])
@@ -74,7 +74,7 @@ def test_means_intervals_and_differences_are_over_images_that_show_the_kind(made
     assert own[["difference", "difference_low", "difference_high"]].isna().to_numpy().all()
 
 
-def test_a_kind_that_no_image_shows_has_rows_without_figures(made):
+def test_a_kind_that_no_image_shows_has_rows_without_values(made):
     table = summary(*made)
     front = table[table["kind"] == KINDS[FRONT]]
     assert (front["images"] == 0).all()

@@ -1,4 +1,4 @@
-"""Points are what retrieval compares, the picture is that of the people it says, and runs that do not fit are refused."""
+"""Embeddings of runs: the points that retrieval compares, their t-SNE maps, failed queries, and refused runs."""
 
 import json
 
@@ -24,7 +24,7 @@ from workbook.embedding import EmbeddingOptions
 
 @pytest.fixture
 def embedded(home, tiny):
-    """A run of one epoch on a corpus, tested, as the notebook loads it."""
+    """Trains and tests a run of one epoch on a corpus, then loads it as the notebook does."""
 
     def build(dataset):
         run = fit(tiny(dataset=dataset, epochs=1, name="one"))
@@ -35,7 +35,7 @@ def embedded(home, tiny):
 
 
 @pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
-def test_points_are_what_retrieval_compares_at_unit_length(embedded, dataset):
+def test_points_are_the_vectors_of_retrieval_at_unit_length(embedded, dataset):
     found = embedded(dataset)
     ours, records, rows = points_of(found), found.images.records, found.features.rows
     assert ours.scoring == dataset
@@ -50,7 +50,7 @@ def test_points_are_what_retrieval_compares_at_unit_length(embedded, dataset):
 
 
 @pytest.mark.parametrize("scoring", ["sysu", "regdb", "llcm"])
-def test_hidden_pairs_are_the_protocol_s_and_a_moment_s_in_either_order(scoring):
+def test_hidden_pairs_follow_the_protocol_or_share_person_and_camera(scoring):
     found = points(scoring=scoring)
     visible, infrared = found.of("visible"), found.of("infrared")
     across = found.hidden(infrared, visible)
@@ -65,31 +65,31 @@ def test_hidden_pairs_are_the_protocol_s_and_a_moment_s_in_either_order(scoring)
     assert within.diagonal().all()
 
 
-def test_a_picture_shows_drawn_people_apart():
+def test_tsne_separates_the_drawn_people():
     found = points(people=10, each=6, noise=0.1)
     table = tsne(found, 4, seed=1)
     assert table["identity"].nunique() == 4
-    for (who, modality), part in table.groupby(["identity", "modality"]):
-        there = (found.identity == who) & (found.modality == modality)
+    for (person, modality), part in table.groupby(["identity", "modality"]):
+        there = (found.identity == person) & (found.modality == modality)
         assert len(part) == min(DRAWN, there.sum())
         assert set(part["camera"]) == set(found.camera[there])
-    xy, who = table[["x", "y"]].to_numpy(), table["identity"].to_numpy()
+    xy, person = table[["x", "y"]].to_numpy(), table["identity"].to_numpy()
     apart = ((xy[:, None] - xy) ** 2).sum(-1) + np.diag(np.full(len(xy), np.inf))
-    assert (who[apart.argmin(1)] == who).mean() > 0.95
+    assert (person[apart.argmin(1)] == person).mean() > 0.95
     again = tsne(found, 4, seed=1)
     assert again.equals(table)
     assert set(tsne(found, 4, seed=2)["identity"]) != set(table["identity"])
 
 
-def test_a_picture_needs_somebody_seen_by_both_modalities():
+def test_tsne_needs_a_person_seen_in_both_modalities():
     found = points(people=4)
-    lonely = (found.identity % 2 == 0) == (found.modality == "visible")
-    parts = {name: getattr(found, name)[np.flatnonzero(lonely)] for name in ("vectors", "identity", "camera", "modality")}
+    one_modality = (found.identity % 2 == 0) == (found.modality == "visible")
+    parts = {name: getattr(found, name)[np.flatnonzero(one_modality)] for name in ("vectors", "identity", "camera", "modality")}
     with pytest.raises(ValueError, match="found none of 4 people"):
         tsne(Points(**parts, scoring="llcm"), 3, 0)
 
 
-def test_options_say_what_is_wrong_with_them_at_once():
+def test_all_wrong_options_are_reported_at_once():
     assert EmbeddingOptions().names == "auto"
     assert EmbeddingOptions(names="a, b").names == ("a", "b")
     for names in ("a,a", ""):
@@ -100,7 +100,7 @@ def test_options_say_what_is_wrong_with_them_at_once():
     assert len(caught.value.problems) == 3
 
 
-def test_every_run_that_does_not_fit_is_named(embedded, home):
+def test_every_unsuitable_run_is_reported(embedded, home):
     found = embedded("llcm")
     one = found.run.folder
     for name, change in (("other", {"data_hash": "x"}), ("same", {})):
@@ -123,12 +123,12 @@ def test_every_run_that_does_not_fit_is_named(embedded, home):
 
 
 @pytest.mark.parametrize("dataset", ["sysu", "llcm"])
-def test_failures_are_the_queries_with_the_lowest_precision_one_a_person(embedded, dataset):
+def test_failures_are_the_worst_queries_one_per_person(embedded, dataset):
     run, images, features = embedded(dataset)
     protocol = DATASETS[dataset].protocols[0]
     query, gallery = query_and_gallery(images.records, protocol, 0)
-    close = similarity(features.of(query, True), features.of(gallery, True))
-    scored = evaluation.score(close, images.records, query, gallery, protocol.scoring)
+    scores = similarity(features.of(query, True), features.of(gallery, True))
+    scored = evaluation.score(scores, images.records, query, gallery, protocol.scoring)
     records = images.records.iloc[query].assign(value=scored.average_precision, place=np.arange(len(query)))
     worst = records.dropna().sort_values("value", kind="stable").drop_duplicates("identity")[:3]
 
@@ -137,12 +137,12 @@ def test_failures_are_the_queries_with_the_lowest_precision_one_a_person(embedde
     for n, (row, line) in enumerate(worst.iterrows()):
         np.testing.assert_array_equal(shown[n], images.take(np.array([row]))[0])
         labels = (images.records[name].to_numpy()[rows] for name in ("identity", "camera") for rows in ([row], gallery))
-        unseen = metrics.hidden(*labels, protocol.scoring)[0]
-        order = [j for j in np.argsort(-close[line["place"]], kind="stable") if not unseen[j]]
+        hidden = metrics.hidden(*labels, protocol.scoring)[0]
+        order = [j for j in np.argsort(-scores[line["place"]], kind="stable") if not hidden[j]]
         truths = images.records["identity"].to_numpy()[gallery[order]] == line["identity"]
         np.testing.assert_array_equal(found[n], images.take(gallery[order[:4]]))
         assert list(right[n]) == list(truths[:4])
         first = int(np.argmax(truths))
         np.testing.assert_array_equal(matches[n], images.take(gallery[order[first : first + 1]])[0])
-        said = f"person {line['identity']}\ncamera {line['camera']}\nAP {100 * line['value']:.1f} %\nfirst at {first + 1}"
-        assert names[n] == said
+        caption = f"person {line['identity']}\ncamera {line['camera']}\nAP {100 * line['value']:.1f} %\nfirst at {first + 1}"
+        assert names[n] == caption

@@ -12,7 +12,7 @@ def figures(table):
 
 
 def plain_gap(found):
-    """gap, own, people by loops over people."""
+    """gap, own and people, by loops over people."""
     x = found.vectors.double().numpy()
     people = np.unique(found.identity)
     centre = {
@@ -27,7 +27,7 @@ def plain_gap(found):
     return np.sqrt(max(squared, 0)), np.sqrt(np.mean([g @ g for g in shift])), np.sqrt(apart)
 
 
-def test_lengths_are_those_of_a_plain_loop():
+def test_lengths_match_a_plain_loop():
     found = points(people=5, shift=2.0)
     ours = figures(modality_gap.gaps({"a": found}))
     gap, own, people = plain_gap(found)
@@ -36,16 +36,16 @@ def test_lengths_are_those_of_a_plain_loop():
     np.testing.assert_allclose(ours[["common", "relative"]], [gap**2 / own**2, gap / people], rtol=1e-5)
 
 
-def test_a_gap_is_the_distance_of_the_means_but_for_chance():
+def test_a_gap_is_nearly_the_distance_between_the_means():
     found = points(people=200, each=1, shift=2.0)
     x = found.vectors.double().numpy()
-    centres = [  # every person has as many images as any other
+    centres = [  # every person has the same number of images
         x[found.modality == modality].mean(0) for modality in ("visible", "infrared")
     ]
     assert figures(modality_gap.gaps({"a": found}))["gap"] == pytest.approx(np.linalg.norm(centres[0] - centres[1]), rel=0.01)
 
 
-def test_modalities_that_do_not_differ_have_no_gap_on_average():
+def test_equal_modalities_have_no_gap_on_average():
     squared = [
         np.mean([shift[i, j] for i in range(8) for j in range(8) if i != j])
         for shift in (modality_gap.Gap.of(points(people=8, person=0.5, noise=1.0, seed=seed)).shift for seed in range(60))
@@ -53,10 +53,10 @@ def test_modalities_that_do_not_differ_have_no_gap_on_average():
     error = np.std(squared) / np.sqrt(len(squared))
     assert abs(np.mean(squared)) < 4 * error
     own = np.mean(np.diag(modality_gap.Gap.of(points(people=8, person=0.5, noise=1.0)).shift))
-    assert abs(np.mean(squared)) < 0.05 * own  # where the squared distance of the means would be an eighth of it
+    assert abs(np.mean(squared)) < 0.05 * own  # the squared distance between the means would be an eighth of it
 
 
-def test_people_seen_by_one_modality_have_no_shift_and_do_not_count():
+def test_people_seen_in_one_modality_only_do_not_count():
     found = points(people=6, shift=1.0)
     kept = np.flatnonzero((found.identity > 7) | (found.modality == "visible"))
     fewer = modality_gap.Gap.of(_only(found, kept))
@@ -76,7 +76,7 @@ def _only(found, rows):
 
 
 @pytest.mark.parametrize("scoring", ["sysu", "regdb", "llcm"])
-def test_neighbours_are_those_of_a_plain_loop(scoring, monkeypatch):
+def test_neighbours_match_a_plain_loop(scoring, monkeypatch):
     monkeypatch.setattr(modality_gap, "BLOCK", 5)
     found = points(people=4, scoring=scoring, shift=0.5)
     observed, chance = modality_gap.crossings(found, 3)
@@ -89,16 +89,16 @@ def test_neighbours_are_those_of_a_plain_loop(scoring, monkeypatch):
         assert chance[i] == pytest.approx(crosses[others].mean())
 
 
-def test_points_without_structure_mix_as_chance_has_it_and_distant_modalities_do_not():
+def test_random_points_mix_by_chance_and_distant_modalities_do_not():
     mixed = modality_gap.mixing({"a": points(people=40, person=0.0, noise=1.0)}).set_index(["modality", "figure"])
     apart = modality_gap.mixing({"a": points(people=40, person=0.0, noise=1.0, shift=50.0)}).set_index(["modality", "figure"])
-    for modality, share in (("visible", 0.4), ("infrared", 0.6)):  # two cameras of the five are infrared
+    for modality, share in (("visible", 0.4), ("infrared", 0.6)):  # two of the five cameras are infrared
         assert mixed.loc[(modality, "chance"), "value"] == pytest.approx(share, abs=0.01)
         assert mixed.loc[(modality, "mixture"), "value"] == pytest.approx(1, abs=0.08)
         assert mixed.loc[(modality, "mixture"), "low"] < 1 < mixed.loc[(modality, "mixture"), "high"]
-        assert apart.loc[(modality, "observed"), "value"] < 0.1  # all infrared points are one, near to a few visible ones
+        assert apart.loc[(modality, "observed"), "value"] < 0.1  # the infrared points nearly coincide, close to few visible ones
 
 
-def test_more_neighbours_than_there_are_points_are_refused():
+def test_more_neighbours_than_points_are_refused():
     with pytest.raises(ValueError, match="neighbours: found 500, expected at most"):
         modality_gap.crossings(points(), 500)

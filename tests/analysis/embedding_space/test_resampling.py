@@ -1,4 +1,4 @@
-"""Intervals over people, and what a table of them says about runs side by side."""
+"""Bootstrap intervals over people, and the tables that compare runs by them."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from fsclib.analysis.embedding_space import resampling
 
 
 def mean_of(values, person):
-    """A figure of over_people: the mean over images, from each person's sum and number."""
+    """A measure for over_people: the mean over images, from each person's sum and number."""
     sums, numbers = np.bincount(person, values), np.bincount(person)
     return lambda m: {"mean": resampling.ratio(m @ sums, m @ numbers)}
 
@@ -21,7 +21,7 @@ def images():
     return rng.random(80) + 0.1 * person, np.unique(person, return_inverse=True)[1]
 
 
-def test_an_interval_is_that_of_the_bootstrap_over_people(images):
+def test_an_interval_is_the_bootstrap_over_people(images):
     values, person = images
     table = resampling.over_people([({"run": "a"}, mean_of(values, person))], person.max() + 1, seed=3)
     low, high = metrics.bootstrap_interval(values, person, seed=3, resamples=1000)
@@ -30,7 +30,7 @@ def test_an_interval_is_that_of_the_bootstrap_over_people(images):
     assert table.filter(like="difference").isna().all(axis=None)
 
 
-def test_a_difference_is_paired_by_person_and_held_against_the_first_run(images):
+def test_differences_to_the_first_run_are_paired_by_person(images):
     values, person = images
     other = values + 0.01 * np.arange(80)
     measures = [
@@ -46,7 +46,7 @@ def test_a_difference_is_paired_by_person_and_held_against_the_first_run(images)
     assert table.loc["a"].filter(like="difference").isna().all(axis=None)
 
 
-def test_what_is_not_defined_has_no_value_and_no_interval():
+def test_undefined_figures_have_no_value_and_no_interval():
     empty = resampling.over_people([({"run": "a"}, lambda m: {"x": resampling.ratio(m @ np.ones(3), m @ np.zeros(3))})], 3)
     assert empty[["value", "low", "high"]].isna().all(axis=None)
     assert resampling.shown(empty)["x"].tolist() == ["–"]
@@ -55,7 +55,7 @@ def test_what_is_not_defined_has_no_value_and_no_interval():
     assert alone[["low", "high"]].isna().all(axis=None)
 
 
-def test_a_shown_table_has_a_column_a_figure():
+def test_a_shown_table_has_a_column_per_figure():
     row = {"low": 0.1, "high": 0.2, "difference": np.nan, "difference_low": np.nan, "difference_high": np.nan}
     other = {"difference": -0.5, "difference_low": -0.75, "difference_high": 0.25}
     rows = [{"run": "b", "figure": "x", "value": 0.15} | row, {"run": "b", "figure": "y", "value": np.nan} | row]
@@ -68,7 +68,7 @@ def test_a_shown_table_has_a_column_a_figure():
     assert resampling.differences(table[:2]).empty
 
 
-def test_means_between_people_leave_out_a_person_and_its_copies():
+def test_means_between_people_skip_pairs_of_the_same_person():
     rng = np.random.default_rng(1)
     values = rng.random((5, 5))
     drawn = rng.multinomial(5, np.full(5, 0.2), size=4)

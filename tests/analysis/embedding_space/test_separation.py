@@ -1,4 +1,4 @@
-"""Distances within and between people: every pair in its histogram, and numbers against scipy and closed forms."""
+"""Distances within and between people: histograms against a plain loop, statistics against scipy and closed forms."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def counted(samples, edges=EDGES):
 
 
 @pytest.mark.parametrize("scoring", ["sysu", "regdb", "llcm"])
-def test_every_pair_is_where_a_plain_loop_puts_it(scoring):
+def test_histograms_match_a_plain_loop(scoring):
     found = points(people=4, scoring=scoring)
     kinds = separation.pairs(found)
     x = found.vectors.double().numpy()
@@ -40,7 +40,7 @@ def test_every_pair_is_where_a_plain_loop_puts_it(scoring):
             np.testing.assert_allclose(ours.cumsum(), counted(distances, edges + 1e-6).cumsum(), atol=2)
 
 
-def test_one_camera_a_modality_leaves_nothing_to_compare_within_it():
+def test_with_one_camera_per_modality_nothing_compares_within_it():
     kinds = separation.pairs(points(scoring="regdb"))
     table = separation.table({"a": kinds}).set_index(["kind", "pairs", "figure"])["value"].sort_index()
     assert table["visible–visible", separation.SAME].isna().all()
@@ -51,7 +51,7 @@ def test_one_camera_a_modality_leaves_nothing_to_compare_within_it():
     assert shares["visible–visible", separation.SAME].isna().all()
 
 
-def test_numbers_are_those_of_scipy_and_of_normal_distributions():
+def test_statistics_match_scipy_and_normal_distributions():
     rng = np.random.default_rng(0)
     same, other = rng.normal(0.8, 0.1, 40_000), rng.normal(1.0, 0.15, 40_000)
     found = separation.separation(counted(same), counted(other), EDGES)
@@ -62,7 +62,7 @@ def test_numbers_are_those_of_scipy_and_of_normal_distributions():
     assert found["overlap"] == pytest.approx(shared, abs=0.02)
 
 
-def test_fifty_bins_are_right_to_the_third_decimal():
+def test_fifty_bins_are_accurate_to_three_decimals():
     rng = np.random.default_rng(0)
     same, other = rng.normal(0.2, 0.08, 20_000).clip(0), rng.normal(0.42, 0.1, 20_000).clip(0)
     coarse = np.linspace(0, max(same.max(), other.max()) + 1e-9, separation.BINS + 1)
@@ -80,7 +80,7 @@ def test_equal_distances_overlap_and_distant_ones_do_not():
     assert np.isnan(list(separation.separation(near, 0 * far, EDGES).values())).all()
 
 
-def test_a_resample_is_the_test_set_with_these_people_in_it():
+def test_a_resample_is_a_test_set_of_the_drawn_people():
     kinds = separation.pairs(points(people=5, noise=1.0))["visible–infrared"]
     measure = separation.Separation(kinds.edges, kinds.same, kinds.other)
     m = np.array([[2, 0, 1, 1, 1]])
@@ -93,7 +93,7 @@ def test_a_resample_is_the_test_set_with_these_people_in_it():
     assert measure(np.ones((1, 5)))["AUC"] != pytest.approx(expected["AUC"])
 
 
-def test_histograms_are_shares_in_per_cent_of_every_run():
+def test_histograms_are_shares_in_per_cent_for_every_run():
     table = separation.histograms({"a": separation.pairs(points()), "b": separation.pairs(points(seed=1))})
     assert table["run"].unique().tolist() == ["a", "b"]
     np.testing.assert_allclose(table.groupby(["run", "kind", "pairs"])["share"].sum(), 100)

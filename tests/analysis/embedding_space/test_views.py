@@ -1,4 +1,4 @@
-"""Views: their cosines against a plain loop, and what each finds alone."""
+"""Views: their cosines against a plain loop, and the accuracy of each view alone."""
 
 from types import SimpleNamespace
 
@@ -19,7 +19,7 @@ IDENTITY = np.repeat(np.arange(4) + 3, 6)
 
 
 def embedded(number=3, size=5, seed=0):
-    """Features of random views of 24 images of four people, two cameras a modality, as a tested run has them."""
+    """Random features of 24 images of four people before three cameras, in the form that a tested run has."""
     rng = torch.Generator().manual_seed(seed)
     pool, neck = (F.normalize(torch.randn(2, 24, number, size, generator=rng), dim=3).flatten(2) for _ in range(2))
     camera = np.tile(np.repeat([1, 2, 3], 2), 4)
@@ -30,7 +30,7 @@ def embedded(number=3, size=5, seed=0):
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_views_are_counted_and_taken_apart(number):
+def test_views_are_counted_and_separated(number):
     features = embedded(number).features
     assert views.number(features) == number
     parts = [views.view(features, chosen) for chosen in range(number)]
@@ -38,7 +38,7 @@ def test_views_are_counted_and_taken_apart(number):
     assert torch.equal(torch.cat([part.neck for part in parts], 2), features.neck)
 
 
-def test_cosines_are_those_of_a_plain_loop():
+def test_cosines_match_a_plain_loop():
     found = embedded()
     one, two = (views.view(found.features, chosen).pool[0].double().numpy() for chosen in (0, 2))
     ours = views.of_images(torch.from_numpy(one), torch.from_numpy(two), np.unique(IDENTITY, return_inverse=True)[1], MODALITY)
@@ -55,7 +55,7 @@ def test_cosines_are_those_of_a_plain_loop():
         assert table["pooled", "0 and 2", name] == pytest.approx(values.mean(), abs=1e-6)
 
 
-def test_equal_views_are_alike_and_views_with_a_common_part_only_look_it():
+def test_centred_cosines_ignore_what_all_images_have_in_common():
     rng = np.random.default_rng(0)
     person, modality = np.repeat(np.arange(10), 10), np.array(["visible"] * 100)
     common = 50 * np.ones(64)
@@ -75,9 +75,9 @@ def test_a_network_of_one_view_has_nothing_to_compare():
     assert len(views.cosines({"a": embedded(1), "b": embedded(2)})) == 2 * 3
 
 
-def test_one_view_alone_is_held_against_all():
+def test_each_view_alone_is_compared_with_all_views():
     found = embedded()
-    # one view knows who it is, the others know nothing
+    # view 0 encodes the identity, the others are random
     informed = F.normalize(torch.eye(8)[torch.from_numpy(IDENTITY)], dim=1)
     for side in (found.features.pool, found.features.neck):
         side[:, :, :5] = informed[:, 3:8]

@@ -1,4 +1,4 @@
-"""Principal components as colours: what varies together has one colour, and tiles lie where they belong."""
+"""Principal components as colours, against sklearn, and the coloured tiles laid over images."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ def drawn(number=2, channels=5, height=4, width=3, seed=0):
     return (rng.normal(size=(number, channels, height, width)) * np.arange(channels, 0, -1)[:, None, None]).astype(np.float32)
 
 
-def test_colours_are_the_scores_of_sklearn_up_to_sign_and_scale():
+def test_colours_match_the_scores_of_sklearn_up_to_sign_and_scale():
     parts = {"before": drawn(), "after": drawn(seed=1)}
     found, share = components.colours(parts)
     rows = np.concatenate([np.moveaxis(part, 1, -1).reshape(-1, 5) for part in parts.values()])
@@ -30,24 +30,24 @@ def test_colours_are_the_scores_of_sklearn_up_to_sign_and_scale():
         assert abs(np.corrcoef(colours[inside, axis], scores[inside, axis])[0, 1]) == pytest.approx(1, abs=1e-6)
 
 
-def test_equal_features_have_equal_colours_at_every_point_and_smaller_ones_are_duller():
+def test_equal_features_have_equal_colours_and_smaller_ones_are_duller():
     maps = drawn()
     found, _ = components.colours({"before": maps, "same": maps, "half": maps / 2})
     np.testing.assert_array_equal(found["before"], found["same"])
     assert found["half"].std() < 0.7 * found["before"].std()
 
 
-def test_signs_do_not_depend_on_chance():
+def test_signs_are_determined():
     axis = np.array([-3.0, 1.0, 0.5, 0.0, 0.0])[:, None, None]
     maps = (axis * np.linspace(-1, 1, 12).reshape(1, 1, 4, 3)).astype(np.float32)
     found, share = components.colours({"x": maps})
     assert share == pytest.approx(1)
-    assert found["x"][0, 0, 0, 0] == 1  # the largest weight is that of channel 0, which falls
+    assert found["x"][0, 0, 0, 0] == 1  # channel 0 has the largest weight, and it decreases
     np.testing.assert_array_equal(found["x"][..., 1:], 0.5)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_few_channels_and_maps_without_variance_are_grey_where_nothing_varies(channels):
+def test_components_without_variance_are_grey(channels):
     found, _ = components.colours({"x": drawn(channels=channels)})
     assert found["x"].shape == (2, 4, 3, 3)
     np.testing.assert_array_equal(found["x"][..., channels:], 0.5)
@@ -63,7 +63,7 @@ def test_tiles_cover_the_image():
     found = components.over(image, colours, strength=0.5)
     assert found.dtype == np.uint8
     red = np.zeros((5, 7), bool)
-    red[:3, 5:] = True  # rows 0–2 of 5 are the first of two, columns 5 and 6 of 7 the last of three
+    red[:3, 5:] = True  # the first of two rows of tiles, the last of three columns
     np.testing.assert_array_equal(found[red], [[178, 50, 50]] * red.sum())
     np.testing.assert_array_equal(found[~red], [[50, 50, 50]] * (~red).sum())
 
@@ -77,7 +77,7 @@ class Corpus:
         return self.pixels[rows]
 
 
-def test_a_sheet_has_its_rows_in_the_order_asked_for():
+def test_a_sheet_keeps_the_requested_order_of_rows():
     corpus, net = Corpus(), network("fsc", branches=1)
     lines = {"view 1": maps.chains(net)["view 1"], "layer4": ["layer4"]}
     sheet, share = components.sheet(net, corpus, np.array([2, 1, 0]), torch.device("cpu"), lines)

@@ -1,4 +1,4 @@
-"""From a sample of images to spectra, and from spectra to the curves and tables of notebook 04."""
+"""Spectra of a sample of images, and the curves and tables that notebook 04 makes of them."""
 
 import dataclasses
 import re
@@ -29,7 +29,7 @@ def test_parameters_are_checked_and_name_a_run(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("net", "expected", "said"),
+    ("net", "expected", "summary"),
     [
         ({"name": "fsc", "modules": ("spatial", "frequency")}, ["view 1", "view 2"], "FSCNet: ST, FSA in each of 2 views"),
         ({"name": "deen"}, ["view 1", "view 2", "MFA1", "MFA2", "MFA3"], "DEEN has no modules in its views"),
@@ -38,13 +38,13 @@ def test_parameters_are_checked_and_name_a_run(tmp_path, monkeypatch):
     ],
     ids=lambda value: value.get("name") if isinstance(value, dict) else "",
 )
-def test_every_network_has_something_to_show_and_says_what(net, expected, said):
+def test_every_network_has_chains_and_a_summary_of_them(net, expected, summary):
     lines, text = measurement.chains(network(**net), ())
     assert list(lines) == expected
-    assert re.search(said, text)
+    assert re.search(summary, text)
 
 
-def test_points_that_are_asked_for_come_with_what_is_before_them():
+def test_requested_points_come_with_the_points_before_them():
     net = network()
     lines, _ = measurement.chains(net, ("stem", "MFA2", "layer4", "view 2 GCA"))
     assert lines == {"stem": ["stem"], "MFA2": ["layer2", "MFA2"], "layer4": ["layer4"], "view 2": maps.chains(net)["view 2"]}
@@ -54,13 +54,13 @@ def test_points_that_are_asked_for_come_with_what_is_before_them():
 
 @pytest.fixture
 def records():
-    """People 1 … 6 in both modalities, three images each, 7 in one; and training images of nobody's concern."""
+    """Test images of people 1 to 6, three in each modality, and of person 7 in one modality; and two training images."""
     rows = [(who, modality, "test") for who in range(1, 7) for modality in ("visible", "infrared") for _ in range(3)]
     rows += [(7, "visible", "test"), (1, "visible", "train"), (8, "infrared", "train")]
     return pd.DataFrame(rows, columns=["identity", "modality", "split"])
 
 
-def test_a_sample_is_of_test_people_in_both_modalities(records):
+def test_a_sample_has_test_people_seen_in_both_modalities(records):
     rows = measurement.sample(records, people=4, each=2, seed=0)
     table = records.iloc[rows]
     assert len(set(rows)) == len(rows) == 4 * 2 * 2
@@ -72,7 +72,7 @@ def test_a_sample_is_of_test_people_in_both_modalities(records):
     assert rows.tolist() != measurement.sample(records, people=4, each=2, seed=1).tolist()
 
 
-def test_a_person_that_is_asked_for_comes_first(records):
+def test_a_requested_person_comes_first(records):
     rows = measurement.sample(records, people=3, each=1, seed=0, person=5)
     assert records["identity"].iloc[rows[0]] == 5
     pairs = measurement.pairs(records, rows, people=2)
@@ -82,7 +82,7 @@ def test_a_person_that_is_asked_for_comes_first(records):
         measurement.sample(records, people=3, each=1, seed=0, person=7)
 
 
-def test_spectra_are_those_of_the_maps_image_by_image(monkeypatch):
+def test_spectra_match_those_of_single_images(monkeypatch):
     monkeypatch.setenv("FSCLIB_HEADLESS", "1")
     pixels = np.random.default_rng(0).integers(0, 256, (5, 64, 32, 3), dtype=np.uint8)
     table = pd.DataFrame({"identity": [3, 3, 4, 4, 4], "modality": ["infrared", "visible", "infrared", "visible", "visible"]})
@@ -109,7 +109,7 @@ def test_spectra_are_those_of_the_maps_image_by_image(monkeypatch):
     seen = []
     monkeypatch.setattr(maps, "capture", lambda *args, capture=maps.capture: seen.append(args) or capture(*args))
     quiet = measurement.measure(net, images, rows, torch.device("cpu"), lines, 0.0, seed=2)
-    assert len(seen) == 2  # once a modality
+    assert len(seen) == 2  # once per modality
     np.testing.assert_array_equal(quiet.energy["view 1 FSA"], found.energy["view 1 FSA"])
     assert all((error == 0).all() for error in quiet.error.values())
 
@@ -127,7 +127,7 @@ def test_pictures_and_profiles_are_means_of_their_modality():
     assert before_after.boxes(found) == {"view 1": spectrum.low_box(6, 4)}
 
 
-def test_a_factor_is_a_level_transfer_and_a_filter_a_slope():
+def test_a_factor_has_a_flat_transfer_and_a_filter_a_sloped_one():
     found = measured(VIEW)
     before = found.energy["view 1 before"]
     slope = np.array([1.0, 0.5, 0.25, 0.125])
@@ -140,7 +140,7 @@ def test_a_factor_is_a_level_transfer_and_a_filter_a_slope():
             np.testing.assert_allclose(transfers[modality]["view 1 ST"][column], slope)
 
 
-def test_one_image_of_each_modality_is_a_sample_too():
+def test_one_image_per_modality_is_enough():
     found = measured(VIEW).pair(1)
     assert found.modality.tolist() == ["visible", "infrared"]
     assert set(found.identity) == {1}
@@ -148,7 +148,7 @@ def test_one_image_of_each_modality_is_a_sample_too():
     np.testing.assert_array_equal(profile["low"], profile["high"])
 
 
-def test_suppression_is_that_of_the_mean_shares_with_its_interval():
+def test_suppression_is_computed_from_mean_shares_with_an_interval():
     found = measured(VIEW, people=8)
     table = before_after.suppression_table(found, seed=0)
     assert list(table["module"]) == ["view 1 FSA"] * 2 + ["view 1 ST"] * 2
@@ -179,7 +179,7 @@ def test_the_noise_table_tells_a_change_of_scale_from_denoising():
     assert table["psnr_before"][0] == pytest.approx((10 * np.log10(1 / found.error["view 1 before"][own])).mean())
 
 
-def test_without_modules_tables_are_empty_and_say_nothing():
+def test_without_modules_the_tables_are_empty():
     found = measured({"layer1": ["layer1"]})
     assert before_after.suppression_table(found, seed=0).empty
     assert before_after.noise_table(found, seed=0).empty
@@ -188,7 +188,7 @@ def test_without_modules_tables_are_empty_and_say_nothing():
     assert before_after.transfers(found) == {"layer1": {"visible": {}, "infrared": {}}}
 
 
-def test_gaps_are_at_the_input_and_at_every_point():
+def test_gaps_are_computed_at_the_input_and_at_every_point():
     found = measured(VIEW, people=4)
     gaps = before_after.gaps(found, seed=0)
     assert {chain: list(points) for chain, points in gaps.items()} == {"input": ["input"]} | VIEW

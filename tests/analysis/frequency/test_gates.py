@@ -1,4 +1,4 @@
-"""FSA is a parity gate: the identity, and the gains between the gates, on the network's own modules."""
+"""FSA as a parity gate: both forms of it agree with the module, and its gains lie between the two gates."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ from fsclib.data.augment import normalise
 
 
 @pytest.mark.parametrize("size", [(6, 4), (5, 3), (6, 3), (1, 2)])
-def test_the_published_form_is_the_identity_and_what_the_module_puts_out(size):
+def test_the_published_form_the_parity_form_and_the_module_agree(size):
     found = attended(2, *size)
     assert np.abs(found.real - found.imaginary).max() > 0.1
     plain = gates.inverse_transform(found)
@@ -22,7 +22,7 @@ def test_the_published_form_is_the_identity_and_what_the_module_puts_out(size):
     np.testing.assert_allclose(found.output, plain, atol=1e-5)
 
 
-def test_every_gain_is_that_of_its_phase():
+def test_every_gain_matches_the_gated_spectrum():
     found = attended()
     spectrum = np.fft.fftshift(np.fft.fft2(found.maps.astype(float)), axes=(-2, -1))
     expected = np.hypot(found.real[..., None, None] * spectrum.real, found.imaginary[..., None, None] * spectrum.imag)
@@ -32,13 +32,13 @@ def test_every_gain_is_that_of_its_phase():
     np.testing.assert_allclose(gains[known], (expected / np.abs(spectrum))[known], rtol=1e-4)
 
 
-def test_the_gain_of_the_mean_is_the_gate_of_the_real_part():
+def test_the_gain_at_frequency_zero_is_the_gate_of_the_real_part():
     found = attended(8)
     gains = gates.gain(found)[:, :, 3, 2]
     np.testing.assert_allclose(gains[~np.isnan(gains)], found.real[~np.isnan(gains)], rtol=1e-4)
 
 
-def test_gains_lie_between_the_gates_and_the_check_says_so():
+def test_gains_lie_between_the_gates_and_the_check_confirms_it():
     found = attended()
     place = gates.place(found)
     known = place[~np.isnan(place)]
@@ -53,7 +53,7 @@ def test_gains_lie_between_the_gates_and_the_check_says_so():
     assert checked["span_50%"] == pytest.approx(np.median(20 * np.log10(ratios)))
 
 
-def test_a_filter_that_is_no_parity_gate_is_found_out():
+def test_a_filter_that_is_not_a_parity_gate_fails_the_check():
     found = attended()
     spectrum = np.fft.fft2(found.maps)
     spectrum[..., 1:, :] *= 0.001
@@ -63,7 +63,7 @@ def test_a_filter_that_is_no_parity_gate_is_found_out():
     assert checked["outside"] > 20
 
 
-def test_equal_gates_have_no_place_between_them():
+def test_between_equal_gates_no_place_is_defined():
     found = equal_gates()
     assert np.isnan(gates.place(found)).all()
     assert gates.check(found)["span_95%"] == 0
@@ -81,10 +81,10 @@ def test_the_example_is_the_channel_whose_gates_are_furthest_apart():
     gains = gates.gain(found)[image, channel].ravel()
     np.testing.assert_array_equal(table["gain"], gains[~np.isnan(gains)])
     assert table["radius"].min() == 0
-    assert table["radius"].max() <= np.hypot(3, 3)  # a cycle along a width of 4 pixels counts 1.5 along a height of 6
+    assert table["radius"].max() <= np.hypot(3, 3)  # one cycle per width of 4 pixels is 1.5 cycles per height of 6
 
 
-def test_distributions_tell_what_is_fixed_from_what_follows_the_image():
+def test_distributions_separate_fixed_gates_from_image_dependent_ones():
     maps = np.zeros((3, 2, 6, 4), np.float32)
     real = np.array([[0.2, 0.6]] * 3)
     imaginary = np.array([[0.1, 0.5], [0.2, 0.6], [0.3, 0.7]])
@@ -103,7 +103,7 @@ def corpus():
     return SimpleNamespace(records=records, take=lambda rows: pixels[rows])
 
 
-def test_every_fsa_is_found_at_its_place_with_the_images_of_each_modality(corpus):
+def test_every_fsa_is_collected_with_the_images_of_each_modality(corpus):
     net = network(modules=("channel", "frequency"))
     found = gates.collect(net, corpus, np.array([4, 0, 1]), torch.device("cpu"))
     assert list(found) == ["view 1 FSA", "view 2 FSA"]

@@ -1,4 +1,4 @@
-"""Maps are those that the network computes, at every named point, and nothing stays behind."""
+"""Captured maps are those that the network computes at every named point, and capturing leaves no hooks behind."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ def hooks(net):
 
 
 @pytest.mark.parametrize("modality", ["visible", "infrared"])
-def test_maps_of_fsc_net_are_what_its_parts_compute_one_after_the_other(modality):
+def test_maps_of_fsc_net_match_its_parts_run_one_by_one(modality):
     net, images = network(), batch()
     found = maps.capture(net, images, modality, list(maps.points(net)))
     with torch.inference_mode():
@@ -44,7 +44,7 @@ def test_maps_of_fsc_net_are_what_its_parts_compute_one_after_the_other(modality
     assert not np.array_equal(found["layer1"], found["MFA1"])
 
 
-def test_points_of_agw_are_its_non_local_blocks_before_and_after():
+def test_points_of_agw_are_before_and_after_its_non_local_blocks():
     net = network("agw")
     points = maps.points(net)
     found = maps.capture(net, batch(), "visible", list(points))
@@ -69,14 +69,14 @@ def test_chains_follow_the_modules_in_their_own_order_in_each_branch():
     assert maps.chains(network("twostream")) == {}
 
 
-def test_with_three_stages_the_expansion_stands_before_the_third_layer():
+def test_with_three_stages_the_expansion_comes_before_the_third_layer():
     names = list(maps.points(network(stages=3)))
     assert names.index("MFA2") < names.index("view 1 before") < names.index("layer3")
     assert "MFA3" not in names
 
 
 class Doubled(nn.Module):
-    """A module of another package, which changes what it is given in place."""
+    """A module of another package, which modifies its input in place."""
 
     def __init__(self, channels):
         super().__init__()
@@ -85,7 +85,7 @@ class Doubled(nn.Module):
         return features.mul_(2)
 
 
-def test_a_module_of_another_package_goes_by_its_name_and_may_work_in_place(monkeypatch):
+def test_a_module_of_another_package_keeps_its_name_and_may_work_in_place(monkeypatch):
     monkeypatch.setitem(MODULES, "doubled", Doubled)
     net = network(modules=("doubled",))
     found = maps.capture(net, batch(), "visible", ["view 1 before", "view 1 doubled"])
@@ -94,7 +94,7 @@ def test_a_module_of_another_package_goes_by_its_name_and_may_work_in_place(monk
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_nothing_stays_behind(training):
+def test_capture_leaves_nothing_behind(training):
     net = network().train(training)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     maps.capture(net, batch(), "visible", ["stem", "view 1 before"])
@@ -103,7 +103,7 @@ def test_nothing_stays_behind(training):
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
-def test_nothing_stays_behind_an_error():
+def test_capture_leaves_nothing_behind_after_an_error():
     net = network().train()
     with pytest.raises(RuntimeError):
         maps.capture(net, batch()[:, :2], "visible", ["stem", "layer1"])
@@ -118,7 +118,7 @@ def test_maps_are_float32_inside_autocast():
     np.testing.assert_array_equal(found, maps.capture(net, batch(), "visible", ["view 1 ST"])["view 1 ST"])
 
 
-def test_unknown_points_are_refused_together_and_with_those_there_are():
+def test_the_error_lists_all_unknown_points_and_the_known_ones():
     with pytest.raises(ValueError, match="layers: found MFA4, xyzzy, expected points of this FSCNet: input, stem") as found:
         maps.capture(network(), batch(), "visible", ["stem", "MFA4", "xyzzy"])
     assert "view 2 ST" in str(found.value)
@@ -138,7 +138,7 @@ def test_batches_hold_one_modality_and_every_row_once():
     assert found == [("visible", [4, 0]), ("visible", [3]), ("infrared", [2, 1])]
 
 
-def test_a_chain_behind_the_expansion_is_one_a_view():
+def test_a_chain_after_the_expansion_is_split_by_view():
     lines = {"layer4": ["layer4"], "MFA1": ["layer1", "MFA1"], "view 1": ["view 1 before"]}
     captured = ["layer1", "MFA1", "view 1 before", "layer4 view 0", "layer4 view 1"]
     assert maps.resolved(lines, captured) == {

@@ -1,4 +1,4 @@
-"""Noise is of the level that was stated, a record's own in any batch, and PSNR and SNR follow their definitions."""
+"""Added noise has the stated level and is the same for a record in any batch; PSNR and SNR follow their definitions."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from fsclib.analysis.frequency import noise
 from fsclib.data.augment import STD, normalise
 
 
-def test_noise_has_its_level_on_the_scale_from_black_to_white_and_keeps_grey_images_grey():
+def test_noise_has_the_stated_level_and_keeps_grey_images_grey():
     grey = torch.full((4, 60, 40, 3), 128, dtype=torch.uint8)
     images = normalise(grey)
     added = (noise.disturbed(images, np.arange(4), 0.1, seed=0) - images) * torch.tensor(STD)[:, None, None]
@@ -32,7 +32,7 @@ def test_a_record_has_the_same_noise_in_any_batch():
     assert torch.equal(images, torch.zeros(3, 3, 8, 4))
 
 
-def test_the_error_is_the_mean_square_and_psnr_its_decibels():
+def test_the_error_is_the_mean_square_and_psnr_is_in_decibels():
     clean, maps = np.random.default_rng(0).normal(size=(2, 3, 4, 2, 2)).astype(np.float32)
     sums = [0.0] * 3
     for place, value in np.ndenumerate(maps):

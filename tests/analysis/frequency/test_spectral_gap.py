@@ -1,4 +1,4 @@
-"""The modality gap by frequency against its formula, and that chance is neither called a gap nor hides one."""
+"""The modality gap by frequency: its formula, and intervals that neither invent a gap nor miss one."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from fsclib.analysis.frequency.spectral_gap import by_radius
 
 
 def drawn(people, channels=6, rings=3, gap=0.0, seed=0, each=2):
-    """Energies of `each` images a person and modality; infrared amplitudes are larger by `gap` in channel 0 of the last ring."""
+    """Energies of `each` images per person and modality; infrared amplitudes are larger by `gap` in channel 0 of the last ring."""
     rng = np.random.default_rng(seed)
     person = 2 + rng.normal(0, 0.2, (people, 1, 1, channels, rings))
     amplitude = person + rng.normal(0, 0.2, (people, 2, each, channels, rings))
@@ -17,7 +17,7 @@ def drawn(people, channels=6, rings=3, gap=0.0, seed=0, each=2):
     return amplitude.reshape(-1, channels, rings) ** 2, identity, modality
 
 
-def test_the_distance_is_its_formula():
+def test_the_distance_follows_its_formula():
     energy, identity, modality = drawn(5, gap=1.0, each=3)
     sides = {name: [] for name in ("visible", "infrared")}
     for name, side in sides.items():
@@ -35,7 +35,7 @@ def test_the_distance_is_its_formula():
     assert list(table["frequency"]) == [0, 1, 2]
 
 
-def test_without_noise_the_distance_is_known():
+def test_without_noise_the_distance_is_exact():
     energy = np.array([[[4.0, 1.0]], [[4.0, 9.0]]] * 3)  # (6, 1, 2): amplitudes 2 and 2, 1 and 3
     table = by_radius(energy, np.repeat([3, 5, 8], 2), np.array(["visible", "infrared"] * 3), seed=0)
     expected = [0, 2 / np.sqrt((1 + 9) / 2)]
@@ -43,13 +43,13 @@ def test_without_noise_the_distance_is_known():
         np.testing.assert_allclose(table[column], expected)
 
 
-def test_no_channel_in_common_is_the_square_root_of_two():
+def test_without_a_common_channel_the_distance_is_the_root_of_two():
     energy = np.array([[[1.0], [0.0]], [[0.0], [1.0]]] * 2)
     table = by_radius(energy, np.repeat([0, 1], 2), np.array(["visible", "infrared"] * 2), seed=0)
     assert table["distance"][0] == pytest.approx(np.sqrt(2))
 
 
-def test_a_common_factor_changes_nothing_and_silent_channels_are_no_gap():
+def test_a_common_factor_and_silent_channels_change_nothing():
     energy, identity, modality = drawn(6, gap=0.5)
     expected = by_radius(energy, identity, modality, seed=0)
     np.testing.assert_allclose(by_radius(9 * energy, identity, modality, seed=0), expected)
@@ -58,7 +58,7 @@ def test_a_common_factor_changes_nothing_and_silent_channels_are_no_gap():
     assert (by_radius(0 * energy, identity, modality, seed=0)["distance"] == 0).all()
 
 
-def test_people_of_one_modality_do_not_count():
+def test_people_seen_in_one_modality_do_not_count():
     energy, identity, modality = drawn(5)
     expected = by_radius(energy, identity, modality, seed=0)
     more = by_radius(np.append(energy, [energy[0] * 50], 0), np.append(identity, 9), np.append(modality, "visible"), seed=0)
@@ -67,14 +67,14 @@ def test_people_of_one_modality_do_not_count():
         by_radius(energy[:4], identity[:4], modality[:4], seed=0)
 
 
-def test_without_a_gap_the_distance_is_none_on_average_and_the_interval_reaches_zero():
+def test_without_a_gap_the_distance_and_its_interval_reach_zero():
     tables = [by_radius(*drawn(20, seed=seed), seed=0, resamples=200) for seed in range(60)]
-    squared = np.array([table["distance"].to_numpy() for table in tables])
-    assert (squared == 0).mean() > 0.3  # where chance is taken off and less remains than nothing
+    distances = np.array([table["distance"].to_numpy() for table in tables])
+    assert (distances == 0).mean() > 0.3  # where the square minus its bias is negative
     assert np.mean([(table["low"] == 0).mean() for table in tables]) > 0.85
 
 
-def test_intervals_hold_a_gap_that_is_there():
+def test_intervals_cover_a_true_gap():
     true = 0.6 / np.sqrt((6 * 2**2 + 5 * 2**2 + 2.6**2) / 2)
     tables = [by_radius(*drawn(20, gap=0.6, seed=seed), seed=0, resamples=200) for seed in range(60)]
     last = [table.iloc[-1] for table in tables]
@@ -82,7 +82,7 @@ def test_intervals_hold_a_gap_that_is_there():
     assert np.mean([row["low"] <= true <= row["high"] for row in last]) > 0.85
 
 
-def test_the_interval_follows_the_seed():
+def test_the_interval_depends_on_the_seed():
     first, again, other = (by_radius(*drawn(8, gap=1.0), seed=seed) for seed in (1, 1, 2))
     assert first.equals(again)
     assert not first.equals(other)

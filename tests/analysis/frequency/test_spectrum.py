@@ -1,4 +1,4 @@
-"""Spectra against a plain Fourier sum, and waves that show at their frequency."""
+"""Spectra of random images against a plain Fourier sum, and spectra of waves with known frequencies."""
 
 import cmath
 import math
@@ -20,7 +20,7 @@ from fsclib.analysis.frequency.spectrum import (
 
 
 def plain_amplitude(images):
-    """|F| by the sum that defines it, of (N, H, W), mean over images, zero frequency in the middle."""
+    """|F| of (N, H, W) by the defining sum, mean over images, zero frequency in the middle."""
     count, height, width = images.shape
     found = np.zeros((height, width))
     for image in images:
@@ -32,13 +32,13 @@ def plain_amplitude(images):
                     for y in range(height)
                     for x in range(width)
                 )
-                # frequency k stands at n // 2 + k, k from −n // 2 on
+                # frequency k is at n // 2 + k, for k from −(n // 2) on
                 found[(u + height // 2) % height, (v + width // 2) % width] += abs(total) / math.sqrt(height * width) / count
     return found
 
 
 @pytest.mark.parametrize("shape", [(2, 6, 4), (1, 5, 7), (1, 3, 1)])
-def test_mean_amplitude_is_the_plain_sum(shape):
+def test_mean_amplitude_matches_the_plain_sum(shape):
     images = np.random.default_rng(0).normal(size=shape)
     np.testing.assert_allclose(mean_amplitude(images), plain_amplitude(images), atol=1e-10)
 
@@ -67,7 +67,7 @@ def test_a_sine_has_its_energy_at_its_frequency(down, across):
     peaks = {(height // 2 + down, width // 2 + across), (height // 2 - down, width // 2 - across)}
     energy = amplitude**2
     assert sum(energy[peak] for peak in peaks) == pytest.approx(energy.sum())
-    assert energy.sum() == pytest.approx(height * width / 2)  # Parseval: the square of a sine is ½ in the mean
+    assert energy.sum() == pytest.approx(height * width / 2)  # Parseval: a squared sine has mean ½
 
 
 @pytest.mark.parametrize("size", [(24, 12), (25, 13), (12, 12)])
@@ -76,7 +76,7 @@ def test_the_profile_peaks_at_the_frequency_of_a_wave_in_either_direction(size, 
     height, width = size
     profile = radial_profile(mean_amplitude(wave(height, width, 0, across)[None]))
     assert profile["frequency"][profile["amplitude"].argmax()] == across
-    down = across * height / width  # as many cycles in as many pixels
+    down = across * height / width  # as many cycles per pixel
     if down == int(down):
         profile = radial_profile(mean_amplitude(wave(height, width, down, 0)[None]))
         assert profile["frequency"][profile["amplitude"].argmax()] == across
@@ -96,7 +96,7 @@ def test_the_profile_is_the_mean_over_rings(size):
     np.testing.assert_allclose(profile["amplitude"], [np.mean(rings[f]) for f in profile["frequency"]])
 
 
-def test_noise_is_flat_and_smooth_images_fall():
+def test_noise_has_a_flat_profile_and_smooth_images_a_falling_one():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(40, 32, 16))
     flat = radial_profile(mean_amplitude(noise))["amplitude"]
@@ -127,7 +127,7 @@ def test_ten_times_the_contrast_is_twenty_decibels():
     np.testing.assert_allclose(difference(images, 10 * images, seed=0)["decibel"], -20)
 
 
-def test_the_difference_is_that_of_the_profiles_and_of_the_fineness_that_differs():
+def test_the_difference_of_the_profiles_peaks_at_the_added_frequency():
     images, others = photographs(15), photographs(10, seed=1).astype(float)
     others += 40 * wave(24, 12, 0, 4)[None, :, :, None]
     found = difference(others, images, seed=0)
@@ -137,7 +137,7 @@ def test_the_difference_is_that_of_the_profiles_and_of_the_fineness_that_differs
     assert found["low"][3] > 1
 
 
-def test_the_interval_follows_the_seed_and_narrows_with_more_images():
+def test_the_interval_depends_on_the_seed_and_narrows_with_more_images():
     few = [difference(photographs(10), photographs(10, 1), seed) for seed in (0, 0, 1)]
     assert few[0].equals(few[1])
     assert not few[0].equals(few[2])
@@ -145,7 +145,7 @@ def test_the_interval_follows_the_seed_and_narrows_with_more_images():
     assert ((many["high"] - many["low"]) < (few[0]["high"] - few[0]["low"])).all()
 
 
-def test_differences_of_different_sizes_are_refused():
+def test_differences_of_unequal_sizes_or_no_images_are_refused():
     with pytest.raises(ValueError, match="expected the same size"):
         difference(photographs(2), photographs(2)[:, 2:], seed=0)
     with pytest.raises(ValueError, match="at least one image"):
@@ -153,7 +153,7 @@ def test_differences_of_different_sizes_are_refused():
 
 
 def plain_energy(map_):
-    """|F|² of one map by the sum that defines it, zero frequency in the middle, mean left in."""
+    """|F|² of one map by the defining sum, zero frequency in the middle, mean included."""
     height, width = map_.shape
     found = np.zeros((height, width))
     for u in range(height):
@@ -166,7 +166,7 @@ def plain_energy(map_):
 
 
 @pytest.mark.parametrize("size", [(6, 3), (5, 4), (1, 2)])
-def test_energy_is_the_plain_sum_and_all_of_the_map(size):
+def test_energy_matches_the_plain_sum_and_adds_up_to_that_of_the_map(size):
     maps = np.random.default_rng(0).normal(size=(2, 3, *size)).astype(np.float32)
     found = energy(maps)
     assert found.dtype == np.float64
@@ -209,12 +209,12 @@ def test_a_wave_has_its_energy_in_its_ring(down, across, ring):
     ("size", "rows", "columns"),
     [((24, 9), (6, 18), (2, 6)), ((48, 18), (12, 36), (5, 13)), ((12, 5), (3, 9), (1, 3)), ((6, 3), (2, 4), (1, 1))],
 )
-def test_the_low_frequency_box_is_the_original_s(size, rows, columns):
+def test_the_low_frequency_box_is_that_of_the_original(size, rows, columns):
     box = low_box(*size)
     assert [(side.start, side.stop) for side in box] == [rows, columns]
 
 
-def test_high_share_is_what_lies_outside_the_box():
+def test_high_share_is_the_energy_outside_the_box():
     power = np.random.default_rng(0).random((2, 3, 24, 9))
     outside = total = 0.0
     for row in range(24):
@@ -228,7 +228,7 @@ def test_high_share_is_what_lies_outside_the_box():
     assert np.isnan(high_share(np.zeros((1, 24, 9)))).all()
 
 
-def test_a_constant_has_no_high_frequencies_and_a_fine_wave_nothing_else():
+def test_a_constant_has_no_high_frequencies_and_a_fine_wave_only_those():
     flat, fine = np.ones((24, 9)), wave(24, 9, 10, 0) - 100
     np.testing.assert_allclose(high_share(energy(np.stack([flat, fine]))), [0, 1], atol=1e-12)
 

@@ -1,4 +1,4 @@
-"""Synthetic embeddings: as spread as the real ones at every level, and the same in whatever portions they are made."""
+"""Synthetic embeddings: spread like the real ones at every level, and generated in reproducible blocks."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from fsclib.analysis.gallery_search.crowd import PEOPLE, around
 from fsclib.retrieval.gallery.entries import Entries
 
 
-def test_a_block_depends_on_its_number_and_the_seed_alone():
+def test_a_block_depends_on_its_number_and_the_seed_only():
     large, small = crowd(25_000), crowd(9_500)
     assert (len(large), len(small), large.each) == (3, 2, 9)
     np.testing.assert_array_equal(large[1].vectors[:500], small[1].vectors)
@@ -20,7 +20,7 @@ def test_a_block_depends_on_its_number_and_the_seed_alone():
         small[2]
 
 
-def test_everybody_is_seen_at_several_cameras_and_asked_for_once():
+def test_each_person_is_seen_by_several_cameras_and_queried_once():
     block, queries = crowd(9_000)[0], crowd(9_000).queries(50)
     assert (np.bincount(block.identity) == 9).all()
     pairs = np.unique(np.stack([block.identity, block.camera]), axis=1)
@@ -30,8 +30,8 @@ def test_everybody_is_seen_at_several_cameras_and_asked_for_once():
     assert set(queries.camera) <= {1, 2, 3}
 
 
-def test_spreads_are_those_of_the_real_ones():
-    """Within a shot's visit, between visits of a person, and between people: squared distances, synthetic over real."""
+def test_spreads_match_those_of_the_real_embeddings():
+    """Squared distances within a visit, between visits of a person and between people: synthetic over real."""
     images, modality = real(people=60, dimension=30)
 
     def spreads(entries):
@@ -56,13 +56,13 @@ def test_spreads_are_those_of_the_real_ones():
     assert own - other == pytest.approx(product[same].mean() - product[~same].mean(), rel=0.3)
 
 
-def test_too_little_to_mix_is_refused():
+def test_too_few_images_or_people_are_refused():
     images, modality = real(people=2, cameras=1, shots=1)
     with pytest.raises(ValueError, match="found one visible image of each person, expected more"):
         around(images, modality, 100, 0)
     alone = Entries(images.vectors[:1], images.identity[:1], images.camera[:1])
     with pytest.raises(ValueError, match="found 0 people seen by both modalities, expected two or more"):
         around(alone, modality[:1], 100, 0)
-    images, modality = real(people=3, cameras=1, shots=4)  # as RegDB: one camera a modality
+    images, modality = real(people=3, cameras=1, shots=4)  # like RegDB: one camera per modality
     assert (around(images, modality, 100, 0).visits, around(images, modality, 100, 0).shots) == (1, 4)
     assert np.isfinite(around(images, modality, 100, 0)[0].vectors).all()

@@ -1,4 +1,4 @@
-"""Reduction, exact neighbours, recall and what is calculated from measurements."""
+"""Reduction, exact neighbours, recall and the costs extrapolated from measurements."""
 
 import numpy as np
 import pandas as pd
@@ -10,14 +10,14 @@ from fsclib.retrieval.gallery import EXACT, IVFPQ, Cut, Gallery, IndexOptions, r
 
 
 def test_reduction_keeps_inner_products_with_queries():
-    people, asked = crowd(6000)[0], crowd(6000).queries(300)
+    people, queries = crowd(6000)[0], crowd(6000).queries(300)
     learnt = crowd(6000, seed=1).queries(300).vectors
-    product = asked.vectors @ people.vectors.T
+    product = queries.vectors @ people.vectors.T
     errors = {}
     for name, stand_in in (("queries", learnt), ("gallery", people.vectors[:300])):
         for dimensions in (8, 40):
             found = reduction.fit(people.vectors[:2000], stand_in, dimensions, 4)
-            reduced, added = found.queries(asked.vectors)
+            reduced, added = found.queries(queries.vectors)
             assert reduced.shape == (300, dimensions)
             again = reduced @ found.images(people.vectors).T + added[:, None]
             errors[name, dimensions] = np.abs(again - product).mean() / product.std()
@@ -38,13 +38,13 @@ def test_reduction_of_fewer_images_than_dimensions():
     assert np.isfinite(same.query).all()
 
 
-def test_columns_are_dealt_so_that_each_byte_has_its_share():
+def test_columns_are_dealt_evenly_to_the_bytes_of_a_code():
     assert reduction._dealt(8, 4).tolist() == [0, 7, 1, 6, 2, 5, 3, 4]
     assert reduction._dealt(6, 2).tolist() == [0, 3, 4, 1, 2, 5]
     assert sorted(reduction._dealt(256, 64)) == list(range(256))
 
 
-def test_neighbours_are_those_of_the_whole_product():
+def test_neighbours_match_the_whole_matrix_product():
     images, queries = some(700, seed=1), some(20, seed=2)
     near = measurement.neighbours(Cut(images, 130), queries, None)
     product = queries.vectors @ images.vectors.T
@@ -76,7 +76,7 @@ def test_a_row_of_measurements(kind, tmp_path):
 
 
 def table(*sizes):
-    """Measurements as they would be if the formulas of cost.py held, with a = 1 and b = 10⁻⁶, or 10⁻³ for latencies."""
+    """Measurements that follow the formulas of projection.py exactly."""
     rows = []
     for images in sizes:
         settled = IndexOptions(kind=IVFPQ).settled(images, 512)
@@ -90,7 +90,7 @@ def table(*sizes):
     return pd.DataFrame(rows)
 
 
-def test_what_is_calculated_follows_the_formulas():
+def test_extrapolation_follows_the_formulas():
     found = projection.extrapolate(table(10**5, 10**6), 512, IndexOptions(), counts=(10**7, 10**9))
     assert found[["images", "machines"]].values.tolist() == [[10**7, 1], [10**9, 1], [10**9, 10]]
     (expected,) = table(10**7).to_dict("records")

@@ -1,4 +1,4 @@
-"""Building: shard after shard, whole or not at all, the same bytes after a kill, and no more memory for more images."""
+"""Building an index shard by shard: resumed after a kill with the same bytes, refused without traces, in bounded memory."""
 
 import errno
 import gc
@@ -44,7 +44,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 class Failing(Cut):
-    """Shards of which one cannot be made, like one that a kill came between."""
+    """Shards of which one raises KeyboardInterrupt, as if the build were killed there."""
 
     def __getitem__(self, shard):
         if shard == 4:
@@ -52,8 +52,8 @@ class Failing(Cut):
         return super().__getitem__(shard)
 
 
-def leave_off(folder, kind, learnt=None):
-    """Builds the first shards of an index of IMAGES."""
+def interrupt_build(folder, kind, learnt=None):
+    """Builds only the first shards of an index of IMAGES."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(building, "_sample", lambda shards, *rest, sample=building._sample: sample(Cut(IMAGES, 100), *rest))
         with pytest.raises(KeyboardInterrupt):
@@ -65,11 +65,11 @@ def options(kind):
 
 
 @every_kind
-def test_goes_on_after_the_last_whole_shard(kind, tmp_path):
+def test_a_build_resumes_after_the_last_whole_shard(kind, tmp_path):
     shards = Cut(IMAGES, 100)
     learnt = QUERIES.vectors
     build(tmp_path / "whole", shards, ORIGIN, options(kind), learnt)
-    leave_off(tmp_path / "a", kind, learnt)
+    interrupt_build(tmp_path / "a", kind, learnt)
     with pytest.raises(SearchError, match="is not complete; start the same build again"):
         Gallery(tmp_path / "a", None)
     (tmp_path / "a" / f"lists-00009.bin.0123abcd.{HOST}.part").write_bytes(b"half")
@@ -80,7 +80,7 @@ def test_goes_on_after_the_last_whole_shard(kind, tmp_path):
     build(tmp_path / "a", shards, ORIGIN, options(kind), learnt)
     assert files(tmp_path / "a") == files(tmp_path / "whole")
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "a").iterdir()}
-    build(tmp_path / "a", shards, ORIGIN, options(kind), learnt)  # which is done
+    build(tmp_path / "a", shards, ORIGIN, options(kind), learnt)  # already complete
     assert before == {file: file.stat().st_mtime_ns for file in (tmp_path / "a").iterdir()}
 
 
@@ -105,7 +105,7 @@ build(folder, Cut(some(900, seed=3), 100), ORIGIN, IndexOptions(kind="ivfpq", li
 
 
 @pytest.mark.parametrize("place", ["shard", "merge"])
-def test_a_killed_process_leaves_what_the_next_one_completes(place, tmp_path):
+def test_the_next_process_completes_a_killed_build(place, tmp_path):
     pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
     here = os.environ | {"PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[up]) for up in (2, 3))}
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a"), place], env=here, capture_output=True, text=True)
@@ -116,7 +116,7 @@ def test_a_killed_process_leaves_what_the_next_one_completes(place, tmp_path):
 
 
 @every_kind
-def test_images_that_are_added_are_found_as_if_they_had_been_there(kind, tmp_path):
+def test_added_images_are_found_like_those_built_in(kind, tmp_path):
     first, more, last = (IMAGES.of(slice(*ends)) for ends in ((0, 400), (400, 600), (600, 900)))
     for name in ("a", "b"):
         build(tmp_path / name, Cut(first), ORIGIN, options(kind))
@@ -130,13 +130,13 @@ def test_images_that_are_added_are_found_as_if_they_had_been_there(kind, tmp_pat
     everything = {"probes": 8, "rerank": 900}
     found = [Gallery(tmp_path / name, None).search(QUERIES.vectors, **everything) for name in ("a", "whole")]
     np.testing.assert_allclose(found[0].similarity, found[1].similarity, atol=0.03)
-    assert (found[0].row == found[1].row).mean() > 0.95  # but for what half precision cannot tell apart
+    assert (found[0].row == found[1].row).mean() > 0.95  # except for images that half precision cannot tell apart
     assert len(Gallery(tmp_path / "a", None)) == 900
-    assert old.search(QUERIES.vectors, 400, **everything).row.max() < 400  # as it was opened
+    assert old.search(QUERIES.vectors, 400, **everything).row.max() < 400  # searches the images it was opened with
 
 
 @every_kind
-def test_adding_goes_on_as_well(kind, tmp_path, monkeypatch):
+def test_an_interrupted_addition_resumes(kind, tmp_path, monkeypatch):
     build(tmp_path / "a", Cut(IMAGES.of(slice(0, 400))), ORIGIN, options(kind))
     build(tmp_path / "b", Cut(IMAGES.of(slice(0, 400))), ORIGIN, options(kind))
     rest = IMAGES.of(slice(300, 900))
@@ -151,7 +151,7 @@ def test_adding_goes_on_as_well(kind, tmp_path, monkeypatch):
 
 
 @every_kind
-def test_where_files_cannot_be_mapped_they_are_read(kind, tmp_path, monkeypatch, capsys):
+def test_files_that_cannot_be_mapped_are_read(kind, tmp_path, monkeypatch, capsys):
     build(tmp_path / "a", Cut(IMAGES, 200), ORIGIN, options(kind))
     expected = Gallery(tmp_path / "a", None).search(QUERIES.vectors)
     for module in (codes, searching):
@@ -173,8 +173,8 @@ def test_memory_does_not_grow_with_the_gallery(tmp_path):
         build(tmp_path / str(images), crowd(images), ORIGIN, IndexOptions(kind=IVFPQ, lists=8, dimensions=8))
         peaks[images] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert peaks[90_000] < 1.5 * peaks[18_000]  # five times as many; a shard more or less waits for the garbage collector
-    assert peaks[90_000] < 90_000 * 40 * 4  # all vectors at once would be more
+    assert peaks[90_000] < 1.5 * peaks[18_000]  # five times the images; the garbage collector may lag by a shard
+    assert peaks[90_000] < 90_000 * 40 * 4  # less than all vectors at once
 
 
 REFUSED = {
@@ -192,13 +192,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_does_not_belong_there_is_refused_before_work(name, tmp_path):
+def test_images_that_do_not_match_the_index_are_refused_before_work(name, tmp_path):
     build(tmp_path / "a", Cut(IMAGES), ORIGIN)
     before = files(tmp_path / "a")
-    shards, changes, error, told = REFUSED[name]
+    shards, changes, error, message = REFUSED[name]
     origin = Origin(**{"network": ORIGIN.network} | changes)
     for work in (append, build):
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=message):
             work(tmp_path / "a", shards, origin)
     if changes:
         with pytest.raises(SearchError, match="embed the queries like the index, or build an index like the queries"):
@@ -207,7 +207,7 @@ def test_what_does_not_belong_there_is_refused_before_work(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("entries", "told"),
+    ("entries", "message"),
     [
         (Entries(np.where(np.eye(300, 24) == 1, np.inf, some(300).vectors), *[np.arange(300)] * 2), "entry 0 is not finite"),
         (Entries(some(300).vectors, np.arange(299), np.arange(300)), "identity: found shape (299,) and int64, expected 300"),
@@ -218,31 +218,31 @@ def test_what_does_not_belong_there_is_refused_before_work(name, tmp_path):
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
-def test_broken_entries_are_refused(entries, told, tmp_path):
+def test_broken_entries_are_refused(entries, message, tmp_path):
     build(tmp_path / "a", Cut(IMAGES), ORIGIN)
     before = files(tmp_path / "a")
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         append(tmp_path / "a", Cut(entries), ORIGIN)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert len(Gallery(tmp_path / "a", None)) == 900
     append(tmp_path / "a", Cut(QUERIES), ORIGIN)
-    append(tmp_path / "a", Cut(QUERIES), ORIGIN)  # which are there
+    append(tmp_path / "a", Cut(QUERIES), ORIGIN)  # already there
     assert len(Gallery(tmp_path / "a", None)) == 920
     assert files(tmp_path / "a")["vectors.bin"].startswith(before["vectors.bin"])
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [({"network": "fsc-paper"}, "network: found 'fsc-paper', expected 32"), ({"mirror": 1}, "mirror: found 1, expected True or")],
 )
-def test_an_origin_that_could_not_be_read_again_is_refused(given, told):
-    with pytest.raises(ValueError, match=told):
+def test_an_invalid_origin_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
         Origin(**{"network": ORIGIN.network} | given)
 
 
 @every_kind
 def test_the_same_picture_from_another_camera_is_another_image(kind, tmp_path):
-    """What only looks like a command that is given again."""
+    """Adding it only looks like the same command again."""
     build(tmp_path / "a", Cut(IMAGES), ORIGIN, options(kind))
     one, two = IMAGES.of(slice(0, 1)), IMAGES.of(slice(1, 2))
     elsewhere = Entries(one.vectors, one.identity, one.camera + 1, one.data)
@@ -252,15 +252,15 @@ def test_the_same_picture_from_another_camera_is_another_image(kind, tmp_path):
         assert len(Gallery(tmp_path / "a", ORIGIN)) == 900 + [1, 2, 4][number]
 
 
-def test_a_build_does_not_go_on_with_other_labels(tmp_path):
-    leave_off(tmp_path / "a", EXACT)
-    mended = Entries(IMAGES.vectors, IMAGES.identity + 1, IMAGES.camera, IMAGES.data)
+def test_a_build_is_not_resumed_with_other_labels(tmp_path):
+    interrupt_build(tmp_path / "a", EXACT)
+    corrected = Entries(IMAGES.vectors, IMAGES.identity + 1, IMAGES.camera, IMAGES.data)
     with pytest.raises(SearchError, match="was filled with other images than those given"):
-        build(tmp_path / "a", Cut(mended, 100), ORIGIN, options(EXACT))
+        build(tmp_path / "a", Cut(corrected, 100), ORIGIN, options(EXACT))
 
 
 class Uneven:
-    """Shards of these sizes, whose first entries tell the images apart."""
+    """Shards of these sizes; the first component of a vector is the number of its image."""
 
     def __init__(self, *sizes):
         self.sizes, self.images = sizes, sum(sizes)
@@ -276,7 +276,7 @@ class Uneven:
 
 
 @pytest.mark.parametrize("sizes", [(10, 290), (290, 10), (100,) * 20 + (1,) * 20, (2000, *(1,) * 99), (1,) * 300], ids=str)
-def test_a_sample_is_as_large_as_it_should_be_whatever_the_shards(sizes):
+def test_a_sample_has_the_requested_size_whatever_the_shards(sizes):
     shards = Uneven(*sizes)
     for number in (2, 256, shards.images - 1, shards.images):
         drawn = building._sample(shards, 24, number)[:, 0]
@@ -284,7 +284,7 @@ def test_a_sample_is_as_large_as_it_should_be_whatever_the_shards(sizes):
         assert (np.diff(drawn) > 0).all()
 
 
-def test_a_build_that_is_refused_changes_nothing(tmp_path):
+def test_a_refused_build_changes_nothing(tmp_path):
     build(tmp_path / "a", Cut(IMAGES, 300), ORIGIN, options(EXACT))
     before = files(tmp_path / "a")
     with pytest.raises(SearchError, match="was filled with other images than those given"):
@@ -292,7 +292,7 @@ def test_a_build_that_is_refused_changes_nothing(tmp_path):
     assert files(tmp_path / "a") == before
 
 
-def test_how_an_index_is_searched_may_change(tmp_path):
+def test_search_options_of_an_index_may_change(tmp_path):
     pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
     for probes, rerank in ((2, 200), (5, 0)):
         build(tmp_path / "a", Cut(IMAGES), ORIGIN, IndexOptions(kind=IVFPQ, lists=8, probes=probes, rerank=rerank))
@@ -300,7 +300,7 @@ def test_how_an_index_is_searched_may_change(tmp_path):
         assert (found.options.probes, found.options.rerank, found.count) == (probes, rerank, 900)
 
 
-def test_a_full_disk_does_not_advise_to_delete_an_index(tmp_path, monkeypatch):
+def test_the_error_for_a_full_disk_does_not_advise_deleting_an_index(tmp_path, monkeypatch):
     pytest.importorskip("faiss", reason="lists of codes need faiss: pip install 'fsclib[gallery]'")
 
     def reserve(*given):
@@ -314,7 +314,7 @@ def test_a_full_disk_does_not_advise_to_delete_an_index(tmp_path, monkeypatch):
     assert len(Gallery(tmp_path / "a", ORIGIN)) == 900
 
 
-def test_too_few_for_codes_and_without_faiss(tmp_path, monkeypatch):
+def test_codes_need_enough_images_and_faiss(tmp_path, monkeypatch):
     with pytest.raises(SearchError, match="found 20 images, expected 256 or more to train codes on; build with kind='exact'"):
         build(tmp_path / "a", Cut(QUERIES), ORIGIN, IndexOptions(kind=IVFPQ))
     monkeypatch.setitem(sys.modules, "faiss", None)
@@ -323,11 +323,11 @@ def test_too_few_for_codes_and_without_faiss(tmp_path, monkeypatch):
     with pytest.raises(SearchError, match=r"pip install 'fsclib\[gallery\]'"):
         build(tmp_path / "a", Cut(IMAGES), ORIGIN, IndexOptions(kind=IVFPQ))
     assert not (tmp_path / "a").exists()
-    build(tmp_path / "a", Cut(QUERIES), ORIGIN)  # every image compared: without it
+    build(tmp_path / "a", Cut(QUERIES), ORIGIN)  # an exact search works without FAISS
     assert (Gallery(tmp_path / "a", None).search(QUERIES.vectors, 1).similarity > 0).all()
 
 
-def test_of_two_that_write_the_second_is_told(tmp_path):
+def test_a_second_writer_is_refused(tmp_path):
     with locked(lock_beside(tmp_path / "a"), None), pytest.raises(SearchError, match=r"is being written by process \d+ on"):
         build(tmp_path / "a", Cut(IMAGES), ORIGIN)
 
@@ -340,7 +340,7 @@ def test_a_disk_without_room_is_refused_before_work(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [-5, 900])
-def test_an_image_that_is_not_there_is_named(number, tmp_path):
+def test_an_image_number_out_of_range_is_reported(number, tmp_path):
     options, sizes = IndexOptions(kind=IVFPQ, code=4), np.array([2])
     (tmp_path / "lists").write_bytes(bytes(2 * options.code) + np.array([1, number], "<i8").tobytes())
     with pytest.raises(ValueError, match=f"found image number {number}, expected 0 to 899"):

@@ -1,4 +1,4 @@
-"""Searching: the same as masks on a matrix product, whatever is hidden, and as good as promised from lists of codes."""
+"""Searching: the same results as a masked matrix product, and nearly the same from lists of codes."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def gallery(request, tmp_path_factory):
 
 @pytest.mark.parametrize("cameras", [(), (3,), (1, 2)], ids=str)
 @pytest.mark.parametrize("scoring", metrics.PROTOCOLS)
-def test_finds_what_a_masked_matrix_product_finds(gallery, scoring, cameras):
+def test_a_search_agrees_with_a_masked_matrix_product(gallery, scoring, cameras):
     found = gallery.search(
         QUERIES.vectors, 15, identity=QUERIES.identity, camera=QUERIES.camera, scoring=scoring, cameras=cameras, **EVERYTHING
     )
@@ -35,7 +35,7 @@ def test_finds_what_a_masked_matrix_product_finds(gallery, scoring, cameras):
     np.testing.assert_allclose(found.similarity[there], expected[there], rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(found.identity[there], IMAGES.identity[found.row[there]])
     np.testing.assert_array_equal(found.camera[there], IMAGES.camera[found.row[there]])
-    whole = np.take_along_axis(QUERIES.vectors @ IMAGES.vectors.T, found.row.clip(0), 1)  # as many dimensions: nothing is lost
+    whole = np.take_along_axis(QUERIES.vectors @ IMAGES.vectors.T, found.row.clip(0), 1)  # no dimension is dropped: nothing is lost
     np.testing.assert_allclose(found.similarity[there], whole[there], atol=0.05)
 
 
@@ -45,7 +45,7 @@ def test_cameras_may_be_named_twice(gallery, cameras):
     assert set(found.camera.ravel()) == set(cameras)
 
 
-def test_many_queries_are_compared_again_in_blocks(gallery, monkeypatch):
+def test_many_queries_are_re_ranked_in_blocks(gallery, monkeypatch):
     expected = gallery.search(QUERIES.vectors, 15, **EVERYTHING)
     monkeypatch.setattr("fsclib.retrieval.gallery.gallery.AGAIN", 1)
     found = gallery.search(QUERIES.vectors, 15, **EVERYTHING)
@@ -65,7 +65,7 @@ def test_people_are_found_once_each_by_their_best_image(gallery, scoring):
         assert (row[len(first) :] == -1).all()
 
 
-def test_where_there_is_less_than_asked_the_rest_is_empty(gallery):
+def test_missing_results_are_padded(gallery):
     where = int(IMAGES.camera[0])
     few = gallery.search(QUERIES.vectors[:2], 700, cameras=(where,), **EVERYTHING)
     number = int((IMAGES.camera == where).sum())
@@ -88,12 +88,12 @@ def test_lists_of_codes_find_nearly_what_an_exact_search_finds(tmp_path):
     everywhere = {"probes": settled.lists}
     assert recall(gallery.search(queries.vectors, **everywhere).row, near.reduced, 10) > 0.99
     codes_alone = recall(gallery.search(queries.vectors, **everywhere, rerank=0).row, near.reduced, 10)
-    assert 0.3 < codes_alone < 0.99  # what re-ranking mends
+    assert 0.3 < codes_alone < 0.99  # what re-ranking makes up for
     assert recall(near.reduced, near.whole, 10) > 0.9
 
 
 @pytest.mark.parametrize("scoring", metrics.PROTOCOLS)
-def test_views_are_what_the_protocols_hide(scoring):
+def test_visibility_hides_what_the_protocols_hide(scoring):
     visibility = Visibility(np.stack([IMAGES.identity, IMAGES.camera], 1).astype(np.int32))
     expected = metrics.hidden(QUERIES.identity, IMAGES.identity, QUERIES.camera, IMAGES.camera, scoring)
     met = []
@@ -107,7 +107,7 @@ def test_views_are_what_the_protocols_hide(scoring):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"queries": QUERIES.vectors[:, :20]}, r"queries: found shape \(30, 20\), expected one or more of dimension 24"),
         ({"queries": QUERIES.vectors[0]}, r"queries: found shape \(24,\)"),
@@ -122,6 +122,6 @@ def test_views_are_what_the_protocols_hide(scoring):
     ],
     ids=lambda value: "" if isinstance(value, dict) else value[:30],
 )
-def test_impossible_questions_are_refused(gallery, changes, told):
-    with pytest.raises(ValueError, match=told):
+def test_impossible_queries_are_refused(gallery, changes, message):
+    with pytest.raises(ValueError, match=message):
         gallery.search(**{"queries": QUERIES.vectors} | changes)

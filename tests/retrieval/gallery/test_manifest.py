@@ -1,4 +1,4 @@
-"""A folder that somebody else may have written: refused with the file and the mend, or searched, and nothing else."""
+"""Index folders from untrusted sources: searched, or refused with the name of the file and a remedy."""
 
 import json
 
@@ -20,8 +20,8 @@ def folder(tmp_path):
     return tmp_path / "a"
 
 
-def changed(folder, *place, to):
-    """index.json with another value at a place."""
+def change_manifest(folder, *place, to):
+    """Replaces the value at a place of index.json, or deletes it if `to` is None."""
     file = folder / "index.json"
     content = part = json.loads(file.read_text())
     for name in place[:-1]:
@@ -49,15 +49,15 @@ VALUES = [
 
 
 @pytest.mark.parametrize(("place", "value"), VALUES, ids=str)
-def test_strange_entries_are_refused(folder, place, value):
-    changed(folder, *place, to=value)
+def test_invalid_entries_are_refused(folder, place, value):
+    change_manifest(folder, *place, to=value)
     for work in (lambda folder: Gallery(folder, None), lambda folder: append(folder, Cut(QUERIES), ORIGIN)):
         with pytest.raises(SearchError, match=r"index.json|vectors.bin|lists-|sizes-|reduction"):
             work(folder)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}', "\x00", "9" * 5000])
-def test_what_is_no_manifest_is_refused(folder, text):
+def test_an_invalid_or_missing_manifest_is_refused(folder, text):
     (folder / "index.json").write_text(text)
     with pytest.raises(SearchError, match=r"index\.json: cannot be used .*" + FIX):
         Gallery(folder, None)
@@ -69,7 +69,7 @@ NAMES = ["vectors.bin", "labels.bin", "lists-00003.bin", "sizes-00003.safetensor
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_files_that_were_cut_off_exchanged_or_damaged_are_refused(folder, name):
+def test_truncated_damaged_or_missing_files_are_refused(folder, name):
     file = folder / name
     whole = file.read_bytes()
     for content in (whole[:-1], whole[: len(whole) // 2], b""):
@@ -87,11 +87,11 @@ def test_files_that_were_cut_off_exchanged_or_damaged_are_refused(folder, name):
     assert len(Gallery(folder, None)) == 600
 
 
-def test_numbers_that_stand_for_places_are_checked_without_hashes_too(folder):
+def test_image_numbers_are_checked_even_without_verifying_hashes(folder):
     file = folder / "lists-00003.bin"
     content = np.fromfile(file, np.uint8)
     content[:] = 255
-    for value in (255, 127):  # −1, and far behind the last image
+    for value in (255, 127):  # −1, and far past the last image
         content[:] = value
         content.tofile(file)
         found = Gallery(folder, None, verify=False)
@@ -105,8 +105,8 @@ def test_numbers_that_stand_for_places_are_checked_without_hashes_too(folder):
             append(folder, Cut(QUERIES), ORIGIN)
 
 
-def test_a_number_just_behind_the_last_image_is_checked_before_its_camera_is_looked_up(folder):
-    """The bitmap of cameras has a bit an image; FAISS wants its length in bytes."""
+def test_a_number_just_past_the_last_image_is_checked_before_its_camera(folder):
+    """The bitmap of cameras has one bit per image; FAISS takes its length in bytes."""
     options = manifest.read(folder).options
     sizes = load_file(folder / "sizes-00003.safetensors")["sizes"]
     content, at = bytearray((folder / "lists-00003.bin").read_bytes()), 0
@@ -121,7 +121,7 @@ def test_a_number_just_behind_the_last_image_is_checked_before_its_camera_is_loo
 
 
 @pytest.mark.parametrize("sizes", [[600, *[0] * 6, 1], [-1, 601, *[0] * 6], [2**62, 600 - 2**62, *[0] * 6], [600]])
-def test_sizes_that_lead_out_of_the_lists_are_refused(folder, sizes):
+def test_inconsistent_list_sizes_are_refused(folder, sizes):
     save_file({"sizes": np.array(sizes, np.int64)}, folder / "sizes-00003.safetensors")
     with pytest.raises(SearchError, match="sizes"):
         Gallery(folder, None, verify=False)
@@ -142,7 +142,7 @@ def test_arrays_of_another_shape_or_kind_are_refused(folder, name, change):
         Gallery(folder, None, verify=False)
 
 
-def test_codes_that_wait_to_be_merged_are_checked(folder, monkeypatch):
+def test_codes_waiting_to_be_merged_are_checked(folder, monkeypatch):
     def killed(*given):
         raise KeyboardInterrupt
 

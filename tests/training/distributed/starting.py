@@ -1,4 +1,4 @@
-"""Starts processes that train together: as a user would, or, in a tenth of the time, as forks of a test."""
+"""Starts processes that train together: as a user would, or as forks of the test, in a tenth of the time."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ TRAINING = {
 
 
 def start(arguments: Sequence[str], **environment: str) -> subprocess.Popen:
-    """Starts a command in the repository, what it prints going into one pipe."""
+    """Starts a command in the repository, with stdout and stderr in one pipe."""
     return subprocess.Popen(
         arguments, cwd=REPOSITORY, env=os.environ | ONE_MACHINE | environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -35,21 +35,21 @@ def start(arguments: Sequence[str], **environment: str) -> subprocess.Popen:
 
 
 def training(values: dict) -> list[str]:
-    """The command that trains with a configuration."""
+    """The command that trains with this configuration."""
     return [sys.executable, "-u", "-m", "fsclib.training", *words_of(values)]
 
 
 def together(count: int, *words: str) -> str:
-    """Runs a module in so many processes to its end; returns why they failed."""
+    """Runs a module in `count` processes until they end; returns why they failed."""
     with contextlib.chdir(REPOSITORY):
         return launch.together([sys.executable, "-m", *words], count, print)
 
 
 def forked(count: int, function: Callable[..., Any], *arguments: Any) -> list[int]:
-    """Exit codes of so many forks of this process that call a function, and train together."""
+    """Exit codes of `count` forks of this process that train together, each calling `function`."""
     context = multiprocessing.get_context("fork")  # torch is imported already
     with tempfile.TemporaryDirectory() as folder:
-        members = [ONE_MACHINE | launch.member(f"{folder}/store", rank, count) for rank in range(count)]
+        members = [ONE_MACHINE | launch.member(f"{folder}/store", process, count) for process in range(count)]
         processes = [context.Process(target=_member, args=(member, function, arguments)) for member in members]
         for process in processes:
             process.start()
@@ -66,16 +66,16 @@ def _member(environment: dict[str, str], function: Callable[..., Any], arguments
 
 
 def words_of(config: dict) -> list[str]:
-    """A configuration as words of the command line."""
+    """A configuration as command-line arguments."""
     return [word for name, value in config.items() for word in (f"--{name.replace('_', '-')}", json.dumps(value).strip('"'))]
 
 
 def children(process: int) -> list[int]:
-    """The processes that a process has started."""
+    """The ids of a process's children."""
     found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False).stdout
     return [int(number) for number in found.split()]
 
 
 def load(name: str) -> Run:
-    """The run of TRAINING under a name."""
+    """The run of this name, of the data set of TRAINING."""
     return runs.load("llcm", name, device="cpu", workers=1)

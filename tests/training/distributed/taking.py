@@ -1,4 +1,4 @@
-"""Takes a few steps and keeps the weights, alone or with others."""
+"""Takes a few training steps, in one process or in several, and saves the weights."""
 
 from itertools import chain, islice
 
@@ -28,7 +28,7 @@ def data(config):
 
 
 def quiet(net):
-    """The network without what is random in each process by itself."""
+    """The network without dropout and drop-path, which differ between processes."""
     for part in net.modules():
         if isinstance(part, nn.Dropout):
             part.p = 0.0
@@ -43,29 +43,29 @@ def in_double(batches):
 
 
 def take(out, precision="float32", number=5, loud=False, layout="channels_last", **values):
-    """precision: "float64" as well; loud: no block begins as the identity, which would hide an error in what it adds."""
+    """precision: also "float64"; loud: no block starts as the identity, which would hide errors in what it adds."""
     config = Config(**TINY | {"dataset": "llcm", "identities": 8} | values)
     labels, modalities, pixels = data(config)
     if precision == "float64":
         steps.batches = in_double(steps.batches)
-    with joined(torch.device("cpu")) as ranks:
-        draw = ranks.count if config.batch == "per-rank" else 1
-        sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed, draw)
+    with joined(torch.device("cpu")) as processes:
+        per_step = processes.count if config.batch == "per-process" else 1
+        sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed, per_step)
         torch.manual_seed(1)
         net = quiet(build_model(config.network, CLASSES, stages=config.stages, backbone="resnet18"))
         for part in net.modules() if loud else ():
             if isinstance(part, nn.BatchNorm2d):
                 nn.init.uniform_(part.weight, 0.5, 1.0)
         net = net.to(torch.float64 if precision == "float64" else torch.float32, memory_format=getattr(torch, layout))
-        shared = net if ranks.count == 1 else together(net, ranks.steps, whole_batch=config.batch == "global")
+        shared = net if processes.count == 1 else together(net, processes.steps, whole_batch=config.batch == "global")
         settings = settings_of(config)
         optimizer = settings.optimization.build(net)
         settings.optimization.set_rates(optimizer, 1)
         arithmetic = torch.bfloat16 if precision == "bfloat16" else torch.float32
         epochs = (
-            steps.training_steps(shared, optimizer, settings, pixels, np.arange(len(labels)), sampler, epoch, arithmetic, ranks)
+            steps.training_steps(shared, optimizer, settings, pixels, np.arange(len(labels)), sampler, epoch, arithmetic, processes)
             for epoch in range(number)
         )
         losses = torch.stack([torch.stack(parts) for parts in islice(chain.from_iterable(epochs), number)])
         kept = {name: value.contiguous() for name, value in net.state_dict().items()} | {"losses": losses}
-        save_file(kept, f"{out}-{ranks.rank}-of-{ranks.count}.safetensors")
+        save_file(kept, f"{out}-{processes.index}-of-{processes.count}.safetensors")

@@ -1,4 +1,4 @@
-"""Processes that meet over the network, as on the nodes of a cluster, and the scripts for SLURM."""
+"""Processes that train together over the network, as on the nodes of a cluster, and the scripts for SLURM."""
 
 import os
 import random
@@ -15,7 +15,7 @@ from fsclib.training.distributed import launch
 from workbook import sweep
 
 SRUN = """#!/bin/bash
-# stands for srun: a process on each of two nodes, and the end of both when one fails
+# stands in for srun: one process on each of two nodes; when one fails, both are ended
 test "$SRUN_CPUS_PER_TASK" = "$SLURM_CPUS_PER_TASK" || exit 7
 test "$OMP_NUM_THREADS" -ge 1 || exit 8
 test "$1" = --kill-on-bad-exit=1 || exit 9
@@ -27,7 +27,7 @@ for task in $tasks; do wait -n || { kill $tasks; wait; exit 1; }; done
 
 def test_processes_on_several_machines_train_together_and_end_together(home, free_port):
     command = training(TRAINING | {"name": "nodes", "epochs": 40, "decay": "39", "validate_every": 40})
-    processes = [start(command, **launch.member(f"tcp://127.0.0.2:{free_port}", rank, 4)) for rank in range(4)]
+    processes = [start(command, **launch.member(f"tcp://127.0.0.2:{free_port}", process, 4)) for process in range(4)]
     for line in processes[0].stdout:
         if line.startswith("epoch 1/40"):
             break
@@ -39,20 +39,20 @@ def test_processes_on_several_machines_train_together_and_end_together(home, fre
     assert processes[3].returncode == -9
     assert all(process.returncode == 1 for process in processes[:3])
     assert all("the connection to another process is lost" in end for end in ends[:3])
-    assert load("nodes").environment["ranks"] == 4
+    assert load("nodes").environment["processes"] == 4
 
 
-def test_the_script_for_a_training_on_several_nodes_starts_it_again_when_a_process_dies(home, tmp_path, free_port):
+def test_the_training_script_restarts_when_a_process_is_killed(home, tmp_path, free_port):
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, text in (("srun", SRUN), ("scontrol", "#!/bin/bash\nprintf '127.0.0.2\\n127.0.0.3\\n'\n")):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
-    surroundings = {
+    variables = {
         "PATH": f"{programs}:{os.environ['PATH']}", "PYTHON": sys.executable, "PYTHONUNBUFFERED": "1",
         "SLURM_JOB_NODELIST": "node[2-3]", "SLURM_JOB_ID": str(free_port - 20000), "SLURM_CPUS_PER_TASK": "1",
     }  # fmt: skip
-    process = start(["bash", "slurm/train.sbatch", *words_of(TRAINING | {"name": "slurm"})], **surroundings)
+    process = start(["bash", "slurm/train.sbatch", *words_of(TRAINING | {"name": "slurm"})], **variables)
     printed = []
     for line in process.stdout:
         printed.append(line)
@@ -61,10 +61,10 @@ def test_the_script_for_a_training_on_several_nodes_starts_it_again_when_a_proce
     assert process.wait(60) == 0, printed
     assert sum("resuming after epoch 1 of 3" in line for line in printed) == 1
     assert load("slurm").finished
-    assert load("slurm").environment["ranks"] == 2
+    assert load("slurm").environment["processes"] == 2
 
 
-def test_the_script_for_a_sweep_starts_it(tmp_path):
+def test_the_sweep_script_starts_the_sweep(tmp_path):
     spy = tmp_path / "python"
     spy.write_text('#!/bin/bash\necho "$@"\n')
     spy.chmod(0o755)
@@ -75,7 +75,7 @@ def test_the_script_for_a_sweep_starts_it(tmp_path):
     assert done.stdout.split() == ["-m", "workbook.sweep", "slurm/llcm.yaml", "--retry", "--cluster", "slurm"]
 
 
-def test_the_sweep_of_the_example_is_one():
+def test_the_example_sweep_is_valid():
     content = yaml.safe_load((REPOSITORY / "slurm/llcm.yaml").read_text())
     assert content["slurm"]["gpus_per_node"] == 1
     assert len(sweep.read(REPOSITORY / "slurm/llcm.yaml", check=False).cells) == 12
@@ -83,7 +83,7 @@ def test_the_sweep_of_the_example_is_one():
 
 @pytest.fixture
 def free_port():
-    """A port between 20000 and 29999 that nobody listens at."""
+    """A port between 20000 and 29999 that is not in use."""
     while True:
         number = random.randint(20000, 29999)
         with socket.socket() as found:

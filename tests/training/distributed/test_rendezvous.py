@@ -1,4 +1,4 @@
-"""How the processes of a training find each other, and what is refused."""
+"""How the processes of a training connect to each other, and what is refused."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def free_port(address="127.0.0.2"):
 
 
 def test_a_process_without_others_trains_alone(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "4")  # of somebody else
+    monkeypatch.setenv("WORLD_SIZE", "4")  # set by another program
     assert started() == 1
 
 
@@ -40,20 +40,20 @@ def test_an_incomplete_environment_is_refused_by_name(monkeypatch, missing):
 
 
 @pytest.mark.parametrize("address", ["tcp://", "tcp://node", "tcp://:20000"])
-def test_an_address_that_is_none_is_refused(address):
+def test_an_invalid_address_is_refused(address):
     with pytest.raises(ValueError, match=re.escape(f"found {address!r}, expected tcp://address:port")):
         store_of(address, 1, 2)
 
 
 def test_a_name_that_no_other_machine_can_reach_is_refused(monkeypatch):
-    """As in the /etc/hosts of Debian, where a machine's own name is 127.0.1.1."""
+    """As with Debian's /etc/hosts, where a machine's own name is 127.0.1.1."""
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, 1, 6, "", ("127.0.1.1", 20000))])
     with pytest.raises(ValueError, match=f"node1 is 127.0.1.1 on node1 itself, .*; set {RENDEZVOUS}=tcp://its address:20000"):
         listen("node1", 20000)
 
 
 @pytest.mark.parametrize("place", ["file", "tcp"])
-def test_who_waits_in_vain_says_so(tmp_path, monkeypatch, place):
+def test_waiting_for_processes_that_never_start_is_an_error(tmp_path, monkeypatch, place):
     monkeypatch.setattr(rendezvous, "STARTING", timedelta(seconds=1))
     where = str(tmp_path / "store") if place == "file" else f"tcp://127.0.0.2:{free_port()}"
     with pytest.raises(Elsewhere, match="process 0 has waited 1 s for others to start; check their output, and whether they run"):
@@ -62,13 +62,13 @@ def test_who_waits_in_vain_says_so(tmp_path, monkeypatch, place):
 
 def meet(where):
     os.environ[RENDEZVOUS] = where
-    with joined(torch.device("cpu")) as ranks:
-        assert ranks.told("x" if ranks.first else None) == "x"
+    with joined(torch.device("cpu")) as processes:
+        assert processes.told("x" if processes.first else None) == "x"
         found = listening(["self"])
         assert all(address.is_loopback for address, _ in found), found
-        assert any(str(address) == "127.0.0.2" for address, _ in found) == ranks.first
-        ranks.wait()
+        assert any(str(address) == "127.0.0.2" for address, _ in found) == processes.first
+        processes.wait()
 
 
-def test_over_several_machines_process_0_listens_at_the_given_address_alone():
+def test_only_process_0_listens_on_the_given_address():
     assert forked(2, meet, f"tcp://127.0.0.2:{free_port()}") == [0, 0]

@@ -1,4 +1,4 @@
-"""Runs that several processes train: what they leave, what ends them, and what is refused."""
+"""Runs trained by several processes: their files, how they end, and what is refused."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from fsclib.retrieval import evaluation
 from fsclib.runs import checkpoint
 from fsclib.runs.assemble import network_of
 from fsclib.system.locks import held, lock_beside
-from fsclib.system.processes import Ranks
+from fsclib.system.processes import Processes
 from fsclib.training import __main__ as command_line
 from fsclib.training import loop, preparation
 from fsclib.training.distributed.rendezvous import check_devices, joined
@@ -34,14 +34,14 @@ def same_weights(first, second):
 
 
 @pytest.fixture
-def undisturbed(home):
-    """A run that two processes have trained."""
-    assert forked(2, loop.fit, Config(**TRAINING | {"name": "undisturbed"})) == [0, 0]
-    return load("undisturbed")
+def uninterrupted(home):
+    """A run trained by two processes."""
+    assert forked(2, loop.fit, Config(**TRAINING | {"name": "uninterrupted"})) == [0, 0]
+    return load("uninterrupted")
 
 
 def killed(arguments, after, victim):
-    """Runs a command and kills one of its processes, by its place, once it has printed what `after` matches: text and status."""
+    """Runs a command and kills the process that `victim` picks once a line matches `after`; returns output and exit status."""
     process, lines = start(arguments), []
     for line in process.stdout:
         lines.append(line)
@@ -51,16 +51,16 @@ def killed(arguments, after, victim):
     return "".join(lines), process.wait(60)
 
 
-def test_a_run_is_written_once_and_like_any_other(undisturbed, capfd):
-    run = undisturbed
+def test_a_run_of_two_processes_is_written_once_like_any_other(uninterrupted, capfd):
+    run = uninterrupted
     assert run.finished
-    assert run.environment["ranks"] == 2
+    assert run.environment["processes"] == 2
     assert run.log()["epoch"].tolist() == [0, 1, 2]
     assert run.log()["val_map"].notna().all()
     assert {file.name for file in (run.folder / "checkpoints").iterdir()} == {"last.safetensors", "best.safetensors"}
     assert forked(2, loop.fit, run.config) == [0, 0]
     assert capfd.readouterr().out.count("is complete; nothing to train") == 1
-    # its test images, which they shared, are those that one process embeds
+    # the test embeddings, computed by both processes, equal those of one process
     shared = load_file(run.folder / "embeddings" / "test.safetensors")
     (run.folder / "embeddings" / "test.safetensors").unlink()
     alone = evaluation.run_features(run, evaluation.run_images(run))
@@ -69,12 +69,12 @@ def test_a_run_is_written_once_and_like_any_other(undisturbed, capfd):
     assert torch.equal(shared["neck"][:, order], alone.neck[:, other])
 
 
-def test_a_dead_process_ends_the_run_and_a_restart_goes_on(undisturbed):
-    command = training(TRAINING | {"name": "disturbed", "devices": 2})
+def test_a_killed_process_ends_the_run_and_a_restart_resumes_it(uninterrupted):
+    command = training(TRAINING | {"name": "interrupted", "devices": 2})
     printed, status = killed(command, r"^epoch 1/3: ", lambda process: children(process.pid)[1])
     assert status != 0
     assert "process 1 of the training was killed by SIGKILL" in printed
-    run = load("disturbed")
+    run = load("interrupted")
     assert not run.finished
     assert checkpoint.state(run.checkpoint("last"))["epoch"] >= 0
     printed, status = killed(command, r"^epoch 2/3: ", lambda process: children(process.pid)[0])
@@ -83,12 +83,12 @@ def test_a_dead_process_ends_the_run_and_a_restart_goes_on(undisturbed):
     again, status = killed(command, "", None)
     assert status == 0, again
     assert (printed + again).count("resuming after epoch") == 2
-    assert same_weights(load("disturbed"), undisturbed)
-    assert load("disturbed").metrics == undisturbed.metrics
+    assert same_weights(load("interrupted"), uninterrupted)
+    assert load("interrupted").metrics == uninterrupted.metrics
 
 
 @pytest.mark.parametrize("counts", [(2, 4), (4, 2)])
-def test_a_run_goes_on_with_another_number_of_processes(home, counts, monkeypatch, capfd):
+def test_a_run_resumes_with_another_number_of_processes(home, counts, monkeypatch, capfd):
     config, (before, after) = Config(**TRAINING | {"name": "changing"}), counts
     keep = loop.keep
 
@@ -109,16 +109,16 @@ def test_a_run_goes_on_with_another_number_of_processes(home, counts, monkeypatc
     assert log[:1].equals(first)
 
 
-def test_a_notebook_starts_the_same_and_shows_its_progress(home, capfd):
+def test_fit_starts_the_processes_and_shows_their_progress(home, capfd):
     config = Config(**TRAINING | {"name": "started", "devices": 2})
     run = loop.fit(config)
     printed = capfd.readouterr().out
     assert run.finished
-    assert run.environment["ranks"] == 2
+    assert run.environment["processes"] == 2
     assert [f"epoch {number}/3: " in printed for number in (1, 2, 3)] == [True] * 3
 
 
-def test_what_goes_wrong_in_another_process_is_told_in_the_one_that_started_it(home):
+def test_errors_of_started_processes_are_raised_in_the_parent(home):
     config = Config(**TRAINING | {"name": "held", "devices": 2})
     with runs.alone(config), pytest.raises(TrainingError, match=rf"is being trained by process {os.getpid()} on "):
         loop.fit(config)
@@ -132,7 +132,7 @@ def test_what_goes_wrong_in_another_process_is_told_in_the_one_that_started_it(h
     assert kept.exists()
 
 
-def test_nobody_is_left_when_the_process_that_started_them_dies(home, monkeypatch):
+def test_no_process_is_left_when_the_parent_is_killed(home, monkeypatch):
     (home / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(home / "tmp"))
     values = TRAINING | {"name": "orphan", "devices": 2}
@@ -146,7 +146,7 @@ def test_nobody_is_left_when_the_process_that_started_them_dies(home, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"devices": 3}, "devices: found 3, expected a divisor of 4, the number of identities per step"),
         ({"devices": 8}, "devices: found 8, expected"),
@@ -154,22 +154,22 @@ def test_nobody_is_left_when_the_process_that_started_them_dies(home, monkeypatc
         ({"devices": 0}, "devices: found 0"),
     ],
 )
-def test_impossible_shares_are_refused_by_name(values, told):
-    with pytest.raises(ConfigError, match=re.escape(told)):
+def test_impossible_device_counts_are_refused_by_name(values, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         Config(**TRAINING | values)
-    Config(**TRAINING | {"devices": 3, "batch": "per-rank"})
+    Config(**TRAINING | {"devices": 3, "batch": "per-process"})
 
 
-def test_what_does_not_fit_is_said_once_and_before_any_work(home, tmp_path):
-    told = together(3, "fsclib.training", *words_of(TRAINING | {"name": "three"}))
-    assert told.count("processes: found 3, expected a divisor of 4, the number of identities per step") == 1
-    assert "fsclib/training/" not in told  # no traceback
+def test_an_unsuitable_process_count_is_reported_once_before_any_work(home, tmp_path):
+    failure = together(3, "fsclib.training", *words_of(TRAINING | {"name": "three"}))
+    assert failure.count("processes: found 3, expected a divisor of 4, the number of identities per step") == 1
+    assert "fsclib/training/" not in failure  # no traceback
     assert not (home / "results/llcm/three").exists()
 
 
 @pytest.mark.parametrize("variable", ["FSCLIB_RESTARTS", "SLURM_RESTART_COUNT"])
-def test_nobody_begins_anew_at_each_restart(home, monkeypatch, variable):
-    """SLURM and its script start the same words again: resume=False must not be among them where there is something to lose."""
+def test_resume_false_is_refused_on_a_restart(home, monkeypatch, variable):
+    """SLURM and its script rerun the same command, where resume=False would start over at each restart."""
     config = Config(**TRAINING | {"name": "anew", "resume": False})
     monkeypatch.setenv(variable, "1")
     preparation.check(config)
@@ -182,64 +182,64 @@ def test_nobody_begins_anew_at_each_restart(home, monkeypatch, variable):
 
 def test_more_devices_than_processes_are_refused(home):
     with pytest.raises(ValueError, match="devices: found 4, but 2 processes train together; leave devices out"):
-        preparation.check(Config(**TRAINING | {"devices": 4}), Ranks(0, 2))
+        preparation.check(Config(**TRAINING | {"devices": 4}), Processes(0, 2))
 
 
-def tell(length):
-    with joined(torch.device("cpu")) as ranks:
-        assert ranks.told("é" * length if ranks.first else None) == "é" * length
+def broadcast(length):
+    with joined(torch.device("cpu")) as processes:
+        assert processes.told("é" * length if processes.first else None) == "é" * length
 
 
 def test_a_text_of_any_length_reaches_all_processes():
-    assert forked(2, tell, 1 << 20) == [0, 0]
+    assert forked(2, broadcast, 1 << 20) == [0, 0]
 
 
-def of_ranks(*kinds):
-    """What processes with these devices and GPUs that they may see say to each other."""
+def processes_with(*kinds):
+    """Processes that report these devices and visible GPUs to each other."""
 
-    class Talking(Ranks):
+    class Reporting(Processes):
         def texts(self, text):
-            return [json.dumps([*told, *(None,) * (4 - len(told))]) for told in kinds]
+            return [json.dumps([*kind, *(None,) * (4 - len(kind))]) for kind in kinds]
 
-    return Talking(0, len(kinds))
+    return Reporting(0, len(kinds))
 
 
 @pytest.mark.parametrize(
-    ("kinds", "told"),
+    ("kinds", "message"),
     [
         ([["cuda", "0", "", 0], ["cpu", "1", ""]], "process 0 has cuda, process 1 cpu; check that every node sees its GPUs"),
         ([["cuda", "0", "", 0], ["cuda", "1", "", 0], ["cuda", "0", "", 0]], "process 2 has the GPU of process 0"),
     ],
 )
-def test_devices_that_cannot_work_together_are_refused(kinds, told):
-    with pytest.raises(ValueError, match=told):
-        check_devices(torch.device("cpu"), of_ranks(*kinds))
+def test_devices_that_cannot_work_together_are_refused(kinds, message):
+    with pytest.raises(ValueError, match=message):
+        check_devices(torch.device("cpu"), processes_with(*kinds))
 
 
-def test_devices_that_can_work_together_are_taken():
-    check_devices(torch.device("cpu"), of_ranks(["cpu", "0", ""], ["cpu", "0", ""]))
-    check_devices(torch.device("cpu"), of_ranks(["cuda", "0", "", 0], ["cuda", "0", "", 1], ["cuda", "1", "", 0]))
-    check_devices(torch.device("cpu"), of_ranks(["cuda", "0", "0", 0], ["cuda", "0", "1", 0]))  # each sees one, as number 0
+def test_devices_that_can_work_together_are_accepted():
+    check_devices(torch.device("cpu"), processes_with(["cpu", "0", ""], ["cpu", "0", ""]))
+    check_devices(torch.device("cpu"), processes_with(["cuda", "0", "", 0], ["cuda", "0", "", 1], ["cuda", "1", "", 0]))
+    check_devices(torch.device("cpu"), processes_with(["cuda", "0", "0", 0], ["cuda", "0", "1", 0]))  # one visible GPU each
 
 
-def test_processes_with_other_data_are_refused(home):
+def test_processes_with_different_configurations_or_data_are_refused(home):
     words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "epochs": 5}])
     assert re.search(r"process 1 on \S+: epochs: 5 vs 3", together(2, "tests.training.distributed.unequal", words))
     other = copytree(home / "data/LLCM", home / "other")
     victim = sorted((other / "vis").rglob("*.jpg"))[0]
     victim.write_bytes(sorted((other / "vis").rglob("*.jpg"))[1].read_bytes())
     words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "data_root": str(other)}])
-    told = together(2, "tests.training.distributed.unequal", words)
-    assert re.search(r"process 1 on \S+: data_hash: '\w+' vs '\w+'", told)
+    failure = together(2, "tests.training.distributed.unequal", words)
+    assert re.search(r"process 1 on \S+: data_hash: '\w+' vs '\w+'", failure)
     assert not (home / "results/llcm/unequal").exists()
 
 
-def test_each_with_a_batch_of_its_own(home):
-    assert forked(3, loop.fit, Config(**TRAINING | {"name": "own", "batch": "per-rank", "epochs": 1, "decay": "1"})) == [0] * 3
+def test_a_run_with_per_process_batches(home):
+    assert forked(3, loop.fit, Config(**TRAINING | {"name": "own", "batch": "per-process", "epochs": 1, "decay": "1"})) == [0] * 3
     run = load("own")
     assert run.finished
-    assert run.environment["ranks"] == 3
-    # all have validated the network that the first one keeps, whose BatchNorm has seen its own images
+    assert run.environment["processes"] == 3
+    # all processes validate the network that process 0 saves, whose BatchNorm has seen only its own images
     images = evaluation.run_images(run)
     images = images.with_records(hold_out(images.records, run.config.seed))
     net = network_of(run.config, checkpoint.state(run.checkpoint("last"))["num_classes"], pretrained=False)
@@ -249,13 +249,13 @@ def test_each_with_a_batch_of_its_own(home):
     assert found == pytest.approx(run.log().iloc[-1][list(found)].to_dict(), rel=1e-12)
 
 
-def test_a_file_gives_parameters_and_words_overrule_it(home, tmp_path):
+def test_arguments_override_a_configuration_file(home, tmp_path):
     file = tmp_path / "mine.json"
     file.write_text(json.dumps(TRAINING | {"epochs": 1, "name": "from-file"}))
     command_line.main(["--config", str(file), "--select-on", "last"])
     run = load("from-file")
     assert (run.config.epochs, run.config.select_on) == (1, "last")
-    command_line.main(["--config", str(run.folder / "config.json")])  # which is complete
+    command_line.main(["--config", str(run.folder / "config.json")])  # already complete
     for content in ("[1]", "{", '"x"'):
         file.write_text(content)
         with pytest.raises(ValueError, match=r"mine\.json"):

@@ -1,4 +1,4 @@
-"""Trains with a configuration per process: python -m tests.training.distributed.unequal <a list of them as JSON>, in each."""
+"""Trains with a configuration of its own in each process: python -m tests.training.distributed.unequal <JSON list of them>."""
 
 import json
 import os

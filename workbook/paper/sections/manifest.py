@@ -24,7 +24,7 @@ class Plan:
         if self.missing:
             told += [
                 "",
-                "cannot be made, with the commands, to be run in notebooks/, that make what is lacking",
+                "cannot be made; run these commands in notebooks/ first",
                 listed(self.missing),
             ]
         return "\n".join(told)
