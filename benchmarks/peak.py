@@ -53,4 +53,4 @@ def _forget(device: str) -> None:
         torch.cuda.reset_peak_memory_stats()
     elif sys.platform == "linux":
         with contextlib.suppress(OSError):  # where this is not permitted, the earlier peak counts
-            Path("/proc/self/clear_refs").write_text("5")
+            Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")

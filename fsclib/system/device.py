@@ -48,7 +48,8 @@ def name_of(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     information = Path("/proc/cpuinfo")  # platform.processor returns the architecture at best
-    found = re.search(r"^model name\s*:\s*(.+)$", information.read_text(), re.MULTILINE) if information.exists() else None
+    text = information.read_text(encoding="utf-8") if information.exists() else ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return " ".join(found[1].split()) if found else platform.processor() or platform.machine()
 
 
@@ -58,7 +59,7 @@ def peak_memory(device: torch.device | str, mapped: bool = False) -> int:
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "linux":  # where getrusage inherits the peak of the parent process
-        kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE))
+        kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="utf-8"), re.MULTILINE))
         return 1024 * (int(kilobytes["VmHWM"]) - (0 if mapped else int(kilobytes["RssFile"])))
     import resource  # not available on Windows
 

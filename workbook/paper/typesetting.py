@@ -32,7 +32,7 @@ def typeset(tex: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         problem = _run([ENGINE, *OPTIONS, f"-output-directory={folder}", tex.name], tex.parent)
         made = Path(folder, log.name)
-        text = made.read_text(errors="replace") if made.exists() else ""
+        text = made.read_text(encoding="utf-8", errors="replace") if made.exists() else ""
         if problem:
             pdf.unlink(missing_ok=True)
             write_text(log, text)

@@ -141,7 +141,7 @@ def closeness(near: Neighbours, scale: float) -> dict[str, float]:
 def _held() -> float:
     """Memory of this process without file mappings, in MB; nan if the system does not report it."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return float("nan")
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon:")), float("nan"))
