@@ -50,6 +50,8 @@ TEMPLATE = "{% extends 'index.html.j2' %}" + "".join(
 )  # fmt: skip
 LARGEST = 1 << 29  # bytes of a notebook; one with five hundred pictures has a tenth of that
 PICTURES, LARGEST_PICTURE = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"), 1 << 25  # pictures that prose may show; bytes
+OPENED = 1000  # brackets, escapes or comments in one piece of Markdown: the time to render it grows with the square of their number
+SLOW = f"*Not shown: more than {OPENED:,} brackets, backslashes or comments would take minutes to render.*"
 LONGEST = 1e9  # largest credible duration of a notebook, seconds
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]  # in order of preference
 INDEX = """<!DOCTYPE html>
@@ -138,6 +140,8 @@ def _rendered(page: Page, exporter: HTMLExporter, pictures: str) -> Page:
     """Writes the page of a notebook; a failure becomes the page's problem. pictures: folder of the pictures in prose."""
     if page.notebook is None:
         return page
+    for cell in page.notebook.cells:
+        _without_slow_markdown(cell)
     folder = page.file.parent
     where = {"metadata": {"name": page.title, "path": pictures}}
     try:
@@ -146,6 +150,19 @@ def _rendered(page: Page, exporter: HTMLExporter, pictures: str) -> Page:
         return replace(page, notebook=None, problem=f"cannot be shown: {_first_line(str(error))}")
     write_text(folder / "html" / f"{page.file.stem}.html", html, errors="replace")
     return page
+
+
+def _without_slow_markdown(cell: NotebookNode) -> None:
+    """Replaces Markdown that would take minutes to render by a sentence that says so."""
+    if cell.cell_type == "markdown" and _is_slow(cell.source):
+        cell.source = SLOW
+    for output in cell.get("outputs", []):
+        if _is_slow("".join(output.get("data", {}).get("text/markdown", ""))):
+            output["data"]["text/markdown"] = SLOW
+
+
+def _is_slow(markdown: str) -> bool:
+    return any(markdown.count(sign) > OPENED for sign in ("[", "\\", "<!--"))
 
 
 def page(file: Path) -> Page:

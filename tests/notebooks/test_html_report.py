@@ -185,3 +185,15 @@ def test_the_command_prints_the_path_of_the_index(save, tmp_path):
         done = subprocess.run([*command, *words], capture_output=True, text=True)
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("sign", ["[a](", "![", r"\\(", "<!--"])
+def test_markdown_that_would_take_minutes_is_replaced(save, tmp_path, sign):
+    """Eighteen seconds for 80 kB of it, and four times as long for twice as much."""
+    slow = new_output("display_data", {"text/markdown": 20_000 * sign, "text/plain": "plain"})
+    save("slow", heading(), new_markdown_cell(20_000 * sign), ran("1", slow), new_markdown_cell(100 * "[a](b) "))
+    write(tmp_path)
+    text = (tmp_path / "html/slow.html").read_text()
+    assert text.count("Not shown: more than 1,000 brackets") == 2
+    assert text.count('<a href="b"') == 100
+    assert len(text) < 1_000_000

@@ -11,7 +11,7 @@ from fsclib.system import paths
 def test_the_home_of_an_unknown_user_is_refused(monkeypatch, user):
     monkeypatch.setenv("FSCLIB_HOME", f"{user}/x")
     monkeypatch.setattr(paths.os.path, "expanduser", lambda path: path.replace("~homeless", "/nonexistent"))
-    with pytest.raises(paths.HomeError, match=f"FSCLIB_HOME: found '{user}/x', but {user} has no home folder; set it to the whole"):
+    with pytest.raises(paths.HomeError, match=f"FSCLIB_HOME: found '{user}/x', but {user} has no home folder; set it to the full"):
         paths.results_dir()
 
 
