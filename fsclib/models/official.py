@@ -17,6 +17,8 @@ from fsclib.models import torchfile
 from fsclib.models.expansion import DILATIONS
 from fsclib.models.networks import FSCNet, Network
 
+WRAPPED = re.compile(r"^(?:module\.|_orig_mod\.)+")  # added by DataParallel and torch.compile
+HOLDERS = ("net", "state_dict", "model")  # entries that hold a network's state, beside results and epoch
 DEAD = re.compile(r"(visible|thermal)_module\.(visible|thermal)\.(layer\d|fc)\.|base_resnet\.base\.(conv1|bn1|fc)\.")
 DEAD_WITH_THREE_STAGES = re.compile(r"base_resnet\.base\.layer4\.|MFA3\.")
 PREFIXES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # published prefix → prefix in this library
@@ -78,7 +80,7 @@ def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
     filled = dict.fromkeys(own, 0)
     moves, problems = [], []
     for published, value in state_dict.items():
-        published = published.removeprefix("module.")  # added by DataParallel
+        published = WRAPPED.sub("", published)
         if DEAD.match(published) or (len(net.layers) == 3 and DEAD_WITH_THREE_STAGES.match(published)):
             continue
         target = place(published, channels)
@@ -135,7 +137,9 @@ def read_official(path: str | Path) -> dict[str, Tensor]:
         raise
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: not a checkpoint of tensors ({error})") from error
-    state = content.get("net", content) if isinstance(content, dict) else content
+    held = [content[name] for name in HOLDERS if isinstance(content, dict) and isinstance(content.get(name), dict)]
+    state = held[0] if held else content
     if not isinstance(state, dict) or not all(isinstance(name, str) and _plain(value) for name, value in state.items()):
-        raise ValueError(f"{path}: found {type(state).__name__}, expected the entries of a network or a dict with them under 'net'")
+        expected = f"the entries of a network, or a dict with them under {', '.join(map(repr, HOLDERS))}"
+        raise ValueError(f"{path}: found {type(state).__name__}, expected {expected}")
     return state

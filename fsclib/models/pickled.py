@@ -7,13 +7,19 @@ what it writes is allowed here.
 
 import io
 import pickletools
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 LARGEST = 1 << 22  # bytes of a pickle, enough for thirty thousand tensors
 MEMBERS = 100  # of a tuple, including those of tuples within it; a tensor of eight dimensions has two dozen
-BUILDS = 100  # calls that give attributes to a dictionary; a network's state has one
-CALLS = {
+BUILDS = 100  # calls that give attributes to a dictionary, or contents to a NumPy array; a network's state has one
+SCALARS = {f"numpy.{core}.multiarray scalar" for core in ("core", "_core")}  # as NumPy 1 and 2 name their modules
+ARRAYS = {f"numpy.{core}.multiarray _reconstruct" for core in ("core", "_core")}
+NUMBERS = re.compile("b1|[iu][1248]|f[248]|c8|c16")  # the types of NumPy values; those of Python objects would be called
+CALLS = SCALARS | ARRAYS | {
+    "_codecs encode",  # bytes
+    "numpy dtype",
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
     "torch._utils _rebuild_parameter",
@@ -21,6 +27,7 @@ CALLS = {
     "torch device",
 }
 KINDS = {1: "Bool Byte Char", 2: "Short Half BFloat16", 4: "Int Float", 8: "Long Double ComplexFloat", 16: "ComplexDouble"}
+NAMES = CALLS | {"numpy ndarray"}
 TYPES = {f"torch {kind}Storage": size for size, kinds in KINDS.items() for kind in kinds.split()}  # bytes of an element
 CODES = {
     "PROTO", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE",
@@ -43,7 +50,7 @@ class _Tuple(NamedTuple):
     size: int  # members, including those of tuples within it: its hash would visit all
 
 
-_MARK, _OTHER = object(), object()
+_MARK, _OTHER, _BYTES, _DTYPE, _ARRAY = (object() for _ in range(5))
 
 
 def check(data: io.BytesIO, room: Callable[[str], int], total: int) -> None:
@@ -85,7 +92,7 @@ class _Walk:
             case "MARK":
                 self.stack.append(_MARK)
             case "GLOBAL":
-                if argument not in CALLS | TYPES.keys():
+                if argument not in NAMES | TYPES.keys():
                     raise ValueError(f"the name {argument.replace(' ', '.')!r}, which no checkpoint needs")
                 self.stack.append(_Global(argument))
             case "EMPTY_TUPLE" | "TUPLE" | "TUPLE1" | "TUPLE2" | "TUPLE3":
@@ -93,13 +100,13 @@ class _Walk:
             case "BINPERSID":
                 self.stack.append(self.storage(*taken))
             case "REDUCE":
-                _call(*taken)
-                self.stack.append(_OTHER)
+                self.stack.append(_call(*taken))
             case "BUILD":
                 self.builds += 1
                 if self.builds > BUILDS:
-                    raise ValueError(f"more than {BUILDS} dictionaries with attributes")
-                self.stack.append(_OTHER)
+                    raise ValueError(f"more than {BUILDS} dictionaries with attributes or arrays")
+                _build(*taken)
+                self.stack.append(taken[0])
             case _:
                 # numbers and text are kept; the contents of lists and dictionaries are dropped, being no larger than the file
                 plain = argument is not None and not code.stack_before
@@ -154,14 +161,40 @@ def _tuple(items: list[Any]) -> _Tuple:
     return _Tuple(tuple(items), size)
 
 
-def _call(function: Any, arguments: Any) -> None:
-    """Refuses a call that could need more memory than its arguments."""
+def _call(function: Any, arguments: Any) -> object:
+    """The kind of value that a call makes. Refuses one that could need more memory than its arguments."""
     if type(function) is not _Global or function not in CALLS or not isinstance(arguments, _Tuple):
         raise ValueError("a call that no checkpoint needs")
-    if function == "collections OrderedDict" and arguments.items:
+    items = arguments.items
+    if function == "collections OrderedDict" and items:
         raise ValueError("a dictionary made from another value")  # could copy a long one again and again
     if function == "torch._utils _rebuild_tensor_v2":
-        _check_tensor(*arguments.items[:4])
+        _check_tensor(*items[:4])
+    if function == "_codecs encode":
+        if len(items) != 2 or not isinstance(items[0], str) or items[1] != "latin1":
+            raise ValueError("bytes in another encoding than pickle's")
+        return _BYTES
+    if function == "numpy dtype":
+        if not items or not isinstance(items[0], str) or not NUMBERS.fullmatch(items[0]):
+            raise ValueError("a NumPy type other than a number")
+        return _DTYPE
+    if function in SCALARS and (len(items) != 2 or items[0] is not _DTYPE or items[1] is not _BYTES):
+        raise ValueError("a NumPy number without a type and bytes")
+    if function in ARRAYS:
+        shape = items[1].items if len(items) == 3 and isinstance(items[1], _Tuple) else None
+        if shape != (0,) or items[0] != "numpy ndarray" or items[2] is not _BYTES:
+            raise ValueError("a NumPy array that is not empty before its contents")
+        return _ARRAY
+    return _OTHER
+
+
+def _build(made: Any, state: Any) -> None:
+    """Refuses contents of a NumPy type or array that NumPy would not write; NumPy compares shape, type and bytes itself."""
+    items = state.items if isinstance(state, _Tuple) else ()
+    if made is _DTYPE and (len(items) != 8 or items[1] not in ("<", ">", "|", "=")):
+        raise ValueError("a NumPy type other than a number")
+    if made is _ARRAY and (len(items) != 5 or items[2] is not _DTYPE or items[4] is not _BYTES):
+        raise ValueError("a NumPy array without a type and bytes")
 
 
 def _check_tensor(storage: Any = None, offset: Any = None, size: Any = None, stride: Any = None) -> None:

@@ -1,11 +1,14 @@
-"""Safe reading of files saved with torch by other programs: only tensors and plain values, without executing code, and nothing that
-needs more memory than the size of the file."""
+"""Safe reading of files saved with torch by other programs: tensors, plain values, and NumPy's numbers and arrays of them.
+
+No code is executed, and nothing needs more memory than the size of the file.
+"""
 
 import io
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from fsclib.models import pickled
@@ -13,6 +16,13 @@ from fsclib.system.reading import regular
 
 # First bytes of a file: a zip archive, or torch's magic number before 1.6. torch itself would also search other files.
 BEGINNINGS = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
+MADE_BY = {"scalar": np.float64(0).__reduce__()[0], "_reconstruct": np.zeros(1).__reduce__()[0]}
+NUMPY: list[Any] = [  # allowed besides tensors; NumPy 1 and 2 name their modules differently
+    np.ndarray,
+    np.dtype,
+    *{type(np.dtype(kind)) for kind in "?bBhHiIlLqQefdFD"},
+    *((function, f"numpy.{core}.multiarray.{name}") for name, function in MADE_BY.items() for core in ("core", "_core")),
+]
 PICKLES = 5  # before torch 1.6: the magic number, the version, the machine, the object, the names of its storages
 
 
@@ -28,9 +38,11 @@ def load(path: str | Path) -> Any:
     else:
         _check_pickles(io.BytesIO(beginning + rest), Path(path).stat().st_size)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(NUMPY):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds of errors for broken or unsafe files
-        raise ValueError(str(error)) from error
+        advice = "weights_only" in str(error)  # torch advises to switch its check off
+        raise ValueError("torch cannot read it safely" if advice else str(error)) from error
 
 
 def _check_archive(file: Path) -> None:
