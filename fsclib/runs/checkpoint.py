@@ -45,7 +45,7 @@ def write(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None, s
         header["groups"] = own["param_groups"]
         for index, entries in own["state"].items():
             tensors |= {f"{OPTIMIZER}{index}.{name}": v for name, v in entries.items() if isinstance(v, Tensor)}
-    content = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, {FORMAT: json.dumps(header)})
+    content = save(_separate(tensors), {FORMAT: json.dumps(header)})
     try:
         with replacing(path) as temporary, temporary.open("wb") as file:
             file.write(content)
@@ -55,6 +55,18 @@ def write(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None, s
             f"{path}: a checkpoint of {len(content) / 1e6:.0f} MB could not be written ({error.strerror or error}); {kept}. "
             "Free some space or fix the folder, then start the same command again: it resumes from there."
         ) from error
+
+
+def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, with copies of those that share memory with another, as tied weights do: safetensors refuses them."""
+    separate: dict[str, Tensor] = {}
+    seen = set()
+    for name, value in tensors.items():
+        value = value.detach().cpu().contiguous()
+        storage = value.untyped_storage().data_ptr()
+        separate[name] = value.clone() if storage in seen else value
+        seen.add(storage)
+    return separate
 
 
 def size(net: nn.Module, momenta: int) -> int:

@@ -106,6 +106,24 @@ def test_a_checkpoint_without_an_optimiser(tmp_path, saved):
     assert_equal(net, before)
 
 
+def test_a_network_with_tied_weights_is_saved_and_resumed(tmp_path):
+    def tied():
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3), nn.Flatten(), nn.Linear(45, 2))
+        net[1].weight = net[0].weight
+        net.register_buffer("mean", net[3].bias.detach()[:1])  # a view of a parameter
+        return net, sgd(net)
+
+    (net, optimizer), (other, resumed) = tied(), tied()
+    train(net, optimizer, range(3))
+    checkpoint.write(tmp_path / "last.safetensors", net, optimizer, {"epoch": 0})
+    checkpoint.read(tmp_path / "last.safetensors", other, resumed)
+    assert other[1].weight is other[0].weight
+    train(net, optimizer, range(3, 6))
+    train(other, resumed, range(3, 6))
+    assert_equal(other, net.state_dict())
+
+
 def test_the_memory_format_does_not_change_the_file(tmp_path):
     for name, memory_format in (("a", torch.channels_last), ("b", torch.contiguous_format)):
         checkpoint.write(tmp_path / name, network(memory_format=memory_format), None, STATE)
