@@ -231,8 +231,9 @@ def table(results: Path | None = None, *, dataset: str = "*", names: Collection[
     """A table with one row per run: all runs, or those of a data set or with these names.
 
     Columns: dataset, name, finished, epochs_done, the recipe, parts of the environment, and the figures of metrics.json. The name
-    is the folder's, as expected by `load`: a run that was moved aside still has its old name in config.json.
-    Errors: RunError that names every file that cannot be read.
+    is the folder's, as expected by `load`: a run that was moved aside still has its old name in config.json. Runs that cannot be
+    read, such as those of a network that is not installed, are left out, and logged with the reason.
+    Errors: RunError that names every run among `names` that cannot be read.
     """
     rows, broken = [], []
     for file in sorted((results or paths.results_dir()).glob(f"{dataset}/*/config.json")):
@@ -242,8 +243,10 @@ def table(results: Path | None = None, *, dataset: str = "*", names: Collection[
             rows.append(_row(_run(file.parent)))
         except RunError as error:
             broken.append(str(error))
-    if broken:
+    if broken and names is not None:
         raise RunError("\n".join(broken))
+    for reason in broken:
+        logger.warning(f"left out: {reason}")
     return pd.DataFrame(rows)
 
 

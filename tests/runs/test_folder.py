@@ -131,7 +131,8 @@ def test_continuing_a_run_removes_only_its_own_partial_files(begin):
 def test_the_error_for_a_broken_config_names_the_file(begin, tmp_path, content):
     good, bad = begin(name="good"), begin(name="bad")
     (bad.folder / "config.json").write_text(content, encoding="latin-1")
-    for reading in (lambda: runs.load("demo", "bad", tmp_path), lambda: runs.table(tmp_path), lambda: begin(name="bad")):
+    table = lambda: runs.table(tmp_path, names=["good", "bad"])  # noqa: E731
+    for reading in (lambda: runs.load("demo", "bad", tmp_path), table, lambda: begin(name="bad")):
         with pytest.raises(RunError, match=r"bad.config\.json") as caught:
             reading()
         assert str(good.folder / "config.json") not in str(caught.value)
@@ -241,6 +242,22 @@ def test_table_of_several_runs(begin, tmp_path):
     assert "metrics.skipped_by_kind" not in table
     for dataset, name in table.index:
         assert runs.load(dataset, name, tmp_path).folder == tmp_path / dataset / name
+
+
+def test_a_table_leaves_out_unreadable_runs_and_logs_the_reason(begin, tmp_path, caplog):
+    begin(name="good")
+    foreign, broken = begin(name="foreign"), begin(name="broken")
+    content = json.loads((foreign.folder / "config.json").read_text())
+    content["config"]["network"] = "stripes"  # of a package that is not installed
+    (foreign.folder / "config.json").write_text(json.dumps(content))
+    (broken.folder / "config.json").write_text("{")
+    assert list(runs.table(tmp_path)["name"]) == ["good"]
+    assert len(caplog.messages) == 2
+    (reason,) = (message for message in caplog.messages if "foreign" in message)
+    assert "foreign/config.json: written by another version? network: found 'stripes'" in reason
+    assert list(runs.table(tmp_path, names=["good"])["name"]) == ["good"]
+    with pytest.raises(RunError, match=r"foreign.config\.json"):
+        runs.table(tmp_path, names=["good", "foreign"])
 
 
 def test_table_without_runs_is_empty(tmp_path):
