@@ -25,7 +25,7 @@ def peak_megabytes(name: str, side: str, setting: Setting) -> float:
     """Megabytes (10⁶ bytes) above the idle process. Errors: RuntimeError if the measuring process dies."""
     context = get_context(START)
     if START == "forkserver":
-        context.set_forkserver_preload(["fsclib.training.loop", "fsclib.figures"])
+        context.set_forkserver_preload(["fsclib.training.loop", "fsclib.figures", "torchvision"])
     try:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             return pool.submit(_measure, name, side, setting, torch.get_num_threads()).result()

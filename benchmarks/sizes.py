@@ -81,7 +81,7 @@ QUICK = replace(  # only checks that everything runs; the numbers mean nothing
     steps=((2, 1),),
     batches=(2,),
     scales=((64, 32),),
-    galleries=(100, 1000),
+    galleries=(100, 200),
     workers=(1, 2),
 )
 ONCE = Repeats(warm_up=0, fewest=1, most=1)

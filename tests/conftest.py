@@ -1,5 +1,7 @@
 """Fixtures that many tests share: small corpora, written once per session, and a configuration that trains in seconds."""
 
+from functools import cache
+
 import pytest
 
 from fsclib.config import Config
@@ -50,6 +52,20 @@ TINY = {
 def tiny():
     """Builds a configuration that trains in seconds: tiny(dataset="llcm", …)."""
     return lambda **values: Config(**TINY | {"dataset": "llcm"} | values)
+
+
+@pytest.fixture(scope="session")
+def trained(corpora, tiny, tmp_path_factory):
+    """Trains a configuration in a home of its own, once: trained(epochs=1, …) is a finished run. Tests must not change it."""
+    from fsclib.training.loop import fit
+
+    @cache
+    def run(**values):
+        with pytest.MonkeyPatch.context() as patch:
+            settle(tmp_path_factory.mktemp("trained"), corpora, patch)
+            return fit(tiny(**values))
+
+    return run
 
 
 def pytest_collection_modifyitems(items):

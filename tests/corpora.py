@@ -1,10 +1,11 @@
 """Small corpora for the tests of the corpus writer, and a fast stand-in for the renderer."""
 
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
-from synthpeople.drawing import DIFFICULTIES, PARTS, Drawn
+from synthpeople.drawing import PARTS, Drawn, difficulty_of
 from synthpeople.generate import write_corpus
 
 PEOPLE, SEED = 10, 5
@@ -29,8 +30,9 @@ def masks(files: dict[str, bytes]) -> set[str]:
 
 
 def fake_draw(seed, identity, camera, modality, index, height, width, difficulty):
-    """Stands in for the renderer: fast, with a different image for different arguments."""
-    key = seed, identity, camera, ("visible", "infrared", "thermal").index(modality), index, list(DIFFICULTIES).index(difficulty)
+    """Stands in for the renderer: fast, with a different image for different arguments, and for each difficulty of a world."""
+    level = crc32(repr(difficulty_of(difficulty, seed)).encode())
+    key = seed, identity, camera, ("visible", "infrared", "thermal").index(modality), index, level
     rng = np.random.default_rng(key)
     parts = rng.integers(0, len(PARTS), (height, width), np.uint8)
     return Drawn(rng.integers(0, 256, (height, width, 3), np.uint8), parts, 20 + 10 * camera)

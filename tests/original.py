@@ -62,8 +62,8 @@ def deviation(found: torch.Tensor, expected: np.ndarray) -> float:
     return float(np.abs(found.detach().numpy() - expected).max() / np.abs(expected).max())
 
 
-def training_step(net, nudge: float = 0.0):
-    """Output and losses of the reference's training step, with gradients, without dropout and drop-path.
+def forward_step(net, nudge: float = 0.0):
+    """Output and losses of the reference's training step, without dropout and drop-path.
 
     nudge: standard deviation of a random relative change of each pixel; 1e-7 is about the last bit of float32.
     """
@@ -78,7 +78,12 @@ def training_step(net, nudge: float = 0.0):
     nudged = (x * (1 + nudge * torch.randn(x.shape, generator=noise)) for x in (images(11, 6), images(12, 6)))
     output = net(*(x.to(dtype) for x in nudged))
     loss = fsc_loss if isinstance(net, FSCNet) else agw_loss
-    parts = loss(output, torch.tensor([3, 3, 7, 7, 11, 11]).repeat(2))
+    return output, loss(output, torch.tensor([3, 3, 7, 7, 11, 11]).repeat(2))
+
+
+def training_step(net, nudge: float = 0.0):
+    """The same with gradients."""
+    output, parts = forward_step(net, nudge)
     parts.total.backward()
     return output, parts
 

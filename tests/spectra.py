@@ -69,22 +69,24 @@ LAYERS = {
 
 
 def examples():
-    """Figures of notebook 04, by name."""
+    """Functions that draw the figures of notebook 04, by name."""
     several = {f"view {view} FSA": {modality: attended(seed=view) for modality in ("visible", "infrared")} for view in (1, 2)}
     silent = {"view 1 FSA": {"visible": equal_gates()}}
     views, layers, narrow = measured(VIEWS, 24, 9), measured(LAYERS, 12, 5), measured(VIEWS, 6, 3).pair(0)
     alone = measured({"layer1": ["layer1"]}, 24, 9)
     found = {
-        "module spectra": figures.module_spectra(before_after.pictures(views), before_after.boxes(views)),
-        "module spectra of three columns": figures.module_spectra(before_after.pictures(narrow), before_after.boxes(narrow)),
-        "module spectra of layers": figures.module_spectra(before_after.pictures(layers), before_after.boxes(layers)),
-        "radial": figures.radial(before_after.profiles(views), before_after.transfers(views)),
-        "radial of layers": figures.radial(before_after.profiles(layers), before_after.transfers(layers)),
-        "radial without a module": figures.radial(before_after.profiles(alone), before_after.transfers(alone)),
-        "gap by radius": figures.gap_by_radius(before_after.gaps(layers, 0)),
+        "module spectra": lambda: figures.module_spectra(before_after.pictures(views), before_after.boxes(views)),
+        "module spectra of three columns": lambda: figures.module_spectra(
+            before_after.pictures(narrow), before_after.boxes(narrow)
+        ),
+        "module spectra of layers": lambda: figures.module_spectra(before_after.pictures(layers), before_after.boxes(layers)),
+        "radial": lambda: figures.radial(before_after.profiles(views), before_after.transfers(views)),
+        "radial of layers": lambda: figures.radial(before_after.profiles(layers), before_after.transfers(layers)),
+        "radial without a module": lambda: figures.radial(before_after.profiles(alone), before_after.transfers(alone)),
+        "gap by radius": lambda: figures.gap_by_radius(before_after.gaps(layers, 0)),
     }
     for name, group in (("gates", several), ("silent gates", silent)):
-        found[name] = figures.gate_histograms(gates.histograms(group))
         module = list(group)[-1]
-        found[f"gains of {name}"] = figures.gains(*gates.examples(group[module], module))
+        found[name] = lambda group=group: figures.gate_histograms(gates.histograms(group))
+        found[f"gains of {name}"] = lambda group=group, module=module: figures.gains(*gates.examples(group[module], module))
     return found

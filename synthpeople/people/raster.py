@@ -69,7 +69,8 @@ def rasterise(mesh: Mesh, view: View, margin: int = 2) -> Maps:
     fx, fy, keep = x[corners], y[corners], mesh.attributes[:, 2][corners]
     area = (fx[1] - fx[0]) * (fy[2] - fy[0]) - (fx[2] - fx[0]) * (fy[1] - fy[0])
     seen = np.flatnonzero(((area < 0) | mesh.two_sided) & (np.abs(area) > 1e-4) & (keep.max(0) >= 0))
-    corners, area, keep, fx, fy = corners[:, seen], area[seen], keep[:, seen], fx[:, seen], fy[:, seen]
+    # `take` keeps faces last in memory; indexing with [:, seen] does not
+    corners, area, keep, fx, fy = corners.take(seen, 1), area[seen], keep.take(seen, 1), fx.take(seen, 1), fy.take(seen, 1)
 
     left, top = int(np.floor(fx.min())) - margin, int(np.floor(fy.min())) - margin
     width, height = int(np.ceil(fx.max())) - left + margin, int(np.ceil(fy.max())) - top + margin
@@ -80,7 +81,7 @@ def rasterise(mesh: Mesh, view: View, margin: int = 2) -> Maps:
         raise ValueError(f"a face is {side.max()} pixels large, expected at most {BOXES[-1]}; draw a smaller canvas and enlarge it")
     box = np.searchsorted(BOXES, side)
     found = [
-        _inside(group, x0[group], y0[group], BOXES[size], fx[:, group], fy[:, group], area[group], (height, width))
+        _inside(group, x0[group], y0[group], BOXES[size], fx.take(group, 1), fy.take(group, 1), area[group], (height, width))
         for size in range(len(BOXES))
         if len(group := np.flatnonzero(box == size))
     ]

@@ -14,6 +14,7 @@ from synthpeople.randomness import uniform
 
 Point = tuple[float, float]
 Tone = tuple[int, int, int]
+GREYS = np.arange(256)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Surface:
         (left, bottom), (right, top) = self.pixel(*box[:2]), self.pixel(*box[2:])
         left, top = round(left), round(top)
         size = max(1, round(right) - left), max(1, round(bottom) - top)
-        mask = mask.point([_byte(value * strength) for value in range(256)]).resize(size, Image.Resampling.BICUBIC)
+        mask = _mapped(mask, GREYS * strength).resize(size, Image.Resampling.BICUBIC)
         self.image.paste(self.tone(matter), (left, top, left + size[0], top + size[1]), mask)
 
     def fade(self, box: tuple[float, float, float, float], matter: Matter, strength: float, towards: str = "down") -> None:
@@ -115,7 +116,7 @@ class Surface:
     ) -> None:
         """Mottles a box with a material, in spots of about `cell` metres (width, height); a larger `hard` gives sharper edges."""
         columns, rows = (max(2, round((box[2 + i] - box[i]) / cell[i])) for i in (0, 1))
-        mask = noise(rng, columns, rows).point([_byte((value - 128) * hard + 255 * cover) for value in range(256)])
+        mask = _mapped(noise(rng, columns, rows), (GREYS - 128) * hard + 255 * cover)
         self.overlay(box, matter, mask, strength)
 
     def masonry(
@@ -161,7 +162,7 @@ class Surface:
         shape = shape.filter(ImageFilter.GaussianBlur(edge * self.scale[0] / 3))
         grid = noise(rng, max(2, round((right - left) / size * 1.4)), max(2, round((top - bottom) / size * 1.4)))
         ragged = ImageChops.add(shape, grid.resize((wide, high), Image.Resampling.BICUBIC), 2)
-        self.image.paste(image, (x0, y0), ragged.point([_byte((value - 128) * 9) for value in range(256)]))
+        self.image.paste(image, (x0, y0), _mapped(ragged, (GREYS - 128) * 9))
 
 
 def noise(rng: Generator, columns: int, rows: int) -> Image.Image:
@@ -177,6 +178,11 @@ def noise(rng: Generator, columns: int, rows: int) -> Image.Image:
 def _share(position: np.ndarray, thick: float) -> np.ndarray:
     """Positions in units, four per pixel → the share of each pixel within `thick` above a whole number, float64 (pixels,)."""
     return (position - np.floor(position) < thick).reshape(-1, 4).mean(1)
+
+
+def _mapped(mask: Image.Image, levels: np.ndarray) -> Image.Image:
+    """The mask (mode L) with each grey level g replaced by levels[g], rounded and limited to 0 … 255."""
+    return Image.fromarray(np.clip(np.rint(levels), 0, 255).astype(np.uint8)[np.asarray(mask)])
 
 
 def _byte(value: float) -> int:

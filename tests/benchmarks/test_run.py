@@ -135,7 +135,7 @@ def test_a_point_that_does_not_fit_into_memory_is_skipped_and_named(monkeypatch,
     monkeypatch.setattr(measure, "memory", lambda: 100 * 8 * 3 * 2048 * 2)  # twice the features of a hundred images
     found = measure.curves("similarity-by-gallery", Setting("cpu", QUICK, ONCE, tmp_path), ONCE)
     assert found["curves"]["fsclib"].keys() == {"100"}
-    assert found["skipped"].keys() == {"1000"}
+    assert found["skipped"].keys() == {"200"}
 
 
 def test_a_curve_too_large_for_the_gpu_does_not_stop_the_others(monkeypatch, tmp_path):
@@ -148,7 +148,7 @@ def test_a_curve_too_large_for_the_gpu_does_not_stop_the_others(monkeypatch, tmp
     monkeypatch.setitem(SCALINGS, "metrics-by-gallery", replace(scaling, curves=curves))
     found = measure.curves("metrics-by-gallery", Setting("cpu", QUICK, ONCE, tmp_path), ONCE)
     assert found["curves"]["plain"] == {}
-    assert found["curves"]["fsclib"].keys() == {"100", "1000"}
+    assert found["curves"]["fsclib"].keys() == {"100", "200"}
     assert found["skipped"]["100"] == "takes more memory than the GPU has (plain)"
 
 

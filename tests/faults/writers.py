@@ -10,12 +10,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import matplotlib.figure
 import nbformat
 import numpy as np
 import pandas as pd
 import torch
+from corpora import fake_draw
 from PIL import Image
 from torch import nn
 
@@ -125,10 +127,12 @@ def decode_then_change(home: Path) -> None:
     draw_images(home, 1)
 
 
+@mock.patch("synthpeople.corpus.draw", fake_draw)
 def draw_corpus(home: Path) -> None:
     generate.write_corpus(home / "corpus", "llcm", 4, 1, images=1, height=48, width=24, workers=1, progress=False)
 
 
+@mock.patch("synthpeople.corpus.draw", fake_draw)
 def draw_demo(home: Path) -> None:
     usual = demo.DEMO
     demo.DEMO = {"layout": "regdb", "identities": 4, "seed": 1, "height": 48, "width": 24, "workers": 1, "progress": False}

@@ -3,7 +3,13 @@
 import re
 
 import numpy as np
-from corpora import images, index, numbers, tree, written
+import pytest
+from corpora import fake_draw, images, index, numbers, tree, written
+
+
+@pytest.fixture(autouse=True)
+def _without_drawing(monkeypatch):
+    monkeypatch.setattr("synthpeople.corpus.draw", fake_draw)
 
 
 def test_sysu_layout(tmp_path):

@@ -159,10 +159,10 @@ def test_nights_are_dark_but_not_black_and_thermal_people_stand_out():
         for number in range(1, 4):
             if place(seed, number, level.night, level.steepest).night:
                 nights.append(draw(seed, number, number, "visible", 0, 64, 24, "wide").pixels.mean() / 255)
-            if place(seed, number, 0.35).night:
-                usual.append(draw(seed, number, number, "visible", 0, 64, 24, "standard").pixels.mean() / 255)
-        warm = draw(seed, 1, 1, "thermal", 0, 64, 24, "wide")
-        thermal.append(warm.pixels.std() / 255)
+        if place(seed, 1, 0.35).night:
+            usual.append(draw(seed, 1, 1, "visible", 0, 64, 24, "standard").pixels.mean() / 255)
+        if seed % 2 == 0:
+            thermal.append(draw(seed, 1, 1, "thermal", 0, 64, 24, "wide").pixels.std() / 255)
     assert len(nights) > 15
     assert 0.08 < np.median(nights) < 0.18 < np.median(usual)
     assert min(nights) > 0.02

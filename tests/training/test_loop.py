@@ -21,6 +21,20 @@ from fsclib.training import steps as steps_module
 from fsclib.training.loop import TrainingError, fit
 from fsclib.training.settings import settings_of
 
+STEPS = {"identities": 4, "images": 4}  # larger batches than `tiny` has, so that an epoch takes only six steps
+
+
+@pytest.fixture
+def quick(tiny):
+    """Builds a configuration of few steps: quick(epochs=1, …)."""
+    return lambda **values: tiny(**STEPS | values)
+
+
+def copied(run, home):
+    """Copies a finished run into the results of `home`; returns its configuration."""
+    shutil.copytree(run.folder, home / "results" / run.config.dataset / run.config.name)
+    return run.config
+
 
 def weights(run, name="last"):
     return load_file(run.checkpoint(name))
@@ -80,8 +94,8 @@ def test_optimizer_steps_follow_the_formula(layout):
 
 
 @pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
-def test_a_run_has_all_its_files_and_metadata(home, tiny, dataset):
-    run = fit(tiny(dataset=dataset, epochs=1))
+def test_a_run_has_all_its_files_and_metadata(home, quick, dataset):
+    run = fit(quick(dataset=dataset, epochs=1))
     assert run.folder == home / "results" / dataset / run.config.name
     expected = {"config.json", "log.csv", "metrics.json", "checkpoints", "tables", "embeddings"}
     assert expected <= {path.name for path in run.folder.iterdir()}
@@ -96,26 +110,27 @@ def test_a_run_has_all_its_files_and_metadata(home, tiny, dataset):
     assert run.environment["packages"]["torch"]
 
 
-def test_a_finished_run_is_not_trained_again(home, tiny, capsys):
-    run = fit(tiny(epochs=1))
-    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
-    assert fit(tiny(epochs=1)).folder == run.folder
-    assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")} == before
+def test_a_finished_run_is_not_trained_again(home, trained, capsys):
+    config = copied(trained(epochs=1, **STEPS), home)
+    folder = runs.folder_of(config)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert fit(config).folder == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     assert "is complete; nothing to train" in capsys.readouterr().out
 
 
-def test_the_same_run_twice_gives_the_same_numbers(home, tiny):
-    first, second = fit(tiny(name="first")), fit(tiny(name="second"))
+def test_the_same_run_twice_gives_the_same_numbers(home, quick, trained):
+    first, second = trained(**STEPS), fit(quick(name="second"))
     assert_same(weights(first), weights(second))
     assert first.metrics == second.metrics
-    other = fit(tiny(name="third", seed=1))
-    assert any(not torch.equal(value, weights(other)[name]) for name, value in weights(first).items())
+    short, other = weights(trained(epochs=1, **STEPS)), weights(fit(quick(epochs=1, seed=1)))
+    assert any(not torch.equal(value, other[name]) for name, value in short.items())
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_resumed_run_equals_an_uninterrupted_one(home, tiny, monkeypatch, precision):
+def test_a_resumed_run_equals_an_uninterrupted_one(home, quick, trained, monkeypatch, precision):
     values = {"select_on": "holdout", "validate_every": 1, "precision": precision}
-    uninterrupted = fit(tiny(name="uninterrupted", **values))
+    uninterrupted = trained(**STEPS, **values)
     steps = steps_module.training_steps
 
     def interrupted(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
@@ -124,7 +139,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(home, tiny, monkeypatch, prec
                 raise KeyboardInterrupt
             yield parts
 
-    config = tiny(name="interrupted", **values)
+    config = quick(name="interrupted", **values)
     with monkeypatch.context() as patch:
         patch.setattr(state, "training_steps", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -137,41 +152,41 @@ def test_a_resumed_run_equals_an_uninterrupted_one(home, tiny, monkeypatch, prec
     assert uninterrupted.log().drop(columns="seconds").equals(resumed.log().drop(columns="seconds"))
 
 
-def test_the_best_checkpoint_is_chosen_by_select_on(home, tiny):
+def test_the_best_checkpoint_is_chosen_by_select_on(trained):
     for select_on, column in (("holdout", "val_map"), ("test", "val_rank1")):
-        run = fit(tiny(select_on=select_on, validate_every=1, name=f"on-{select_on}"))
+        run = trained(**STEPS, select_on=select_on, validate_every=1, precision="float32")
         best = int(run.log()[column].to_numpy().argmax())
         assert checkpoint.state(run.checkpoint("best"))["epoch"] == best
         assert run.metrics["epoch"] == best + 1
         assert run.metrics["test_selected"] == (select_on == "test")
-    run = fit(tiny(select_on="last", name="on-last"))
+    run = trained(**STEPS)
+    assert run.config.select_on == "last"
     assert checkpoint.state(run.checkpoint("best"))["epoch"] == run.config.epochs - 1
     assert "val_map" not in run.log()
 
 
-def test_held_out_identities_are_not_trained_on(home, tiny):
-    everyone = fit(tiny(select_on="last", epochs=1, name="everyone"))
-    without = fit(tiny(select_on="holdout", epochs=1, name="without"))
+def test_held_out_identities_are_not_trained_on(trained):
+    everyone = trained(**STEPS)
+    without = trained(**STEPS, select_on="holdout", validate_every=1, precision="float32")
     classes = [checkpoint.state(run.checkpoint("last"))["num_classes"] for run in (everyone, without)]
     assert classes[0] - classes[1] == 2
 
 
-def test_another_configuration_of_the_same_name_is_refused_before_decoding(home, tiny, monkeypatch):
-    fit(tiny(epochs=1, name="taken"))
+def test_another_configuration_of_the_same_name_is_refused_before_decoding(home, quick, trained, monkeypatch):
+    taken = copied(trained(epochs=1, **STEPS), home).name
     monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
     with pytest.raises(RunError, match=r"epochs: 1 vs 2"):
-        fit(tiny(epochs=2, name="taken"))
+        fit(quick(epochs=2, name=taken))
 
 
-def test_resume_false_starts_over_and_keeps_the_old_run(home, tiny):
-    fit(tiny(epochs=1, name="again"))
-    run = fit(tiny(epochs=2, name="again", resume=False))
+def test_resume_false_starts_over_and_keeps_the_old_run(home, quick, trained):
+    again = copied(trained(epochs=1, **STEPS), home).name
+    run = fit(quick(epochs=2, name=again, resume=False))
     assert len(run.log()) == 2
-    assert (run.folder.parent / "again.old-1" / "metrics.json").exists()
+    assert (run.folder.parent / f"{again}.old-1" / "metrics.json").exists()
 
 
-def test_a_full_disk_keeps_the_previous_checkpoint(home, tiny, monkeypatch):
-    uninterrupted = fit(tiny(name="uninterrupted"))
+def test_a_full_disk_keeps_the_previous_checkpoint(home, quick, trained, monkeypatch):
     from fsclib.system import storage
 
     flush, written = storage._flush, []
@@ -186,12 +201,12 @@ def test_a_full_disk_keeps_the_previous_checkpoint(home, tiny, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(storage, "_flush", full)
         with pytest.raises(checkpoint.CheckpointError, match="No space left on device"):
-            fit(tiny(name="full"))
+            fit(quick(name="full"))
     assert checkpoint.state(home / "results/llcm/full/checkpoints/last.safetensors")["epoch"] == 0
-    assert_same(weights(uninterrupted), weights(fit(tiny(name="full"))))
+    assert_same(weights(trained(**STEPS)), weights(fit(quick(name="full"))))
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(home, tiny, monkeypatch):
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(home, quick, monkeypatch):
     from fsclib import losses
 
     steps = steps_module.training_steps
@@ -202,7 +217,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(home, 
 
     monkeypatch.setattr(state, "training_steps", spoilt)
     with pytest.raises(TrainingError, match="epoch 2, step 1: the loss is not finite"):
-        fit(tiny(name="spoilt"))
+        fit(quick(name="spoilt"))
     assert checkpoint.state(home / "results/llcm/spoilt/checkpoints/last.safetensors")["epoch"] == 0
 
 
@@ -227,7 +242,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(home, tiny):
     assert not (home / "results/llcm/shared").exists()
 
 
-def test_weights_that_are_not_finite_are_not_saved(home, tiny, monkeypatch):
+def test_weights_that_are_not_finite_are_not_saved(home, quick, monkeypatch):
     steps = steps_module.training_steps
 
     def spoilt(net, *rest):
@@ -237,7 +252,7 @@ def test_weights_that_are_not_finite_are_not_saved(home, tiny, monkeypatch):
 
     monkeypatch.setattr(state, "training_steps", spoilt)
     with pytest.raises(TrainingError, match=r"epoch 2, step \d+: weights are not finite after this step \(classifier.weight"):
-        fit(tiny(name="spoilt"))
+        fit(quick(name="spoilt"))
     assert checkpoint.state(home / "results/llcm/spoilt/checkpoints/last.safetensors")["epoch"] == 0
 
 
@@ -247,7 +262,7 @@ def test_too_few_identities_are_noticed_before_decoding(home, tiny, monkeypatch)
         fit(tiny(identities=500))
 
 
-def test_broken_files_are_listed_together_or_skipped_and_counted(home, tiny, tmp_path):
+def test_broken_files_are_listed_together_or_skipped_and_counted(home, quick, tmp_path):
     root = tmp_path / "broken"
     shutil.copytree(home / "data" / DATASETS["llcm"].folder, root)
     index = root / "idx/train_vis.txt"
@@ -257,12 +272,12 @@ def test_broken_files_are_listed_together_or_skipped_and_counted(home, tiny, tmp
     empty.write_bytes(b"")
     index.write_text("\n".join([*lines, "vis/nowhere.jpg"]) + "\n")
     with pytest.raises(DatasetError) as error:
-        fit(tiny(data_root=str(root)))
+        fit(quick(data_root=str(root)))
     for part in (lines[0].split()[0], f"idx/train_vis.txt:{len(lines) + 1}", lines[1].split()[0]):
         assert part in str(error.value)
     assert not list((home / "results").rglob("config.json"))
 
-    run = fit(tiny(data_root=str(root), strict=False, epochs=1))
+    run = fit(quick(data_root=str(root), strict=False, epochs=1))
     assert run.metrics["skipped"] == 3
     assert sum(run.metrics["skipped_by_kind"].values()) == 3
 
@@ -288,8 +303,8 @@ def test_an_unusable_data_set_is_refused_with_its_missing_files(home, tiny, tmp_
     assert any(reason in line for line in rest)
 
 
-def test_bfloat16_gives_roughly_the_same_losses(home, tiny):
-    full, half = (fit(tiny(precision=precision, name=precision, epochs=1)) for precision in ("float32", "bfloat16"))
+def test_bfloat16_gives_roughly_the_same_losses(trained):
+    full, half = trained(epochs=1, **STEPS), trained(epochs=1, **STEPS, precision="bfloat16")
     assert half.environment["precision"] == "bfloat16"
     assert half.log()["identity"][0] == pytest.approx(full.log()["identity"][0], rel=0.05)
     assert all(value.dtype != torch.bfloat16 for value in weights(half).values())

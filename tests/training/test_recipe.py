@@ -130,16 +130,16 @@ def test_the_attribute_head_learns_at_the_rate_of_neck_and_classifier(tiny):
 
 
 def test_a_resumed_adamw_run_equals_an_uninterrupted_one(home, tiny, monkeypatch):
-    config = tiny(**LEARNING, name="whole")
-    whole = fit(config)
+    options = {**LEARNING, "epochs": 2, "identities": 4, "images": 4}
+    whole = fit(tiny(**options, name="whole"))
     taken_steps = steps_module.training_steps
 
     def stops(net, optimizer, settings, pixels, rows, sampler, epoch, *rest):
-        if epoch == 2:
+        if epoch == 1:
             raise KeyboardInterrupt
         return taken_steps(net, optimizer, settings, pixels, rows, sampler, epoch, *rest)
 
-    broken = tiny(**LEARNING, name="broken")
+    broken = tiny(**options, name="broken")
     with monkeypatch.context() as patch:
         patch.setattr(state, "training_steps", stops)
         with pytest.raises(KeyboardInterrupt):
@@ -154,7 +154,7 @@ def test_a_resumed_adamw_run_equals_an_uninterrupted_one(home, tiny, monkeypatch
 
 
 def test_visible_streams_use_only_visible_images(home, tiny):
-    config = tiny(network="twostream", stages=4, streams="visible")
+    config = tiny(network="twostream", stages=4, streams="visible", epochs=1)
     images, chosen, sampler = preparation.prepared(config, ALONE)
     assert set(images.records["modality"].to_numpy()[chosen]) == {"visible"}
     assert len(chosen) == 2 * (images.records["modality"].eq("visible") & images.records["split"].eq("train")).sum()
@@ -177,7 +177,7 @@ def test_attributes_weight_is_refused_for_data_without_attributes(home, tiny, tm
 
 
 def test_a_run_can_start_from_another_run(home, tiny):
-    first = fit(tiny(network="twostream", stages=4, name="first"))
+    first = fit(tiny(network="twostream", stages=4, name="first", epochs=1))
     config = tiny(network="fsc", stages=4, pretrained="llcm/first", epochs=1, lr=0.0, body_lr=0.0, weight_decay=0.0)
     started = loop.checkpoint.network(fit(config).checkpoint("last"))
     ended = loop.checkpoint.network(first.checkpoint("best"))
