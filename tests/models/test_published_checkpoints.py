@@ -107,22 +107,21 @@ class Call:
 SCALAR, RECONSTRUCT = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        np.array([{}], object),  # holds Python objects
-        np.array(["text"]),
-        np.zeros(2, [("a", "f4")]),
-        np.datetime64("2020-01-01"),
-        Call(RECONSTRUCT, np.ndarray, (1 << 40,), b"b"),  # a terabyte before its contents
-        Call(SCALAR, np.dtype("f8"), Call(bytes, 1 << 40)),
-        Call(np.dtype, "V1099511627776"),
-        Call(np.zeros, 1 << 40),
-        Call(np.load, "file"),
-        Call(np.frombuffer, b"ab"),
-    ],
-    ids=repr,
-)
+ODD = {
+    "Python objects": np.array([{}], object),
+    "text": np.array(["text"]),
+    "fields": np.zeros(2, [("a", "f4")]),
+    "a date": np.datetime64("2020-01-01"),
+    "a terabyte before its contents": Call(RECONSTRUCT, np.ndarray, (1 << 40,), b"b"),
+    "a number of a terabyte": Call(SCALAR, np.dtype("f8"), Call(bytes, 1 << 40)),
+    "a type of a terabyte": Call(np.dtype, "V1099511627776"),
+    "zeros": Call(np.zeros, 1 << 40),
+    "a file": Call(np.load, "file"),
+    "a buffer": Call(np.frombuffer, b"ab"),
+}
+
+
+@pytest.mark.parametrize("value", ODD.values(), ids=ODD)
 def test_other_numpy_values_are_refused(tmp_path, value):
     for new in (True, False):
         (tmp_path / "odd.t").write_bytes(saved({"net": SMALL, "cmc": value}, new=new))
