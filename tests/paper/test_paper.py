@@ -20,6 +20,7 @@ from workbook import paper, shipped, sweep
 from workbook.paper import PaperOptions, commands, document, press, results, typesetting
 from workbook.paper.items import Drawn, Item, Missing, Tabled, interval, listed
 from workbook.paper.options import NONE
+from workbook.paper.sections import spectrum
 from workbook.sweep.file import SweepError
 
 LATEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX compiler is installed")
@@ -267,6 +268,11 @@ def test_intervals_are_written_with_true_minus_signs():
 def test_items_missing_for_the_same_reason_are_listed_together():
     found = [Missing("a", "no run", "train it"), Missing("b", "no masks"), Missing("c", "no run", "train it")]
     assert listed(found) == "a, c: no run\n    train it\nb: no masks"
+
+
+def test_tables_of_modules_are_refused_for_a_network_without_any():
+    with pytest.raises(press.REFUSALS, match="none of the modules FSA, GCA and ST"):
+        spectrum._printed(pd.DataFrame(), {"suppression": ("suppression", "low", "high")})
 
 
 def test_names_and_captions_cannot_inject_latex():

@@ -114,7 +114,12 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
 
 
 def _printed(found: pd.DataFrame, intervals: Mapping[str, tuple[str, str, str]]) -> pd.DataFrame:
-    """A table of before_after with readable headings, two decimals, and each interval behind its value."""
+    """A table of before_after with readable headings, two decimals, and each interval behind its value.
+
+    Errors: ValueError for the empty table of a network without modules.
+    """
+    if found.empty:
+        raise ValueError("this network has none of the modules FSA, GCA and ST; put a run that has first in -p runs")
     shown = found.copy()
     for name, columns in intervals.items():
         shown[name] = [interval(*triple, ".2f") for triple in zip(*(found[column] for column in columns), strict=True)]
