@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import conftest
-from forking import Fork, program
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = conftest.TINY | {"dataset": "llcm", "epochs": 2, "decay": 1}
@@ -18,30 +17,18 @@ TINY = conftest.TINY | {"dataset": "llcm", "epochs": 2, "decay": 1}
 def start(home: Path, *words: object, environment: Mapping[str, str] = {}) -> subprocess.Popen:
     """Starts python -m <words>, or python -c <text>, with data and results below `home`."""
     first, *rest = map(str, words)
+    program = ["-c"] if first == "-c" else ["-m", first]
+    own = {"FSCLIB_HOME": str(home), "FSCLIB_HEADLESS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     return subprocess.Popen(
-        [sys.executable, *(["-c"] if first == "-c" else ["-m", first]), *rest],
+        [sys.executable, *program, *rest],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | surroundings(home) | {"PYTHONPATH": str(REPOSITORY)} | environment,
+        env=os.environ | own | environment,
     )
 
 
-def fork(home: Path, *words: object) -> Fork:
-    """Does what `start` does in a fork of this process, which saves imports."""
-    return Fork(_program, home, *map(str, words), apart=True)
-
-
-def _program(home: Path, *words: str) -> None:
-    os.environ |= surroundings(home)
-    program(*words)
-
-
-def surroundings(home: Path) -> dict[str, str]:
-    return {"FSCLIB_HOME": str(home), "FSCLIB_HEADLESS": "1", "OMP_NUM_THREADS": "1"}
-
-
-def end(process: subprocess.Popen | Fork) -> tuple[int, str, str]:
+def end(process: subprocess.Popen) -> tuple[int, str, str]:
     """Waits for a started program; returns its exit status, output and errors."""
     try:
         out, errors = process.communicate(timeout=900)
@@ -56,11 +43,11 @@ def training(name: str, **values: Any) -> list[str]:
     return ["fsclib.training", *(word for key, value in given.items() for word in (f"--{key}", str(value)))]
 
 
-def until(condition: Callable[[], Any], process: subprocess.Popen | Fork | None = None, seconds: float = 600) -> None:
+def until(condition: Callable[[], Any], process: subprocess.Popen | None = None, seconds: float = 600) -> None:
     """Waits for a condition; fails after `seconds`, or if `process`, which should bring it about, has ended."""
     limit = time.monotonic() + seconds
     while not condition():
-        assert process is None or process.poll() is None, process.communicate(timeout=900)
+        assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < limit, "timed out"
         time.sleep(0.01)
 

@@ -57,11 +57,14 @@ def command(monkeypatch, capfd):
 
     def _command(module, *words):
         monkeypatch.setattr(sys, "argv", [module, *map(str, words)])
-        with warnings.catch_warnings(action="ignore", category=RuntimeWarning), pytest.raises(SystemExit) as caught:
-            runpy.run_module(module, run_name="__main__", alter_sys=True)  # which warns that the module is already imported
+        code = None
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+            try:
+                runpy.run_module(module, run_name="__main__", alter_sys=True)  # which warns that the module is already imported
+            except SystemExit as error:
+                code = error.code
         said = capfd.readouterr()
-        message = caught.value.code if isinstance(caught.value.code, str) else said.err
-        return caught.value.code, message
+        return code, code if isinstance(code, str) else said.err or said.out
 
     return _command
 
@@ -86,7 +89,7 @@ def test_programs_end_with_a_message_and_no_traceback(tmp_path, monkeypatch, com
         for kind, make in BOMBS.items():
             target.write_bytes(make(marker))
             status, message = command(module, *(word.format(home=tmp_path) for word in words))
-            assert status not in (0, None), (file, kind)
+            assert status not in (0, None) or message.startswith("left out: "), (file, kind)
             assert "Traceback" not in message, (file, kind)
             assert target.name in message or target.parent.name in message, (file, kind)
             assert len(message) < 2000, (file, kind)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from disks import full, mounted, read_only
-from programs import TINY, end, fork, is_one_message, start, training, until
+from programs import TINY, end, is_one_message, start, training, until
 from safetensors.torch import load_file
 from tally import LONG, keep
 from writers import notebook
@@ -26,7 +26,7 @@ def disk(corpora):
 
 def refused(disk, kind, *words):
     with KINDS[kind](disk):
-        status, out, errors = end((start if LONG else fork)(disk, *words))
+        status, out, errors = end(start(disk, *words))
     assert status not in (0, None), out
     assert is_one_message(errors), errors
     assert str(disk) in errors, errors
@@ -35,7 +35,7 @@ def refused(disk, kind, *words):
 
 
 def completes(disk, *words):
-    status, out, errors = end((start if LONG else fork)(disk, *words))
+    status, out, errors = end(start(disk, *words))
     assert status == 0, errors
     assert not list(disk.rglob("*.part"))
     return out
@@ -75,7 +75,7 @@ def test_disk_that_fills_up_during_a_training(disk, tmp_path):
 def test_other_programs(disk, kind):
     (disk / "notebooks").mkdir()
     notebook(disk / "notebooks")
-    corpus = ["synthpeople", "--layout", "llcm", "--out", disk / "corpus", "--identities", "60" if LONG else "10", "--images", "2"]
+    corpus = ["synthpeople", "--layout", "llcm", "--out", disk / "corpus", "--identities", "60", "--images", "2"]
     programs = [["workbook.html_report", disk / "notebooks"], [*corpus, "--height", "64", "--width", "24", "--workers", "2"]]
     for words in programs if LONG else programs[1:]:
         refused(disk, kind, *words)

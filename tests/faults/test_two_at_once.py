@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from programs import TINY, end, fork, is_one_message, start, training, until
+from programs import TINY, end, is_one_message, start, training, until
 from tally import LONG, keep
 
 from fsclib import runs
@@ -40,7 +40,7 @@ while True:
 def test_locked_run_is_refused_with_the_name_of_its_process(home):
     config = Config(**TINY, name="taken")
     with runs.alone(config):
-        status, out, errors = end(fork(home, *training("taken")))
+        status, out, errors = end(start(home, *training("taken")))
     assert (status, out) == (1, "")
     assert is_one_message(errors)
     assert re.search(rf"results/llcm/taken is being trained by {HOLDER}; wait for it, or give", errors)[1] == str(os.getpid())
@@ -90,7 +90,7 @@ def test_training_waits_for_the_process_that_decodes_its_images(corpora, tmp_pat
     for made in [*cache.glob("*.json"), *cache.glob("*.npy")]:
         made.unlink()
     with locked(lock, None):
-        process = fork(tmp_path, *training("waits", epochs=1))
+        process = start(tmp_path, *training("waits", epochs=1))
         message = re.fullmatch(rf"llcm is being decoded by {HOLDER}; waiting for it to finish\n", process.stdout.readline())
         assert message[1] == str(os.getpid())
     status, out, errors = end(process)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -11,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch._dynamo  # noqa: F401  an optimiser imports it, which takes two seconds: once, not in each fork
-from forking import FORK, Fork, program
 
 from fsclib import runs
 from fsclib.runs import Run
@@ -35,14 +34,9 @@ def start(arguments: Sequence[str], **environment: str) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def fork(function: Callable[..., Any], *arguments: Any, **environment: str) -> Fork:
-    """Starts a fork of this process, with stdout and stderr in one pipe."""
-    return Fork(_member, ONE_MACHINE | environment, function, arguments)
-
-
-def trained(values: dict) -> None:
-    """What `python -m fsclib.training` does with this configuration."""
-    program("fsclib.training", *words_of(values))
+def training(values: dict) -> list[str]:
+    """The command that trains with this configuration."""
+    return [sys.executable, "-u", "-m", "fsclib.training", *words_of(values)]
 
 
 def together(count: int, *words: str) -> str:
@@ -53,9 +47,10 @@ def together(count: int, *words: str) -> str:
 
 def forked(count: int, function: Callable[..., Any], *arguments: Any) -> list[int]:
     """Exit codes of `count` forks of this process that train together, each calling `function`."""
+    context = multiprocessing.get_context("fork")  # torch is imported already
     with tempfile.TemporaryDirectory() as folder:
         members = [ONE_MACHINE | launch.member(f"{folder}/store", process, count) for process in range(count)]
-        processes = [FORK.Process(target=_member, args=(member, function, arguments)) for member in members]
+        processes = [context.Process(target=_member, args=(member, function, arguments)) for member in members]
         for process in processes:
             process.start()
         for process in processes:

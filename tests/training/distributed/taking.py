@@ -1,6 +1,5 @@
 """Takes a few training steps, in one process or in several, and saves the weights."""
 
-import functools
 from itertools import chain, islice
 
 import numpy as np
@@ -28,11 +27,8 @@ def data(config):
     return labels, modalities, np.random.default_rng(0).integers(0, 256, (len(labels), config.height, config.width, 3), np.uint8)
 
 
-@functools.cache
-def quiet(network, stages):
-    """A network without dropout and drop-path, which differ between processes. Drawn once: only forks may change it."""
-    torch.manual_seed(1)
-    net = build_model(network, CLASSES, stages=stages, backbone="resnet18-half")
+def quiet(net):
+    """The network without dropout and drop-path, which differ between processes."""
     for part in net.modules():
         if isinstance(part, nn.Dropout):
             part.p = 0.0
@@ -55,8 +51,8 @@ def take(out, precision="float32", number=5, loud=False, layout="channels_last",
     with joined(torch.device("cpu")) as processes:
         per_step = processes.count if config.batch == "per-process" else 1
         sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed, per_step)
-        net = quiet(config.network, config.stages)
         torch.manual_seed(1)
+        net = quiet(build_model(config.network, CLASSES, stages=config.stages, backbone="resnet18"))
         for part in net.modules() if loud else ():
             if isinstance(part, nn.BatchNorm2d):
                 nn.init.uniform_(part.weight, 0.5, 1.0)

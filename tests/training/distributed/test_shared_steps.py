@@ -1,7 +1,6 @@
 """A training step of several processes equals a step of one process on the same images."""
 
 import json
-from copy import deepcopy
 from functools import partial
 
 import numpy as np
@@ -9,22 +8,22 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from starting import forked
-from taking import data, in_double, quiet, take
+from taking import CLASSES, data, in_double, quiet, take
 
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
+from fsclib.models.networks import build_model
 from fsclib.system.processes import Processes
 from fsclib.training import steps
 from fsclib.training.settings import settings_of
 
 PAPER = {"lr": 0.01, "body_lr": 0.001}  # rates of the paper's first epoch
-LARGER = {"height": 128, "width": 48}
+LARGER = {"height": 128, "width": 48, "images": 4}
 
 
-def taken(folder, count, network="fsc", stages=3, **options):
+def taken(folder, count, **options):
     """For each of `count` processes, its tensors by name after the steps."""
-    quiet(network, stages)  # which all of them then have
-    assert forked(count, partial(take, folder / "steps", network=network, stages=stages, **options)) == [0] * count
+    assert forked(count, partial(take, folder / "steps", **options)) == [0] * count
     return [load_file(folder / f"steps-{process}-of-{count}.safetensors") for process in range(count)]
 
 
@@ -84,10 +83,12 @@ def test_gradients_of_per_process_batches_are_averaged(tmp_path, tiny, monkeypat
     labels, modalities, pixels = data(config)
     sampler = IdentitySampler(labels, modalities, 4, config.images, config.seed, 2)
     monkeypatch.setattr(steps, "batches", in_double(steps.batches))
-    start = deepcopy(quiet("fsc", 3)).double()
+    torch.manual_seed(1)
+    start = quiet(build_model("fsc", CLASSES, stages=3, backbone="resnet18")).double()
     gradients = []
     for process in range(2):
-        net = deepcopy(start)
+        torch.manual_seed(1)
+        net = quiet(build_model("fsc", CLASSES, stages=3, backbone="resnet18")).double()
         settings, rows = settings_of(config), np.arange(len(labels))
         optimizer = settings.optimization.build(net)
         next(steps.training_steps(net, optimizer, settings, pixels, rows, sampler, 0, torch.float32, Processes(process, 2)))

@@ -1,20 +1,17 @@
 """Runs trained by several processes: their files, how they end, and what is refused."""
 
-import contextlib
-import io
 import json
 import os
 import re
 import signal
-import tempfile
+import sys
 from shutil import copytree
 
 import pytest
 import torch
-from conftest import settle
 from listening import of_this_test
 from safetensors.torch import load_file
-from starting import TRAINING, children, fork, forked, load, together, trained, words_of
+from starting import TRAINING, children, forked, load, start, together, training, words_of
 from waiting import until
 
 from fsclib import runs
@@ -36,30 +33,16 @@ def same_weights(first, second):
     return there.keys() == here.keys() and all(torch.equal(value, here[name]) for name, value in there.items())
 
 
-TOGETHER = TRAINING | {"name": "uninterrupted", "devices": 2}
-
-
-@pytest.fixture(scope="module")
-def shown(corpora, tmp_path_factory):
-    """A home with a run trained by two processes that `fit` has started, and what it printed."""
-    folder = tmp_path_factory.mktemp("shown")
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
-        settle(folder, corpora, patch)
-        loop.fit(Config(**TOGETHER))
-    return folder, printed.getvalue()
-
-
 @pytest.fixture
-def uninterrupted(shown, home):
-    """A copy of that run in the home of this test."""
-    copytree(shown[0] / "results", home / "results")
+def uninterrupted(home):
+    """A run trained by two processes."""
+    assert forked(2, loop.fit, Config(**TRAINING | {"name": "uninterrupted"})) == [0, 0]
     return load("uninterrupted")
 
 
-def killed(function, values, after, victim):
-    """Forks a process that trains, and kills the process that `victim` picks once a line matches `after`; returns what is printed
-    and the exit code."""
-    process, lines = fork(function, values), []
+def killed(arguments, after, victim):
+    """Runs a command and kills the process that `victim` picks once a line matches `after`; returns output and exit status."""
+    process, lines = start(arguments), []
     for line in process.stdout:
         lines.append(line)
         if after and re.search(after, line):
@@ -87,61 +70,58 @@ def test_a_run_of_two_processes_is_written_once_like_any_other(uninterrupted, ca
 
 
 def test_a_killed_process_ends_the_run_and_a_restart_resumes_it(uninterrupted):
-    values = TOGETHER | {"name": "interrupted"}
-    printed, status = killed(trained, values, r"^epoch 1/3: ", lambda process: children(process.pid)[1])
+    command = training(TRAINING | {"name": "interrupted", "devices": 2})
+    printed, status = killed(command, r"^epoch 1/3: ", lambda process: children(process.pid)[1])
     assert status != 0
     assert "process 1 of the training was killed by SIGKILL" in printed
     run = load("interrupted")
     assert not run.finished
     assert checkpoint.state(run.checkpoint("last"))["epoch"] >= 0
-    printed, status = killed(trained, values, r"^epoch 2/3: ", lambda process: children(process.pid)[0])
+    printed, status = killed(command, r"^epoch 2/3: ", lambda process: children(process.pid)[0])
     assert status != 0
     assert "process 0 of the training was killed by SIGKILL" in printed
-    again, status = killed(trained, values, "", None)
+    again, status = killed(command, "", None)
     assert status == 0, again
     assert (printed + again).count("resuming after epoch") == 2
     assert same_weights(load("interrupted"), uninterrupted)
     assert load("interrupted").metrics == uninterrupted.metrics
 
 
-def test_a_run_resumes_with_another_number_of_processes(home, monkeypatch, capfd):
-    config, keep, before = Config(**TRAINING | {"name": "changing"}), loop.keep, None
+@pytest.mark.parametrize("counts", [(2, 4), (4, 2)])
+def test_a_run_resumes_with_another_number_of_processes(home, counts, monkeypatch, capfd):
+    config, (before, after) = Config(**TRAINING | {"name": "changing"}), counts
+    keep = loop.keep
 
     def keep_and_die(*arguments):
         keep(*arguments)
         os._exit(9)
 
-    for epoch, count in enumerate((2, 4, 2)):
-        with monkeypatch.context() as patch:
-            if epoch < 2:
-                patch.setattr(loop, "keep", keep_and_die)
-            assert forked(count, loop.fit, config) == ([9] + [1] * (count - 1) if epoch < 2 else [0] * count)
-        said = capfd.readouterr()
-        assert ("Elsewhere: the connection to another process is lost" in said.err) == (epoch < 2)
-        assert (f"resuming after epoch {epoch} of 3" in said.out) == (epoch > 0)
-        log = load("changing").log()
-        assert log["epoch"].tolist() == list(range(epoch + 1))
-        assert before is None or log[:epoch].equals(before)
-        before = log
-    assert load("changing").finished
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "keep", keep_and_die)
+        assert forked(before, loop.fit, config) == [9] + [1] * (before - 1)
+    assert "Elsewhere: the connection to another process is lost" in capfd.readouterr().err
+    first = load("changing").log()
+    assert first["epoch"].tolist() == [0]
+    assert forked(after, loop.fit, config) == [0] * after
+    assert "resuming after epoch 1 of 3" in capfd.readouterr().out
+    log = load("changing").log()
+    assert log["epoch"].tolist() == [0, 1, 2]
+    assert log[:1].equals(first)
 
 
-def test_fit_starts_the_processes_and_shows_their_progress(shown, uninterrupted):
-    _, printed = shown
-    assert uninterrupted.finished
-    assert uninterrupted.environment["processes"] == 2
+def test_fit_starts_the_processes_and_shows_their_progress(home, capfd):
+    config = Config(**TRAINING | {"name": "started", "devices": 2})
+    run = loop.fit(config)
+    printed = capfd.readouterr().out
+    assert run.finished
+    assert run.environment["processes"] == 2
     assert [f"epoch {number}/3: " in printed for number in (1, 2, 3)] == [True] * 3
 
 
-def test_a_run_that_is_being_trained_is_refused_by_all_processes(home, capfd):
-    config = Config(**TRAINING | {"name": "held"})
-    with runs.alone(config):
-        assert forked(2, loop.fit, config) == [1, 1]
-    said = capfd.readouterr().err
-    assert f"is being trained by process {os.getpid()} on " in said
-
-
 def test_errors_of_started_processes_are_raised_in_the_parent(home):
+    config = Config(**TRAINING | {"name": "held", "devices": 2})
+    with runs.alone(config), pytest.raises(TrainingError, match=rf"is being trained by process {os.getpid()} on "):
+        loop.fit(config)
     diverging = {"lr": 1e30, "body_lr": 1e30, "warmup_steps": 0, "schedule": "step", "optimizer": "sgd", "clip": 0.0}
     config = Config(**TRAINING | {"name": "diverging", "devices": 2} | diverging)
     with pytest.raises(TrainingError, match=r"epoch 1, step \d+: .*(?s:.)*learning rates: 1e\+30") as caught:
@@ -152,20 +132,12 @@ def test_errors_of_started_processes_are_raised_in_the_parent(home):
     assert kept.exists()
 
 
-def fit(values):
-    loop.fit(Config(**values))
-
-
 def test_no_process_is_left_when_the_parent_is_killed(home, monkeypatch):
     (home / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(home / "tmp"))
-    monkeypatch.setattr(tempfile, "tempdir", None)  # so that it is read again
-
-    def parent(process):
-        assert [*(home / "tmp").iterdir()]
-        return process.pid
-
-    _, status = killed(fit, TOGETHER | {"name": "orphan"}, r"^epoch 1/3: ", parent)
+    values = TRAINING | {"name": "orphan", "devices": 2}
+    program = f"import workbook; from fsclib import Config, fit; fit(Config(**{values!r}))"
+    _, status = killed([sys.executable, "-c", program], r"^epoch 1/3: ", lambda process: process.pid)
     assert status == -signal.SIGKILL
     until(lambda: not held(lock_beside(load("orphan").folder)))
     until(lambda: not of_this_test())
@@ -189,8 +161,8 @@ def test_impossible_device_counts_are_refused_by_name(values, message):
 
 
 def test_an_unsuitable_process_count_is_reported_once_before_any_work(home, tmp_path):
-    failure = together(2, "fsclib.training", *words_of(TRAINING | {"name": "three", "identities": 3}))
-    assert failure.count("processes: found 2, expected a divisor of 3, the number of identities per step") == 1
+    failure = together(3, "fsclib.training", *words_of(TRAINING | {"name": "three"}))
+    assert failure.count("processes: found 3, expected a divisor of 4, the number of identities per step") == 1
     assert "fsclib/training/" not in failure  # no traceback
     assert not (home / "results/llcm/three").exists()
 
@@ -250,22 +222,15 @@ def test_devices_that_can_work_together_are_accepted():
     check_devices(torch.device("cpu"), processes_with(["cuda", "0", "0", 0], ["cuda", "0", "1", 0]))  # one visible GPU each
 
 
-def fit_own(configurations):
-    fit(configurations[int(os.environ["RANK"])])
-
-
-@pytest.mark.parametrize("other", ["configuration", "data"])
-def test_processes_with_different_configurations_or_data_are_refused(home, capfd, other):
-    values = TRAINING | {"name": "unequal"}
-    if other == "configuration":
-        changed, told = {"epochs": 5}, "epochs: 5 vs 3"
-    else:
-        folder = copytree(home / "data/LLCM", home / "other")
-        victim = sorted((folder / "vis").rglob("*.jpg"))[0]
-        victim.write_bytes(sorted((folder / "vis").rglob("*.jpg"))[1].read_bytes())
-        changed, told = {"data_root": str(folder)}, r"data_hash: '\w+' vs '\w+'"
-    assert forked(2, fit_own, [values, values | changed]) == [1, 1]
-    assert re.search(rf"process 1 on \S+: {told}", capfd.readouterr().err)
+def test_processes_with_different_configurations_or_data_are_refused(home):
+    words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "epochs": 5}])
+    assert re.search(r"process 1 on \S+: epochs: 5 vs 3", together(2, "tests.training.distributed.unequal", words))
+    other = copytree(home / "data/LLCM", home / "other")
+    victim = sorted((other / "vis").rglob("*.jpg"))[0]
+    victim.write_bytes(sorted((other / "vis").rglob("*.jpg"))[1].read_bytes())
+    words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "data_root": str(other)}])
+    failure = together(2, "tests.training.distributed.unequal", words)
+    assert re.search(r"process 1 on \S+: data_hash: '\w+' vs '\w+'", failure)
     assert not (home / "results/llcm/unequal").exists()
 
 
