@@ -28,7 +28,7 @@ ALLOWED = {  # in tests that create what must be refused, or that pickle errors 
     "tests/config/test_config.py": {"import pickle"},
     "tests/data/test_records.py": {"import pickle"},
     "tests/models/test_networks.py": {"import pickle"},
-    "tests/models/test_published_checkpoints.py": {"import pickle", "np.load"},
+    "tests/models/test_published_checkpoints.py": {"import pickle"},
     "tests/people/test_tools.py": {"__import__"},  # for programs in tools/
     "tests/notebooks/test_notebooks.py": {"exec"},  # for the notebooks' own cells
     "tests/notebooks/test_parameters.py": {"exec"},  # for cells written in the test
