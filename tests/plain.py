@@ -94,7 +94,7 @@ def orthogonality(features):
 def is_dropped(protocol, query_id, query_cam, gallery_id, gallery_cam):
     if protocol == "sysu":
         return query_cam == 3 and gallery_cam == 2
-    if protocol == "llcm":
+    if protocol in ("llcm", "standard"):
         return query_id == gallery_id and query_cam == gallery_cam
     return False
 

@@ -2,7 +2,7 @@
 
 For a query, g gallery images are visible, of which m match. All orders of them are equally likely. By linearity:
 
-CMC over images (RegDB): none of the first k is a match when all k are drawn from the other g − m,
+CMC over images (RegDB, standard): none of the first k is a match when all k are drawn from the other g − m,
     rank-k = 1 − C(g − m, k) / C(g, k).
 
 CMC over identities (SYSU-MM01, LLCM): rank-k asks that at most k − 1 other identities appear before the first match. Give each
@@ -27,9 +27,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fsclib.metrics.ranking import PROTOCOLS, RANKS, Metrics, hidden
+from fsclib.metrics.ranking import BY_IDENTITY, PROTOCOLS, RANKS, Metrics, hidden
 
-BY_IDENTITY = ("sysu", "llcm")  # protocols whose CMC counts identities
 STEP, LOWEST = 0.1, -3.7  # of y: halving the step changes no digit in float64; below -3.7, t is under 1e-18
 
 

@@ -1,4 +1,4 @@
-"""CMC, mAP and mINP of a similarity matrix under the protocols of SYSU-MM01, RegDB and LLCM, and bootstrap intervals.
+"""CMC, mAP and mINP of a similarity matrix under the protocols of SYSU-MM01, RegDB and LLCM, and the standard one.
 
 For a query whose true matches are at ranks r₁ < … < rₙ among the gallery entries that are not hidden from it:
     average precision = 1/n Σᵢ i / rᵢ,  inverse negative penalty = n / rₙ,  hit at k = [r₁ ≤ k].
@@ -9,19 +9,24 @@ number of entries before it, those that are more similar and those that are equa
 | sysu     | camera 2, if the query is of camera 3                | identities (each by its first appearance in the list) |
 | regdb    | —                                                    | images                                                |
 | llcm     | entries of its own identity *and* its own camera     | identities                                            |
+| standard | entries of its own identity *and* its own camera     | images                                                |
 
 Sources: Wu et al., ICCV 2017 (SYSU-MM01); Nguyen et al., Sensors 2017 (RegDB); Zhang & Wang, CVPR 2023 (LLCM);
-Ye et al., TPAMI 2021 (mINP).
+Zheng et al., ICCV 2015 (Market-1501, the standard protocol); Ye et al., TPAMI 2021 (mINP).
 """
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-PROTOCOLS = ("sysu", "regdb", "llcm")
+logger = logging.getLogger(__name__)
+PROTOCOLS = ("sysu", "regdb", "llcm", "standard")
+BY_IDENTITY = ("sysu", "llcm")  # protocols whose CMC counts identities
 RANKS = 20
 BLOCK = 1 << 18  # similarities per thread and comparison: small enough for a core's cache, large enough to hide numpy's overhead
 
@@ -65,8 +70,15 @@ def evaluate(
     gallery_cams: ArrayLike | None = None,
     protocol: str = "regdb",
 ) -> Metrics:
-    """CMC at ranks 1–20, mAP and mINP of one gallery: means of `per_query`. ValueError if no query has a true match."""
-    return average(per_query(similarity, query_ids, gallery_ids, query_cams, gallery_cams, protocol))
+    """CMC at ranks 1–20, mAP and mINP of one gallery: means of `per_query`. ValueError if no query has a true match.
+
+    Arguments as in `per_query`. Distances in place of similarities would turn every list around: a warning is logged where true
+    matches have by far the lowest similarities.
+    """
+    found = per_query(similarity, query_ids, gallery_ids, query_cams, gallery_cams, protocol)
+    if (shift := _shift_of_matches(_plain(similarity), _plain(query_ids), _plain(gallery_ids))) < -1:
+        logger.warning(f"true matches have similarities {-shift:.1f} standard deviations below the mean: pass -distances, not distances")
+    return average(found)
 
 
 def average(results: PerQuery) -> Metrics:
@@ -95,9 +107,10 @@ def per_query(
 ) -> PerQuery:
     """Average precision, inverse negative penalty and first rank of every query, before any mean is taken.
 
-    similarity: (Q, G) real and finite, higher is more similar; equal similarities are ranked in gallery order.
+    similarity: (Q, G) real and finite, at least float32, higher is more similar (pass distances with a minus sign); equal ones are
+    ranked in gallery order. Arrays, lists or tensors.
     query_ids (Q,), gallery_ids (G,), query_cams (Q,), gallery_cams (G,): integers; regdb needs no cameras.
-    protocol: "sysu", "regdb" or "llcm", see the module docstring. Errors: ValueError for invalid arguments.
+    protocol: "sysu", "regdb", "llcm" or "standard", see the module docstring. Errors: ValueError for invalid arguments.
     """
     similarity, query_ids, gallery_ids, query_cams, gallery_cams = _checked(
         similarity, query_ids, gallery_ids, query_cams, gallery_cams, protocol
@@ -125,7 +138,7 @@ def per_query(
     inverse_negative_penalty[valid] = matches[valid] / rank[end[valid] - 1]
     first_rank = np.zeros(len(query_ids), np.int64)
     first_rank[valid] = rank[start[valid]]
-    if protocol != "regdb":  # before its first match there are only other identities, which are counted
+    if protocol in BY_IDENTITY:  # before its first match there are only other identities, which are counted
         first = column[start[valid]]
         first_rank[valid] = 1 + _count_before(similarity, np.flatnonzero(valid), first, _identities_in(gallery_ids))
     return PerQuery(average_precision, inverse_negative_penalty, first_rank, valid)
@@ -141,9 +154,18 @@ def hidden(
     """Mask of the gallery entries hidden from each query by a protocol: (Q, G) bool, from (Q,) and (G,) identities and cameras."""
     if protocol == "sysu":  # cameras 3 and 2 are at the same location
         return (query_cams[:, None] == 3) & (gallery_cams == 2)
-    if protocol == "llcm":
+    if protocol in ("llcm", "standard"):
         return (query_ids[:, None] == gallery_ids) & (query_cams[:, None] == gallery_cams)
     return np.zeros((len(query_ids), len(gallery_ids)), bool)
+
+
+def _shift_of_matches(similarity: NDArray, query_ids: NDArray, gallery_ids: NDArray) -> float:
+    """How far the similarities of true matches lie above all of their query, in its standard deviations: mean over queries."""
+    same = query_ids[:, None] == gallery_ids
+    known = same.any(1) & (similarity.std(1) > 0)
+    rows, same = similarity[known], same[known]
+    mean = (rows * same).sum(1) / same.sum(1)
+    return float(((mean - rows.mean(1)) / rows.std(1)).mean()) if known.any() else 0.0
 
 
 def _same_identity(query_ids: NDArray, gallery_ids: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -192,7 +214,12 @@ def _checked(
     """The arguments as arrays, or a ValueError that says what was found, what was expected and what to do."""
     if protocol not in PROTOCOLS:
         raise ValueError(f"Found protocol {protocol!r}, expected one of {', '.join(PROTOCOLS)}: name the data set's own.")
-    similarity = np.asarray(similarity)
+    similarity = _plain(similarity)
+    if similarity.dtype == np.float16:
+        raise ValueError(
+            "Found similarity in half precision, in which unequal similarities become equal, expected float32 or float64: "
+            "multiply the embeddings as float32."
+        )
     if similarity.ndim != 2 or 0 in similarity.shape or similarity.dtype.kind not in "fiub":
         raise ValueError(
             f"Found similarity of shape {similarity.shape} and dtype {similarity.dtype}, expected real numbers of shape "
@@ -217,8 +244,18 @@ def _checked(
     )
 
 
+def _plain(values: Any) -> NDArray:
+    """An array of array-like values, or of a torch tensor, which may require gradients, be on a GPU, or have 16 bits."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        if str(values.dtype) == "torch.bfloat16":  # which NumPy lacks
+            return values.float().numpy().astype(np.float16)
+        return values.numpy()
+    return np.asarray(values)
+
+
 def _labels(name: str, labels: ArrayLike | None, length: int) -> NDArray[np.int64]:
-    labels = np.asarray(labels) if labels is not None else None
+    labels = _plain(labels) if labels is not None else None
     if labels is None or labels.shape != (length,) or labels.dtype.kind not in "iu":
         found = "nothing" if labels is None else f"shape {labels.shape} and dtype {labels.dtype}"
         side = "row" if name.startswith("query") else "column"

@@ -131,7 +131,7 @@ def test_losses_and_their_gradients(part):
         torch.testing.assert_close(*(torch.zeros(1) if gradient is None else gradient for gradient in (own, theirs)))
 
 
-@pytest.mark.parametrize("protocol", own_metrics.PROTOCOLS)
+@pytest.mark.parametrize("protocol", ["sysu", "regdb", "llcm"])
 def test_metrics(protocol):
     rng = np.random.default_rng(0)
     query_ids, gallery_ids = rng.integers(0, 30, 40), rng.permutation(np.arange(200) % 30)
