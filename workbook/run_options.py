@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fsclib.config import Config, location
+from fsclib.config import Config, location, own, registry
 from fsclib.config.presets import SCALES
 from fsclib.config.schema import OPENED
 from fsclib.config.specs import DATASETS, REGDB
@@ -20,13 +20,15 @@ class RunOptions(Strict):
     Errors: ConfigError, as in Strict.
     """
 
-    dataset: str = option("demo", "data set of the runs", choices=DATASETS)
+    dataset: str = option("demo", f"data set of the runs; or {own.FORMS}", choices=DATASETS)
     data_root: str = option("", "folder of the data set, if it has moved since the training")
     device: str = option(AUTO, "cpu, cuda or cuda:N; auto: a GPU if there is one")
     workers: int = option(0, "processes that decode images; 0: one per core", low=0, high=1024)
 
     def _check_fields(self) -> dict[str, str]:
-        problems = super()._check_fields()
+        registry.load()  # before a name is taken for one's own data set
+        unknown = own.adopt(self)
+        problems = super()._check_fields() | unknown
         problems = dict(location.problems(self.data_root, self.device)) | problems
         if self.data_root and "data_root" not in problems:
             object.__setattr__(self, "data_root", location.absolute(self.data_root))

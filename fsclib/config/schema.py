@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from fsclib.config import location, presets
+from fsclib.config import location, own, presets, registry
 from fsclib.config.presets import OPTIMIZERS, SCALES, SCHEDULES
 from fsclib.config.registry import BACKBONES, LOSSES, MODULES, NETWORKS, expands
 from fsclib.config.specs import DATASETS, REGDB, DatasetSpec
@@ -29,7 +29,7 @@ START = re.compile(rf"none|imagenet|people|{NAME.pattern}/{NAME.pattern}")
 class Config(Strict):
     """The parameters of a run, given as keyword arguments; "auto" means the preset's value. Errors: ConfigError, as in Strict."""
 
-    dataset: str = option("demo", "which data set", choices=DATASETS)
+    dataset: str = option("demo", f"which data set; or {own.FORMS}", choices=DATASETS)
     data_root: str = option("", "its folder; empty: the default location in data/", recipe=False)
     trial: int = option(1, "which of RegDB's ten splits", low=1, high=REGDB.splits)
     strict: bool = option(True, "refuse a data set with broken files instead of skipping and counting them")
@@ -108,7 +108,9 @@ class Config(Strict):
     def __post_init__(self) -> None:
         if isinstance(self.pretrained, bool):  # as in older versions, which had ImageNet weights only
             object.__setattr__(self, "pretrained", "imagenet" if self.pretrained else "none")
-        problems = self._check_fields()
+        registry.load()  # before a name is taken for one's own data set
+        unknown = own.adopt(self)
+        problems = self._check_fields() | unknown
         for name, value in presets.preset(self.dataset, self.network, self.scale).items():
             if getattr(self, name) == AUTO:
                 object.__setattr__(self, name, value)

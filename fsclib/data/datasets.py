@@ -7,15 +7,15 @@ from types import ModuleType
 
 import pandas as pd
 
-from fsclib.config import registry
+from fsclib.config import own, registry
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest
 from fsclib.data import links
-from fsclib.data.layouts import llcm, regdb, sysu
+from fsclib.data.layouts import llcm, own_images, regdb, sysu
 from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
 from fsclib.system import paths
 
-LAYOUTS: dict[str, ModuleType] = {"sysu": sysu, "regdb": regdb, "llcm": llcm}
+LAYOUTS: dict[str, ModuleType] = {"sysu": sysu, "regdb": regdb, "llcm": llcm, "own": own_images}
 MARK = "corpus.json"  # in the folder of each synthetic corpus; records how it was generated
 
 
@@ -26,7 +26,7 @@ def open_dataset(
     strict: bool = True,
     data_dir: str | Path | None = None,
 ) -> Dataset:
-    """The data set `name`, a key of specs.DATASETS, in `root`, by default in its folder in data/.
+    """The data set `name`, a key of specs.DATASETS or a path as in config.own, in `root`, by default in its folder in data/.
 
     strict: raise DatasetError, which lists all problems, if anything is broken; otherwise skip broken entries and training
     identities with one modality only, keep their problems, and raise only if nothing usable remains.
@@ -39,13 +39,17 @@ def open_dataset(
 def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data_dir: str | Path | None = None) -> Dataset:
     """As `open_dataset`, but collects all problems without raising, because images may turn out broken later."""
     registry.load()
+    name, root, problem = own.recognised(name, str(root or ""))
+    if problem:
+        raise ValueError(problem)
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}, expected one of {', '.join(DATASETS)}{nearest(str(name), DATASETS)}")
     spec = DATASETS[name]
     if problem := spec.trial_problem(trial):
         raise ValueError(f"trial of {name}: {problem}")
-    folder = Path(root if root is not None else Path(data_dir or paths.data_dir()) / spec.folder).expanduser()
-    records, problems = LAYOUTS[spec.layout].read(folder, trial, spec)
+    place = Path(root or Path(data_dir or paths.data_dir()) / spec.folder).expanduser()
+    records, problems = LAYOUTS[spec.layout].read(place, trial, spec)
+    folder = place.parent if place.suffix.lower() == own.TABLE else place
     links.remark(folder, records["path"])
     return Dataset(name, spec, folder, records, tuple(problems), trial)
 

@@ -26,7 +26,9 @@ MISSING_INDEX = "missing index file"
 NO_TRAINING = "nothing to train on"
 NO_TEST = "nothing to test on"
 NO_MATCH = "no match in the test set"
-FATAL = frozenset({MISSING_ROOT, MISSING_INDEX, NO_TRAINING, NO_TEST, NO_MATCH})
+NO_TABLE = "unusable table"
+OVERLAP = "on both sides of the split"
+FATAL = frozenset({MISSING_ROOT, MISSING_INDEX, NO_TRAINING, NO_TEST, NO_MATCH, NO_TABLE, OVERLAP})
 
 SHOWN = 50  # problems written out in full; more would scroll the summary off the screen
 

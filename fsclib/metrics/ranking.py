@@ -77,7 +77,8 @@ def evaluate(
     """
     found = per_query(similarity, query_ids, gallery_ids, query_cams, gallery_cams, protocol)
     if (shift := _shift_of_matches(_plain(similarity), _plain(query_ids), _plain(gallery_ids))) < -1:
-        logger.warning(f"true matches have similarities {-shift:.1f} standard deviations below the mean: pass -distances, not distances")
+        found_low = f"true matches have similarities {-shift:.1f} standard deviations below the mean"
+        logger.warning(f"{found_low}: pass -distances, not distances")
     return average(found)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from fsclib.config import Config, ConfigError, registry
+from fsclib.config import Config, ConfigError, own, registry
 from fsclib.config.presets import BEFORE
 from fsclib.config.schema import NAME, RECIPE, difference
 from fsclib.config.specs import DATASETS
@@ -179,9 +179,11 @@ def load(dataset: str, name: str, results: Path | None = None, *, data_root: str
     Errors: RunError that lists the existing runs if it does not exist, or if the name is invalid, such as a path.
     """
     registry.load()
-    if dataset not in DATASETS:
-        raise RunError(f"data set: found {shown(dataset)}, expected one of {', '.join(DATASETS)}{nearest(str(dataset), DATASETS)}")
+    dataset, data_root, problem = own.recognised(dataset, data_root)
     others = (results or paths.results_dir()) / dataset
+    if problem or (dataset not in DATASETS and not any(others.glob("*/config.json"))):
+        expected = f"one of {', '.join(DATASETS)}{nearest(str(dataset), DATASETS)}"
+        raise RunError(problem or f"data set: found {shown(dataset)}, expected {expected}")
     if not NAME.fullmatch(name) or not (others / name / "config.json").exists():
         existing = sorted(file.parent.name for file in others.glob("*/config.json"))
         raise RunError(

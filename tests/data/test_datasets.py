@@ -6,13 +6,13 @@ import pytest
 from trees import TREES, append, llcm_tree, regdb_tree, sysu_tree, write
 
 from fsclib.config.specs import DATASETS, LLCM
-from fsclib.data.datasets import LAYOUTS, open_dataset
+from fsclib.data.datasets import open_dataset
 from fsclib.data.literature import beside_reported
 from fsclib.data.protocols import query_and_gallery
 from fsclib.data.records import NO_MATCH, NO_TEST, NO_TRAINING, DatasetError
 
 
-@pytest.mark.parametrize("layout", list(LAYOUTS))
+@pytest.mark.parametrize("layout", list(TREES))
 def test_default_folders_are_in_the_data_folder(tmp_path, monkeypatch, layout):
     folder = TREES[layout](tmp_path / "data" / DATASETS[layout].folder)
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
@@ -118,7 +118,7 @@ def test_an_unusable_data_set_always_raises(tmp_path, layout, index, content, ki
 # --- what the literature reports -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", list(LAYOUTS))
+@pytest.mark.parametrize("layout", list(TREES))
 def test_reported_counts_are_listed_beside_those_on_disk(tmp_path, layout):
     records = open_dataset(layout, TREES[layout](tmp_path)).records
     found = beside_reported(records, layout).set_index(["split", "modality"])
@@ -148,7 +148,7 @@ def test_a_data_set_that_shares_a_layout_is_registered_by_its_spec(tmp_path, mon
 
 
 def test_every_layout_and_the_demo_have_a_name():
-    assert {name: spec.layout for name, spec in DATASETS.items()} == {"demo": "llcm"} | {name: name for name in LAYOUTS}
+    assert {name: spec.layout for name, spec in DATASETS.items()} == {"demo": "llcm"} | {name: name for name in TREES}
 
 
 def test_a_missing_demo_is_not_created_and_the_error_says_how(tmp_path):

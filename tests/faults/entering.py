@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from spoiling import Corpus
 
-from fsclib.data.datasets import LAYOUTS
-
+PUBLISHED = ("sysu", "regdb", "llcm")  # the layouts that the generator of people writes
 Apply = Callable[[Corpus], object]
 
 
@@ -16,7 +15,7 @@ class Corruption:
 
     name: str
     apply: Apply
-    layouts: tuple[str, ...] = tuple(LAYOUTS)
+    layouts: tuple[str, ...] = PUBLISHED
     alone: bool = False
     decoding: bool = False
 
@@ -28,7 +27,7 @@ class Registry(list[Corruption]):
         """Decorates a function that corrupts a corpus. layouts: those it applies to, by default all."""
 
         def decorate(apply: Apply) -> Apply:
-            self.append(Corruption(name, apply, layouts or tuple(LAYOUTS), alone))
+            self.append(Corruption(name, apply, layouts or PUBLISHED, alone))
             return apply
 
         return decorate

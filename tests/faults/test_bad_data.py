@@ -17,20 +17,20 @@ import numpy as np
 import pytest
 from corpora import fake_draw
 from corruptions import CATALOGUE
+from entering import PUBLISHED
 from pictures import VALID
 from PIL import Image
 from spoiling import PLACES, SIZE, Corpus, IntactCorpus
 from tally import LONG, keep
 
 from fsclib.config.specs import DATASETS
-from fsclib.data.datasets import LAYOUTS
 from fsclib.data.images import open_images
 from fsclib.data.pixels.decoding import decode
 from fsclib.data.records import FATAL, INFRARED, DatasetError
 from fsclib.training import loop
 from synthpeople.generate import write_corpus
 
-every_layout = pytest.mark.parametrize("layout", list(LAYOUTS))
+every_layout = pytest.mark.parametrize("layout", PUBLISHED)
 NOBODY = 65534
 PEOPLE, FEW = 18, 8
 

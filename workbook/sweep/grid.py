@@ -61,6 +61,8 @@ def read(path: str | Path, check: bool = True) -> Sweep:
         except ConfigError as error:
             problems += error.problems
             continue
+        if config.data_root:  # absolute: notebooks may run in another folder
+            given |= {"dataset": config.dataset, "data_root": config.data_root}
         folder = paths.results_dir() / config.dataset / file.stem
         cells.append(Cell(notebook=notebook, parameters=MappingProxyType(given), folder=folder, config=config))
     problems += refusals.of(file.stem, cells, refused=bool(problems), check=check)
