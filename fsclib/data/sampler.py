@@ -56,7 +56,7 @@ class IdentitySampler:
         if len(self.labels) < identities:
             raise ValueError(
                 f"{len(self.labels)} identities, expected at least {identities}, as many as a step draws; "
-                "lower the number of identities per step, or use a larger training set"
+                f"set identities={len(self.labels)} or fewer, or use a larger training set"
             )
 
     @property
