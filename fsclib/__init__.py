@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fsclib import losses, metrics
     from fsclib.config import Config
+    from fsclib.embedder import load
     from fsclib.errors import FsclibError
     from fsclib.models.networks import build_model
-    from fsclib.retrieval.embedder import load
     from fsclib.retrieval.evaluation import evaluate_run as evaluate
     from fsclib.training.loop import fit
 
@@ -29,7 +29,7 @@ _PLACES = {  # name → module that has it, and its name there
     "build_model": ("fsclib.models.networks", "build_model"),
     "evaluate": ("fsclib.retrieval.evaluation", "evaluate_run"),
     "fit": ("fsclib.training.loop", "fit"),
-    "load": ("fsclib.retrieval.embedder", "load"),
+    "load": ("fsclib.embedder", "load"),
 }
 
 

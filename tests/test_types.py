@@ -34,13 +34,14 @@ from fsclib.losses import Parts
 from fsclib.metrics import Metrics
 from fsclib.models.networks import Embedding, Network, Output
 from fsclib.models.official import load_official, read_official
-from fsclib.retrieval.embedder import Embedder
+from fsclib.embedder import Embedder, Embeddings, RankedLists
 from fsclib.runs import Run
 
 embedder = fsclib.load("people/fsc")
 assert_type(embedder, Embedder)
 picture = np.zeros((64, 32, 3), np.uint8)
-assert_type(embedder.embed(["a.jpg", Image.fromarray(picture), picture, torch.zeros(3)], "visible"), NDArray[np.float32])
+assert_type(embedder.embed(["a.jpg", Image.fromarray(picture), picture, torch.zeros(3)], "visible"), Embeddings)
+assert_type(embedder.rank("queries", embedder.embed("gallery", "visible"), k=5), RankedLists)
 
 net = fsclib.build_model("fsc", 395, stages=4, modules=("frequency", "channel"), backbone="resnet18", pretrained=False)
 assert_type(net, Network)

@@ -34,14 +34,15 @@ def sample_sheet(
 def ranked_lists(
     queries: Sequence[np.ndarray],
     found: Sequence[Sequence[np.ndarray]],
-    right: Sequence[Sequence[bool]],
+    right: Sequence[Sequence[bool | None]],
     names: Sequence[str],
     matches: Sequence[np.ndarray] = (),
     captions: Sequence[Sequence[str]] = (),
 ) -> Figure:
     """One row per query: the query, then its first gallery images; correct ones framed green, wrong ones red and dashed.
 
-    matches: the image that each query should have found, in a last column. captions: a text under each gallery image.
+    right: whether each is correct; empty if nobody knows, and then there are no frames. matches: the image that each query should
+    have found, in a last column. captions: a text under each gallery image.
     """
     ranks = range(1, 1 + max(len(line) for line in found))
     columns = ["query", *map(str, ranks), *["match"] * bool(matches)]
@@ -51,10 +52,12 @@ def ranked_lists(
             axis.set_xlabel(plain(text), fontsize=SMALL - 1, labelpad=3)
     for axis, picture in zip(grid[:, -1], matches, strict=False):
         put(axis, picture)
-    for query, line, truths, axes in zip(queries, found, right, grid, strict=True):
+    for query, line, truths, axes in zip(queries, found, right or [[None] * len(line) for line in found], grid, strict=True):
         put(axes[0], query)
         for axis, picture, true in zip(axes[1:], line, truths, strict=False):
             put(axis, picture)
+            if true is None:
+                continue
             style: dict[str, Any] = {"edgecolor": RIGHT if true else WRONG, "linestyle": "-" if true else (0, (3, 1.5))}
             axis.add_patch(Rectangle((0, 0), 1, 1, transform=axis.transAxes, fill=False, linewidth=2, clip_on=False, **style))
     return figure

@@ -12,7 +12,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import Tensor, nn
+from torch import Tensor, nn, uint8
 
 from fsclib.system.reading import read_json
 
@@ -73,6 +73,16 @@ def read(name: str, backbone: str | None = None) -> dict[str, Tensor]:
         return {entry: value.float() if value.is_floating_point() else value for entry, value in load(content).items()}
     except SafetensorError as error:
         raise ValueError(f"{file}: not a safetensors file ({error}); {again}") from error
+
+
+def digest_of(state: Mapping[str, Tensor]) -> str:
+    """A hash of names, shapes and values of all entries, independent of their order, device and memory format."""
+    total = hashlib.blake2b(digest_size=16)
+    for name, value in sorted(state.items()):
+        plain = value.detach().cpu().contiguous()
+        total.update(f"{name}\0{plain.dtype}\0{tuple(plain.shape)}\n".encode())
+        total.update(plain.flatten().view(uint8).numpy().data)
+    return total.hexdigest()
 
 
 def start_from(net: nn.Module, state: Mapping[str, Tensor]) -> list[str]:

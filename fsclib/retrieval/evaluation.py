@@ -223,9 +223,9 @@ def check_images(run: Run, images: Images) -> None:
         )
 
 
-def run_network(run: Run, device: torch.device, processes: Processes = ALONE) -> Network:
-    """The network of a run with the weights of its best checkpoint, in evaluation mode, in every process."""
-    file = run.checkpoint("best")
+def run_network(run: Run, device: torch.device, processes: Processes = ALONE, which: str = "best") -> Network:
+    """The network of a run with the weights of a checkpoint, in evaluation mode, in every process."""
+    file = run.checkpoint(which)
     classes = processes.told(checkpoint.state(file, "num_classes")["num_classes"] if processes.first else None)
     net = network_of(run.config, classes, pretrained=False)
     if processes.first:
