@@ -11,7 +11,7 @@ from fsclib.embedder.embeddings import Embeddings
 from fsclib.embedder.pictures import Picture, pixels_of
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from fsclib.figures.style import Figure
 
 THUMBNAIL = (192, 72)  # pixels
 BLOCK = 1 << 24  # similarities that are held at a time
