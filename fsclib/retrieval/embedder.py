@@ -20,7 +20,7 @@ from torch import Tensor
 from fsclib import runs
 from fsclib.config.registry import expands
 from fsclib.config.strict import shown
-from fsclib.data.pixels.decoding import decode, read
+from fsclib.data.pixels.decoding import decode, eight_bits, read
 from fsclib.data.records import MODALITIES
 from fsclib.models import weights
 from fsclib.models.folding import folded
@@ -49,7 +49,8 @@ class Embedder:
     def embed(self, images: Sequence[Picture], modality: str, *, batch: int = 64, mirror: bool = True) -> NDArray[np.float32]:
         """Embeds pictures as vectors, (N, D) float32 of unit length, so that inner products are cosines.
 
-        images: paths, PIL images, or arrays or tensors of uint8 (H, W, 3) of any size; modality: "visible" or "infrared"; mirror:
+        images: paths, PIL images, or arrays or tensors of uint8 (H, W, 3) of any size; PIL images of 16-bit or floating-point grey
+        are stretched as in decoding.eight_bits; modality: "visible" or "infrared"; mirror:
         whether to embed the mirror image as well, as every published test does.
         Errors: ValueError that lists every picture that cannot be used.
         """
@@ -122,5 +123,5 @@ def _resized(picture: Picture, height: int, width: int) -> np.ndarray:
         picture = Image.fromarray(array)
     if not isinstance(picture, Image.Image):
         raise ValueError(f"found {shown(picture)}, {FORMS}")
-    rgb = picture.convert("RGB")
+    rgb = eight_bits(picture).convert("RGB")
     return np.asarray(rgb if rgb.size == (width, height) else rgb.resize((width, height), Image.Resampling.LANCZOS))

@@ -52,6 +52,20 @@ def test_paths_pictures_arrays_and_tensors_give_the_same(corpus, embedder):
     assert not np.allclose(found[:1], other, atol=1e-3)  # the other stem
 
 
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I", "F"])
+def test_thermal_pictures_give_the_same_as_their_files(embedder, tmp_path, mode):
+    kinds = {"I;16": "<u2", "I;16B": ">u2", "I": "<i4", "F": "<f4"}
+    ramp = np.linspace(7500, 8300, 96 * 36).reshape(96, 36).astype(kinds[mode])
+    picture = Image.frombytes(mode, (36, 96), ramp.tobytes())
+    picture.save(tmp_path / "a.tiff")
+    levels = np.linspace(0, 255, 96 * 36).round().astype(np.uint8).reshape(96, 36, 1).repeat(3, 2)
+    found = embedder.embed([picture, tmp_path / "a.tiff", levels], "infrared")
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+    assert found[0] @ found[2] > 0.999
+    even = embedder.embed([np.full((96, 36, 3), 255, np.uint8)], "infrared")  # what clipping at 255 would leave
+    assert found[0] @ even[0] < 0.99
+
+
 @pytest.mark.parametrize("name", [name for name in weights.names() if name != weights.TRUNK])
 def test_every_network_that_ships_can_be_loaded(name):
     size = weights.card(name)["image"]
@@ -73,6 +87,7 @@ def test_a_run_is_loaded_from_its_folder(home, tiny):
         ("a.jpg", "visible", "put it into a list"),
         ([np.zeros((8, 8, 3))], "visible", r"picture 0: found float64 \(8, 8, 3\)"),
         ([np.zeros((8, 8), np.uint8)], "visible", "picture 0: found uint8"),
+        ([Image.fromarray(np.full((8, 8), np.nan, np.float32))], "infrared", "picture 0: pixels that are not finite numbers"),
         (["nowhere.jpg", 3], "visible", "(?s)picture 0: nowhere.jpg cannot be read.*picture 1: found 3"),
     ],
 )
