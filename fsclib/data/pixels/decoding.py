@@ -199,7 +199,8 @@ def eight_bits(image: Image.Image) -> Image.Image:
         return image
     import numpy as np  # imported here, because few images need it and every worker would load it
 
-    grey = np.asarray(image).astype(np.float64 if image.mode == "I" else np.float32)  # both hold every value exactly
+    exact: type[np.floating] = np.float64 if image.mode == "I" else np.float32  # either holds every value of its modes
+    grey = np.asarray(image).astype(exact)
     if not np.isfinite(grey).all():
         raise ValueError("pixels that are not finite numbers (NaN or infinity)")
     least, low, high, most = np.percentile(grey, (0, OUTLIERS, 100 - OUTLIERS, 100)).tolist()
