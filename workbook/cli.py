@@ -121,13 +121,8 @@ COMMANDS: dict[str, tuple[str, Callable[..., object] | str]] = {  # name → exa
     "sweep": ("fsclib sweep ablation --workers 2", "workbook.sweep.__main__"),
     "runs": ("fsclib runs llcm fsc-paper-seed0", "fsclib.runs.__main__"),
 }
-EXAMPLES = "
-".join(f"  {example}" for example, _ in COMMANDS.values())
-USAGE = f"usage: fsclib COMMAND … ; fsclib COMMAND --help explains it
-
-{EXAMPLES}"
-    ["usage: fsclib COMMAND … ; fsclib COMMAND --help explains it", "", *(f"  {text}" for text, _ in COMMANDS.values())]
-)
+EXAMPLES = "\n".join(f"  {example}" for example, _ in COMMANDS.values())
+USAGE = f"usage: fsclib COMMAND … ; fsclib COMMAND --help explains it\n\n{EXAMPLES}"
 
 
 def main(words: Sequence[str] | None = None) -> int:

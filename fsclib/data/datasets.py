@@ -10,9 +10,10 @@ import pandas as pd
 from fsclib.config import own, registry
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest
-from fsclib.data import links
+from fsclib.data import links, notes
 from fsclib.data.layouts import llcm, own_images, regdb, sysu
-from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
+from fsclib.data.literature import far_below
+from fsclib.data.records import FATAL, HARMLESS, Dataset, DatasetError, Problem, check_records, lonely_identities
 from fsclib.system import paths
 
 LAYOUTS: dict[str, ModuleType] = {"sysu": sysu, "regdb": regdb, "llcm": llcm, "own": own_images}
@@ -37,7 +38,10 @@ def open_dataset(
 
 
 def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data_dir: str | Path | None = None) -> Dataset:
-    """As `open_dataset`, but collects all problems without raising, because images may turn out broken later."""
+    """As `open_dataset`, but collects all problems without raising, because images may turn out broken later.
+
+    Notes, such as files that were passed over, are logged once.
+    """
     registry.load()
     name, root, problem = own.recognised(name, str(root or ""))
     if problem:
@@ -48,10 +52,15 @@ def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data
     if problem := spec.trial_problem(trial):
         raise ValueError(f"trial of {name}: {problem}")
     place = Path(root or Path(data_dir or paths.data_dir()) / spec.folder).expanduser()
-    records, problems = LAYOUTS[spec.layout].read(place, trial, spec)
+    records, found = LAYOUTS[spec.layout].read(place, trial, spec)
     folder = place.parent if place.suffix.lower() == own.TABLE else place
+    problems = tuple(problem for problem in found if problem.kind not in HARMLESS)
+    harmless = tuple(problem for problem in found if problem.kind in HARMLESS)
+    if not _fatal(problems) and not (folder / MARK).exists():
+        harmless = (*far_below(records, name), *harmless)
     links.remark(folder, records["path"])
-    return Dataset(name, spec, folder, records, tuple(problems), trial)
+    notes.remark(folder, harmless)
+    return Dataset(name, spec, folder, records, problems, trial, harmless)
 
 
 def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True) -> Dataset:

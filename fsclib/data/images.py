@@ -40,6 +40,11 @@ class Images:
         return self.dataset.problems
 
     @property
+    def notes(self) -> tuple[Problem, ...]:
+        """What is worth knowing although nothing is broken, such as files that were passed over."""
+        return self.dataset.notes
+
+    @property
     def protocols(self) -> tuple[Protocol, ...]:
         """The retrieval protocols of the data set, the default first."""
         return self.dataset.spec.protocols

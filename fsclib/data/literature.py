@@ -1,9 +1,11 @@
-"""Numbers of images and identities on disk beside those that the literature reports: a note, never an error."""
+"""Numbers of images and identities on disk beside those that the literature reports: a difference is a note, never an error."""
 
 import pandas as pd
 
 from fsclib.config.specs import DATASETS, Reported
-from fsclib.data.records import MODALITIES, VISIBLE
+from fsclib.data.records import FAR_BELOW, MODALITIES, VISIBLE, Problem
+
+FAR = 0.9  # of a published number: papers and repositories differ by less
 
 
 def beside_reported(records: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -21,3 +23,15 @@ def beside_reported(records: pd.DataFrame, name: str) -> pd.DataFrame:
         seen = records.loc[(records["split"] == "test") & (records["modality"] == VISIBLE), ["identity", "camera"]]
         found.loc[("gallery", VISIBLE), :] = len(seen.drop_duplicates()), seen["identity"].nunique()
     return found.join(reported, how="left").astype("Int64").reset_index()
+
+
+def far_below(records: pd.DataFrame, name: str) -> list[Problem]:
+    """Notes on the parts of a data set with less than 90 % of the images or identities that the literature reports."""
+    notes = []
+    for part in beside_reported(records, name).dropna().itertuples():
+        if part.images < FAR * part.reported_images or part.identities < FAR * part.reported_identities:
+            images = f"{part.images:,} of {part.reported_images:,} published images"
+            identities = f"{part.identities:,} of {part.reported_identities:,} identities"
+            fix = "restore the others from the data set's archive, unless they are left out on purpose"
+            notes.append(Problem(f"{part.split} {part.modality}", None, f"{images}, {identities}", fix, FAR_BELOW))
+    return notes

@@ -29,6 +29,12 @@ NO_MATCH = "no match in the test set"
 NO_TABLE = "unusable table"
 OVERLAP = "on both sides of the split"
 FATAL = frozenset({MISSING_ROOT, MISSING_INDEX, NO_TRAINING, NO_TEST, NO_MATCH, NO_TABLE, OVERLAP})
+MISNAMED = "misnamed folder"
+# Kinds that stop nothing, because nothing is broken: they are kept as notes.
+PASSED_OVER = "passed over"
+EMPTY_FOLDER = "empty folder"
+FAR_BELOW = "far fewer than published"
+HARMLESS = frozenset({PASSED_OVER, EMPTY_FOLDER, FAR_BELOW})
 
 SHOWN = 50  # problems written out in full; more would scroll the summary off the screen
 
@@ -68,7 +74,7 @@ class DatasetError(FsclibError):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set on disk. `problems` are the broken entries that are missing from `records`."""
+    """A data set on disk. `problems` are the broken entries that are missing from `records`, `notes` those that are HARMLESS."""
 
     name: str
     spec: DatasetSpec
@@ -76,6 +82,7 @@ class Dataset:
     records: pd.DataFrame = field(repr=False)
     problems: tuple[Problem, ...] = ()
     trial: int = 1
+    notes: tuple[Problem, ...] = ()
 
 
 def table(rows: Sequence[tuple[str, int, int, str, str]]) -> pd.DataFrame:

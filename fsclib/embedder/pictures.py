@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from fsclib.config.strict import shown
-from fsclib.data.layouts.listing import EXTENSIONS
-from fsclib.data.pixels.decoding import decode, read
+from fsclib.data.layouts.folders import EXTENSIONS
+from fsclib.data.pixels.decoding import decode, eight_bits, read
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def pixels_of(picture: Picture, height: int, width: int) -> NDArray[np.uint8]:
     if isinstance(picture, np.ndarray):
         picture = Image.fromarray(picture)
     try:
-        rgb = picture.convert("RGB")
+        rgb = eight_bits(picture).convert("RGB")
     except OSError as error:  # a PIL image reads its file when it is first used
         raise ValueError(f"cannot be decoded: {error}") from error
     return np.asarray(rgb if rgb.size == (width, height) else rgb.resize((width, height), Image.Resampling.LANCZOS))

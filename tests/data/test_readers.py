@@ -7,7 +7,7 @@ import pytest
 from trees import TREES, append, llcm_tree, regdb_tree, sysu_tree, write
 
 from fsclib.data.layouts import llcm, regdb, sysu
-from fsclib.data.records import INFRARED, MISSING_INDEX, MISSING_ROOT, VISIBLE
+from fsclib.data.records import HARMLESS, INFRARED, MISSING_INDEX, MISSING_ROOT, VISIBLE
 
 READERS = {"sysu": sysu, "regdb": regdb, "llcm": llcm}
 VISIBLE_INDEX = {"regdb": "idx/train_visible_1.txt", "llcm": "idx/train_vis.txt"}
@@ -21,7 +21,7 @@ def places(problems):
 
 def read_sound(layout, root):
     records, problems = READERS[layout].read(root)
-    assert problems == []
+    assert [problem for problem in problems if problem.kind not in HARMLESS] == []
     return records
 
 

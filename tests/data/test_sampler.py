@@ -76,7 +76,7 @@ def test_images_are_drawn_with_replacement_and_evenly():
 
 def test_impossible_samples_are_refused():
     labels, modalities = training_set([3, 3, 3], [3, 3, 3])
-    with pytest.raises(ValueError, match=r"3 identities, expected at least 4.*lower the number"):
+    with pytest.raises(ValueError, match=r"3 identities, expected at least 4.*set identities=3"):
         IdentitySampler(labels, modalities, identities=4)
     incomplete = modalities.copy()
     incomplete[labels == 20] = "visible"

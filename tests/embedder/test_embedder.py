@@ -93,6 +93,25 @@ def test_a_published_checkpoint_needs_its_network_and_data_set(tmp_path):
         fsclib.load(tmp_path / "best.t", network="agw", dataset="sysu")
 
 
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I", "F"])
+def test_thermal_pictures_give_the_same_as_their_files(embedder, tmp_path, mode):
+    kinds = {"I;16": "<u2", "I;16B": ">u2", "I": "<i4", "F": "<f4"}
+    ramp = np.linspace(7500, 8300, 96 * 36).reshape(96, 36).astype(kinds[mode])
+    picture = Image.frombytes(mode, (36, 96), ramp.tobytes())
+    picture.save(tmp_path / "a.tiff")
+    levels = np.linspace(0, 255, 96 * 36).round().astype(np.uint8).reshape(96, 36, 1).repeat(3, 2)
+    found = embedder.embed([picture, tmp_path / "a.tiff", levels], "infrared")
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+    assert found[0] @ found[2] > 0.999
+    even = embedder.embed([np.full((96, 36, 3), 255, np.uint8)], "infrared")  # what clipping at 255 would leave
+    assert found[0] @ even[0] < 0.99
+
+
+def test_a_picture_without_finite_values_is_left_out(embedder, caplog):
+    assert len(embedder.embed([BLACK, Image.fromarray(np.full((8, 8), np.nan, np.float32))], "infrared")) == 1
+    assert "picture 1: pixels that are not finite numbers" in caplog.text
+
+
 def test_unreadable_files_are_named_and_the_others_embedded(corpus, embedder, tmp_path, caplog):
     good = sorted(corpus.rglob("*.jpg"))[:3]
     (tmp_path / "broken.jpg").write_bytes(good[0].read_bytes()[:200])

@@ -103,6 +103,35 @@ def _archive(corpus):
     corpus.root.write_bytes(b"PK\x05\x06" + bytes(18))
 
 
+@PLACES.register("folder of a camera without images", *FOLDERS, alone=True)
+def _empty_camera(corpus):
+    records = corpus.intact.records
+    infrared = records.loc[(records["split"] == "test") & (records["modality"] == INFRARED), "path"].iloc[0]
+    folder = infrared.rpartition("/")[0].rpartition("/")[0]
+    corpus.move_away(folder)
+    (corpus.root / folder).mkdir()
+    corpus.gone.update(path for path in records["path"] if path.startswith(f"{folder}/"))
+    corpus.report("camera without images", folder)
+
+
+@PLACES.register("folder of a camera in capital letters", *FOLDERS, alone=True)
+def _capitals(corpus):
+    records = corpus.intact.records
+    infrared = records.loc[(records["split"] == "test") & (records["modality"] == INFRARED), "path"].iloc[0]
+    folder = corpus.root / infrared.rpartition("/")[0].rpartition("/")[0]
+    folder.rename(folder.with_name(folder.name.upper()))
+    path = str(folder.relative_to(corpus.root))
+    corpus.gone.update(image for image in records["path"] if image.startswith(f"{path}/"))
+    corpus.report("misnamed folder", path)
+
+
+@PLACES.register("image in a format that is not read", *FOLDERS)
+def _format(corpus):
+    path = corpus.image(folder=True).rpartition("/")[0] + "/photo.heic"
+    corpus.write(path, b"ftypheic")
+    corpus.report("unread image format", path)
+
+
 # --- people -----------------------------------------------------------------------------------------------------------
 
 

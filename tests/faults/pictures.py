@@ -35,8 +35,10 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def _grey(picture: Image.Image) -> Image.Image:
-    return picture.convert("L").convert("RGB")
+def _ramp(picture: Image.Image) -> Image.Image:
+    """All grey levels from 0 to 255, in the size of a picture."""
+    number = picture.width * picture.height
+    return Image.frombytes("L", picture.size, bytes(255 * k // (number - 1) for k in range(number)))
 
 
 def _with_alpha(picture: Image.Image) -> Image.Image:
@@ -86,6 +88,8 @@ VALID = {
     "BMP content": _via(lambda picture: picture, "BMP"),
     "PNG content": _via(lambda picture: picture, "PNG"),
     "WebP content": _lossy(kind="WEBP", quality=100),
+    "TIFF content": _via(lambda picture: picture, "TIFF"),
+    "compressed TIFF": _via(lambda picture: picture, "TIFF", compression="tiff_lzw"),
     "GIF content": _via(lambda picture: picture.quantize(256), "GIF"),
     "progressive JPEG": _lossy(progressive=True),
     "grey JPEG": _lossy(lambda picture: picture.convert("L")),
@@ -104,8 +108,13 @@ VALID = {
     "EXIF: mirrored and a quarter turn": _rotated(7, Image.Transpose.TRANSVERSE, "JPEG"),
     "EXIF: transposed, in a PNG file": _rotated(5, Image.Transpose.TRANSPOSE, "PNG"),
     "16-bit grey": lambda picture: (
-        png(*picture.size, 16, 0, _rows(_sixteen(picture.convert("L")), picture.height)),
-        _grey(picture),
+        png(*picture.size, 16, 0, _rows(_sixteen(_ramp(picture)), picture.height)),
+        _ramp(picture).convert("RGB"),
+        0,
+    ),
+    "14-bit grey in a TIFF": lambda picture: (
+        encode(_ramp(picture).convert("I").point(lambda grey: grey * 3 + 7500).convert("I;16"), "TIFF"),
+        _ramp(picture).convert("RGB"),
         0,
     ),
     "16-bit colour": lambda picture: (png(*picture.size, 16, 2, _rows(_sixteen(picture), picture.height)), picture, 0),
@@ -125,6 +134,12 @@ VALID = {
 def _huge(side: int = 20_000) -> bytes:
     """A valid PNG of white pixels, a few hundred kB at most."""
     return png(side, side, 1, 0, (b"\0" + b"\xff" * (side // 8)) * side)
+
+
+def _vast_tiff() -> bytes:
+    """A TIFF that claims 3.6 billion pixels, without their content."""
+    tags = [(256, 4, 1, 60_000), (257, 4, 1, 60_000), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 1)]
+    return b"II*\0" + struct.pack("<LH", 8, len(tags)) + b"".join(struct.pack("<HHLL", *tag) for tag in tags) + bytes(4)
 
 
 def _cut(kind: str, share: float) -> Callable[[Image.Image], bytes]:
@@ -212,10 +227,12 @@ BROKEN = {
         "cannot be decoded",
     ),
     "truncated GIF": (_cut("GIF", 0.6), "cannot be decoded"),
-    "animated GIF": (_of_several("GIF"), "2 images"),
-    "animated PNG": (_of_several("PNG"), "2 images"),
-    "animated WebP": (_of_several("WEBP"), "2 images"),
-    "TIFF content": (lambda picture: encode(picture, "TIFF"), "not an image"),
+    "animated GIF": (_of_several("GIF"), "several images"),
+    "animated PNG": (_of_several("PNG"), "several images"),
+    "animated WebP": (_of_several("WEBP"), "several images"),
+    "TIFF of several pages": (_of_several("TIFF"), "several images"),
+    "truncated TIFF": (_cut("TIFF", 0.6), "truncated"),
+    "TIFF that claims 60,000 × 60,000 pixels": (lambda picture: _vast_tiff(), "decompression bomb"),
     "PostScript": (_constant(POSTSCRIPT), "not an image"),
     "text": (_constant(TEXT), "not an image"),
     "zip archive": (_constant(b"PK\x05\x06" + bytes(18)), "not an image"),

@@ -238,6 +238,9 @@ def test_missing_permission_to_read_is_reported(layout, what, intact, public_fol
             (corpus.root / Path(corpus.index).parent if what == "folder of index files" else corpus.root).chmod(0)
         for index in indexes:
             corpus.report("missing index file", index)
+        if what == "data set":
+            for folder in {"sysu": [f"cam{camera}" for camera in range(1, 7)], "llcm": ["test_vis", "test_nir"]}.get(layout, []):
+                corpus.report("missing folder", folder)
     try:
         with unprivileged():
             assert check(corpus) == "reported"

@@ -1,4 +1,4 @@
-"""Reads index files and folders of images, which all layouts share, and collects the problems found.
+"""Reads index files, which all layouts share, and collects the problems found.
 
 No image is decoded here, and broken entries do not raise: each function appends Problems to the list it is given, and returns
 the valid entries. Paths are strings instead of Path objects, because a data set has tens of thousands of entries.
@@ -9,64 +9,54 @@ import posixpath
 import re
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fsclib.config.specs import DatasetSpec
-from fsclib.data.records import MISSING_INDEX, MISSING_ROOT, Problem
+from fsclib.data.layouts import advice
+from fsclib.data.layouts.advice import RESTORE
+from fsclib.data.records import MISNAMED, MISSING_INDEX, MISSING_ROOT, Problem
 from fsclib.system.reading import LARGEST, read_bytes
 
-EXTENSIONS = (".jpg", ".jpeg", ".bmp", ".png")
 LARGEST_LIST = 1 << 20  # bytes of a list of identities, enough for a hundred thousand
-RESTORE = "restore it from the data set's archive"
 READABLE = f"{RESTORE}, or make it readable"
 WRITE = "write `relative/path label`, or remove the line"
 EMPTY = "empty image"
 
 
-def existing(root: Path, indexes: Sequence[str], problems: list[Problem], spec: DatasetSpec, tree: str) -> list[str]:
-    """The index files that exist, none without the root folder; problems name missing ones. tree: what the folder contains."""
+def existing(root: Path, indexes: Sequence[str], problems: list[Problem], spec: DatasetSpec, tree: str) -> list[str] | None:
+    """The index files that exist, None if the data set is not in `root`; adds problems. tree: what should be there."""
     if found := _no_folder(str(root)):
-        problems.append(Problem(str(root), None, found, _obtain(spec, tree, root), MISSING_ROOT))
-        return []
-    complaints = {index: _complaint(f"{root}/{index}") for index in indexes}
-    absent = {index: complaint[1] for index, complaint in complaints.items() if complaint and complaint[0] != EMPTY}
+        problems.append(Problem(str(root), None, found, advice.find(spec, tree, root), MISSING_ROOT))
+        return None
+    complaints = {index: complaint(f"{root}/{index}") for index in indexes}
+    absent = {index: wrong[1] for index, wrong in complaints.items() if wrong and wrong[0] != EMPTY}
+    if len(absent) == len(indexes) and (inner := advice.inner_folder(root, indexes)):
+        found, fix = f"no index file, but {inner} has all of them", f"{advice.passing(inner)}, or move its contents up into {root}"
+        problems.append(Problem(str(root), None, found, fix, MISSING_ROOT))
+        return None
     for index, found in absent.items():
-        problems.append(Problem(index, None, f"{found}, expected a file in {root}", _obtain(spec, tree, root), MISSING_INDEX))
+        if other := advice.spelled_otherwise(root, index):
+            problems.append(Problem(index, None, f"found {other}, expected {index}", advice.RENAME, MISSING_INDEX))
+        else:
+            fix = advice.obtain(spec, tree, root)
+            problems.append(Problem(index, None, f"{found}, expected a file in {root}", fix, MISSING_INDEX))
     return [index for index in indexes if index not in absent]
-
-
-def _obtain(spec: DatasetSpec, tree: str, root: Path) -> str:
-    """How to get a data set that is missing in `root`."""
-    if not spec.owner:
-        return f"put the data set there, so that the folder contains {tree}"
-    stand_in = root.with_name("synthetic-" + spec.layout)
-    return (
-        f"{spec.title} is available from {spec.owner} on a signed request to its owners; unpack it there, so that the "
-        f"folder contains {tree}. Synthetic substitute: python -m synthpeople --layout {spec.layout} --out "
-        f"{stand_in}, then pass -p data_root {stand_in} -p scale tiny to the notebooks"
-    )
 
 
 def has_folder(root: Path, folder: str, problems: list[Problem]) -> bool:
     """Whether the folder exists; if not, a problem is added."""
-    if found := _no_folder(f"{root}/{folder}"):
-        problems.append(Problem(folder, None, f"{found} in {root}", RESTORE, "missing folder"))
-    return not found
+    if not (found := _no_folder(f"{root}/{folder}")):
+        return True
+    missing = Problem(folder, None, f"{found} in {root}", advice.restore(root), "missing folder")
+    problems += misspelled(root, folder) or [missing]
+    return False
 
 
-def folders_of_images(root: Path, folder: str, problems: list[Problem]) -> Callable[[str], list[str]]:
-    """A function that returns the images of a subfolder of `folder` by its name, as `folder_images` does.
-
-    Subfolders are listed once: asking the disk for each of a hundred thousand missing ones would take too long.
-    """
-    try:
-        names = set(os.listdir(f"{root}/{folder}"))  # noqa: PTH208
-    except (FileNotFoundError, NotADirectoryError):
-        names = set()
-    except OSError:
-        names = None  # a folder that cannot be listed may still be entered
-    return lambda name: folder_images(root, f"{folder}/{name}", problems) if names is None or name in names else []
+def misspelled(root: Path, folder: str) -> list[Problem]:
+    """A problem if a missing folder exists in other upper and lower case."""
+    other = advice.spelled_otherwise(root, folder)
+    return [Problem(folder, None, f"found {other}, expected {folder}", advice.RENAME, MISNAMED)] if other else []
 
 
 def read_ids(root: Path, index: str, problems: list[Problem]) -> dict[int, int]:
@@ -91,10 +81,11 @@ def read_images(root: Path, indexes: Sequence[str], problems: list[Problem]) -> 
     contradictory and is dropped altogether.
     """
     seen: dict[str, tuple[str, int, int]] = {}
-    contradicted = set()
+    contradicted, start = set(), len(problems)
+    lost: set[str] = set()  # folders in `root` with missing images
     for index in indexes:
         for line, text in _lines(root, index, problems):
-            entry = _entry(root, index, line, text, problems)
+            entry = _entry(root, index, line, text, problems, lost)
             if entry is None:
                 continue
             path, label = entry
@@ -110,30 +101,8 @@ def read_images(root: Path, indexes: Sequence[str], problems: list[Problem]) -> 
                 found = f"{path!r} has label {label} here but {first_label} {first}"
                 fix = "an image has one label, one modality and one split; correct one of the lines"
                 problems.append(Problem(index, line, found, fix, "contradiction"))
+    problems[start:start] = [problem for folder in sorted(lost) for problem in misspelled(root, folder)]  # before its many images
     return [(index, path, label) for path, (index, _, label) in seen.items() if path not in contradicted]
-
-
-def folder_images(root: Path, folder: str, problems: list[Problem]) -> list[str]:
-    """Sorted paths, relative to root, of the images in a folder; none if the folder does not exist."""
-    images = []
-    try:
-        with os.scandir(f"{root}/{folder}") as entries:
-            for entry in entries:
-                name = entry.name
-                if name.startswith(".") or not name.lower().endswith(EXTENSIONS):
-                    continue
-                if not name.isprintable() and _undecodable(name):
-                    found = f"file name {os.fsencode(name)!r} is not UTF-8"
-                    problems.append(Problem(folder, None, found, "rename the file", "unreadable name"))
-                elif complaint := _complaint(entry):
-                    problems.append(Problem(f"{folder}/{name}", None, complaint[1], RESTORE, complaint[0]))
-                else:
-                    images.append(f"{folder}/{name}")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        problems.append(Problem(folder, None, f"cannot be listed: {error.strerror}", READABLE, "unreadable folder"))
-    return sorted(images)
 
 
 def _lines(root: Path, index: str, problems: list[Problem], largest: int = LARGEST) -> Iterator[tuple[int, str]]:
@@ -165,8 +134,8 @@ def _lines(root: Path, index: str, problems: list[Problem], largest: int = LARGE
             yield number, text
 
 
-def _entry(root: Path, index: str, line: int, text: str, problems: list[Problem]) -> tuple[str, int] | None:
-    """Path and label of one index line, or None and a problem."""
+def _entry(root: Path, index: str, line: int, text: str, problems: list[Problem], lost: set[str]) -> tuple[str, int] | None:
+    """Path and label of one index line, or None and a problem; `lost` gets the first folder of a missing image."""
 
     def wrong(kind: str, found: str, fix: str) -> None:
         problems.append(Problem(index, line, found, fix, kind))
@@ -183,23 +152,28 @@ def _entry(root: Path, index: str, line: int, text: str, problems: list[Problem]
         wrong("unsafe path", f"{fields[0]!r} is outside the data set", "write the path relative to the data set's folder")
         return None
     path = posixpath.normpath(path)
-    if complaint := _complaint(f"{root}/{path}"):
-        if other := _composed_otherwise(root, path):
-            fix = "rename the file, or copy its name into the line: they differ in how accents are composed (Unicode NFC and NFD)"
-            wrong(complaint[0], f"{path!r} does not exist, but {other!a} does", fix)
+    if wrong_file := complaint(f"{root}/{path}"):
+        kind, found = wrong_file
+        if other := _named_otherwise(root, path):
+            how = "upper and lower case" if other.lower() == path.lower() else "how accents are composed (Unicode NFC and NFD)"
+            fix = f"rename the file, or copy its name into the line: they differ in {how}"
+            wrong(kind, f"{path!r} does not exist, but {other!a} does", fix)
         else:
-            wrong(complaint[0], f"{path!r} {complaint[1]}", f"{RESTORE} or remove the line")
+            lost.add(path.split("/")[0])
+            wrong(kind, f"{path!r} {found}", f"{RESTORE} or remove the line")
         return None
     return path, label
 
 
-def _composed_otherwise(root: Path, path: str) -> str:
-    """The path with its accents composed differently, as macOS writes names, if such a file exists; else ""."""
-    others = () if path.isascii() else {unicodedata.normalize(form, path) for form in ("NFC", "NFD")} - {path}
-    return next((other for other in others if not _complaint(f"{root}/{other}")), "")
+def _named_otherwise(root: Path, path: str) -> str:
+    """The path with its extension in other case, or its accents composed differently, as macOS writes names, if there is such a
+    file; else ""."""
+    stem, extension = posixpath.splitext(path)
+    others = {stem + extension.lower(), stem + extension.upper(), *(unicodedata.normalize(form, path) for form in ("NFC", "NFD"))}
+    return next((other for other in sorted(others - {path}) if not complaint(f"{root}/{other}")), "")
 
 
-def _complaint(file: str | os.DirEntry) -> tuple[str, str] | None:
+def complaint(file: str | os.DirEntry) -> tuple[str, str] | None:
     """(kind, found) if a file cannot be an image, judged by its size and type alone; else None."""
     try:
         status = file.stat() if isinstance(file, os.DirEntry) else os.stat(file)  # noqa: PTH116 — a Path costs five times as much
@@ -225,11 +199,3 @@ def _no_folder(path: str) -> str:
 def _whole_number(word: str) -> int | None:
     """At most 18 digits, so that it fits an int64; int() alone would accept `1_0` and the digits of other scripts."""
     return int(word) if word.isascii() and word.isdigit() and len(word) <= 18 else None
-
-
-def _undecodable(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False

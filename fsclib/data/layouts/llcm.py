@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from fsclib.config.specs import LLCM, DatasetSpec
-from fsclib.data.layouts.listing import existing, folders_of_images, has_folder, read_ids, read_images
-from fsclib.data.records import INFRARED, VISIBLE, Problem, table
+from fsclib.data.layouts.folders import camera_images
+from fsclib.data.layouts.listing import existing, has_folder, read_ids, read_images
+from fsclib.data.records import INFRARED, MISNAMED, VISIBLE, Problem, table
 
 TRAINING = {"idx/train_vis.txt": VISIBLE, "idx/train_nir.txt": INFRARED}
 TEST_INDEX = "idx/test_id.txt"
@@ -33,7 +34,7 @@ def retrieval_index(trial: int = 1) -> str:
 def read(root: Path, trial: int = 1, spec: DatasetSpec = LLCM) -> tuple[pd.DataFrame, list[Problem]]:
     """Records of a folder with LLCM's layout and its problems. There is one split: `trial` has no effect."""
     problems: list[Problem] = []
-    if not (present := existing(root, [*TRAINING, TEST_INDEX], problems, spec, TREE)):
+    if (present := existing(root, [*TRAINING, TEST_INDEX], problems, spec, TREE)) is None:
         return table([]), problems
     training = read_images(root, [index for index in TRAINING if index in present], problems)
     rows = [(path, label, _camera(path), TRAINING[index], "train") for index, path, label in training]
@@ -42,15 +43,17 @@ def read(root: Path, trial: int = 1, spec: DatasetSpec = LLCM) -> tuple[pd.DataF
     folders = [folder for folder in TEST_FOLDERS if has_folder(root, folder, problems)]
     if len(folders) == len(TEST_FOLDERS):
         _compare_cameras(root, spec, problems)
-    found_somewhere = set()
+    found_somewhere: set[int] = set()
     for folder in folders:
-        cameras = spec.cameras[TEST_FOLDERS[folder]]
-        images_of = {camera: folders_of_images(root, f"{folder}/cam{camera}", problems) for camera in cameras}
+        seen = {
+            camera: camera_images(root, f"{folder}/cam{camera}", listed, problems, may_be_empty=(folder, camera) == DARK)
+            for camera in spec.cameras[TEST_FOLDERS[folder]]
+        }
         for identity in sorted(listed):
-            for camera in cameras:
-                images = images_of[camera](f"{identity:04d}")
-                rows += [(path, identity, camera, TEST_FOLDERS[folder], "test") for path in images]
-                found_somewhere.update([identity] * bool(images))
+            for camera, (images, misnamed) in seen.items():
+                paths = images.get(identity, [])
+                rows += [(path, identity, camera, TEST_FOLDERS[folder], "test") for path in paths]
+                found_somewhere.update([identity] * (bool(paths) or identity in misnamed))
     for identity in sorted(listed.keys() - found_somewhere):
         found = f"identity {identity} has no image in test_vis/cam*/{identity:04d} or test_nir/cam*/{identity:04d}"
         fix = "restore its folders or remove it from the list"
@@ -63,7 +66,7 @@ def _compare_cameras(root: Path, spec: DatasetSpec, problems: list[Problem]) -> 
     for camera in spec.cameras[VISIBLE]:
         lost: list[Problem] = []
         exists = [has_folder(root, f"{folder}/cam{camera}", lost) for folder in TEST_FOLDERS if (folder, camera) != DARK]
-        problems += lost if any(exists) else []
+        problems += lost if any(exists) else [problem for problem in lost if problem.kind == MISNAMED]
 
 
 def _camera(path: str) -> int:

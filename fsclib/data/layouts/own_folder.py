@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from fsclib.data.layouts.listing import folder_images
+from fsclib.data.layouts.folders import folder_images
 from fsclib.data.layouts.words import MODALITY_WORDS, SPLIT_WORDS
-from fsclib.data.records import MISSING_ROOT, Problem
+from fsclib.data.records import MISSING_ROOT, PASSED_OVER, Problem
 
 TREE = "visible/<id>/ and infrared/<id>/ with images of each person, or these below train/ and test/"
 
@@ -34,8 +34,11 @@ def _images(root: Path, folder: str, problems: list[Problem]) -> Iterator[tuple[
     """(path, identity, camera) of the images of one modality."""
     for identity in _folders(root, folder, problems):
         own = f"{folder}/{identity}"
-        yield from ((path, identity, "") for path in folder_images(root, own, problems))
-        for camera in _folders(root, own, problems):
+        cameras, noted = _folders(root, own, problems), list[Problem]()
+        yield from ((path, identity, "") for path in folder_images(root, own, noted))
+        known = {f"{own}/{camera}" for camera in cameras}  # which are no images, but are read next
+        problems += [problem for problem in noted if problem.kind != PASSED_OVER or problem.path not in known]
+        for camera in cameras:
             yield from ((path, identity, camera) for path in folder_images(root, f"{own}/{camera}", problems))
 
 

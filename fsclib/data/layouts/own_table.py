@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fsclib.config.strict import nearest, shown
-from fsclib.data.layouts.listing import _complaint
+from fsclib.data.layouts.listing import complaint
 from fsclib.data.layouts.words import MODALITY_WORDS, SPLIT_WORDS
 from fsclib.data.records import NO_TABLE, Problem
 from fsclib.system.reading import read_bytes
@@ -97,8 +97,8 @@ class _Lines:
         problems = [
             ("unsafe path", f"{values['path']!r} is outside {self.folder}", "put the CSV file into a folder above the images")
             if path.startswith("..")
-            else ("missing image", f"{values['path']!r} {complaint[1]}", "correct the path, or remove the line")
-            if (complaint := _complaint(f"{self.folder}/{path}"))
+            else ("missing image", f"{values['path']!r} {broken[1]}", "correct the path, or remove the line")
+            if (broken := complaint(f"{self.folder}/{path}"))
             else ("listed twice", f"{values['path']!r} is already in line {self.seen[path]}", "list it once")
             if path in self.seen
             else None,

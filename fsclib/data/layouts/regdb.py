@@ -33,7 +33,7 @@ def read(root: Path, trial: int = 1, spec: DatasetSpec = REGDB) -> tuple[pd.Data
         for name, modality in (("visible", VISIBLE), ("thermal", INFRARED))
     }
     problems: list[Problem] = []
-    if not (present := existing(root, list(indexes), problems, spec, TREE)):
+    if (present := existing(root, list(indexes), problems, spec, TREE)) is None:
         return table([]), problems
     images = read_images(root, present, problems)
     return table([(path, label, *indexes[index]) for index, path, label in images]), problems

@@ -33,7 +33,7 @@ from fsclib.system.locks import locked
 from fsclib.system.reading import read_json
 from fsclib.system.storage import temporary_for, write_text
 
-FORMAT = 2  # of the index; increase whenever the same image would give other pixels
+FORMAT = 3  # of the index; increase whenever the same image would give other pixels
 LARGEST, ENTRY = 1 << 20, 1000  # bytes of an index without its images, and of one of them, which takes about 200
 THREADS = 16  # for work that waits for a disk or a network drive
 FIX = "restore it from the data set's archive, or make it readable; until then the image is skipped"

@@ -1,8 +1,9 @@
 """Decodes image files into RGB pixels at given positions of a file, in this process or in several.
 
 Each worker runs this file as a program that reads tasks from standard input and answers on standard output. It needs only
-Pillow. Unlike multiprocessing's spawn, it does not import the caller's main module (and torch), it can be started from a
-notebook or a script without a main guard, and it exits at the end of its input when its parent is killed.
+Pillow, and numpy for grey of more than 8 bits. Unlike multiprocessing's spawn, it does not import the caller's main module (and
+torch), it can be started from a notebook or a script without a main guard, and it exits at the end of its input when its parent is
+killed.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import json
 import os
 import re
 import stat
+import struct
 import subprocess
 import sys
 import warnings
@@ -24,12 +26,16 @@ from PIL import Image
 UNREADABLE = -1  # size, times and inode of an unreadable file, so that it is tried again at every opening
 CHUNK = 32  # images per message to a worker: slow compared with a pipe round trip, fast compared with the whole job
 FEW = 64  # below this number, decoding takes less time than starting workers
-PIXELS = 1 << 25  # of the largest image, a frame of 8K video. Each takes up to 8 bytes of memory in every decoding process
+PIXELS = 1 << 25  # of the largest image, a frame of 8K video. Each takes up to 16 bytes of memory in every decoding process
 LARGEST = 1 << 28  # bytes of a file: PIXELS in uncompressed 16-bit RGBA; larger files would only fill the memory
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")  # Pillow supports many more, some through external programs
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")  # Pillow supports many more, some through external programs
 MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])")  # of a JPEG, except those that occur within coded pixels
 BEGIN, END, SCAN = b"\xd8", b"\xd9", b"\xda"
 SCANS = 100  # of a progressive JPEG; ten are usual, and each further one costs a pass over all pixels for a hundred bytes
+TAGS = 1 << 24  # bytes of the tags of a TIFF, which Pillow unpacks into Python numbers
+TAG_BYTES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}  # bytes per value of a TIFF tag by its type; others 1
+TILE_WIDTH, TILE_LENGTH = 322, 323  # tags of a TIFF
+OUTLIERS = 0.5  # per cent of the pixels, at each end of the grey values
 ORIENTATION = 0x0112  # EXIF: how the camera was held
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -94,7 +100,8 @@ def _unread(reason: str) -> tuple[bytes, Decoded]:
 def decode(data: bytes, height: int, width: int) -> bytes:
     """RGB pixels, height·width·3 bytes in row order, resized with Lanczos as the published programs do.
 
-    Unlike these, it applies the EXIF orientation, and scales 16-bit grey to 8 bits instead of clipping it.
+    Unlike these, it applies the EXIF orientation, and stretches grey of more than 8 bits, as thermal cameras write it, as in
+    `eight_bits` instead of clipping it.
     Raises ValueError, with the reason, for anything but a single image that can be decoded in full.
     """
     if not data:
@@ -103,10 +110,11 @@ def decode(data: bytes, height: int, width: int) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            _check_tags(data)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check(image, data)
                 image.load()  # before `_upright`, which ignores errors
-                upright = _upright(_eight_bits(image))
+                upright = _upright(eight_bits(image))
                 rgb = upright if upright.mode == "RGB" else upright.convert("RGB")  # which would copy all pixels
                 if rgb.size != (width, height):
                     rgb = rgb.resize((width, height), Image.Resampling.LANCZOS)
@@ -124,12 +132,36 @@ def _check(image: Image.Image, data: bytes) -> None:
     or take hours."""
     if image.width * image.height > PIXELS:
         raise ValueError(f"{image.width:,} × {image.height:,} pixels, expected at most {PIXELS:,}")
-    if image.format in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False):
-        raise ValueError(f"{getattr(image, 'n_frames', 'several')} images in one file, expected one")
+    if image.format != "MPO" and getattr(image, "is_animated", False):  # not counted: that takes minutes if there are millions
+        raise ValueError("several images in one file, expected one")
     if image.format == "PNG":  # Pillow stops reading once all rows are complete, whatever their content
         Image.open(io.BytesIO(data), formats=FORMATS).verify()
     if image.format in ("JPEG", "MPO"):  # MPO: several pictures in one file, of which the first is decoded
         _check_jpeg(data, getattr(image, "n_frames", 1))
+    if image.format == "TIFF":
+        tags: Any = getattr(image, "tag_v2", {})
+        width, length = (tags.get(tag, 0) for tag in (TILE_WIDTH, TILE_LENGTH))
+        if width * length > PIXELS:  # may be far larger than the image, and is decoded whole
+            raise ValueError(f"tiles of {width:,} × {length:,} pixels, expected at most {PIXELS:,}")
+
+
+def _check_tags(data: bytes) -> None:
+    """Raises if the file is a TIFF with so many or so long tags that Pillow would fill the memory with them while opening it."""
+    if data[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return
+    order, big = ("<" if data[:1] == b"I" else ">"), 0x2B in data[2:4]
+    try:
+        (start,) = struct.unpack_from(order + ("Q" if big else "L"), data, 8 if big else 4)
+        (number,) = struct.unpack_from(order + ("Q" if big else "H"), data, start)
+    except struct.error:
+        raise ValueError("truncated: its list of tags is missing") from None
+    entry = struct.Struct(order + ("HHQ8x" if big else "HHL4x"))
+    first, size = start + (8 if big else 2), 0
+    for place in range(first, min(first + number * entry.size, len(data) - entry.size + 1), entry.size):
+        _, kind, count = entry.unpack_from(data, place)
+        size += entry.size + count * TAG_BYTES.get(kind, 1)
+        if size > TAGS:
+            raise ValueError(f"tags of more than {TAGS:,} bytes")
 
 
 def _check_jpeg(data: bytes, pictures: int) -> None:
@@ -155,9 +187,30 @@ def _extent(data: bytes, begin: int) -> tuple[int, int]:
     return scans, marker.end() if marker and marker[1] == END and scans else -1
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Converts 16-bit grey by its high byte, as Pillow does for 16-bit colour; its own conversion clips at 255."""
-    return image.convert("I").point(lambda grey: grey / 256).convert("L") if image.mode.startswith("I;16") else image
+def eight_bits(image: Image.Image) -> Image.Image:
+    """Stretches grey of more than 8 bits (modes I;16, I and F) to 8 bits; images of other modes are returned unchanged.
+
+    The darkest pixel becomes 0 and the brightest 255. Outliers do not count: pixels below percentile 0.5 or above 99.5 by more
+    than half of the distance between the two are clipped. A 16-bit image that uses the whole range keeps its high byte, up to
+    rounding; a thermal image, whose 14 or 16 bits hold a few degrees, gets all 256 levels. An even image becomes mid grey.
+    Raises ValueError for values that are not finite.
+    """
+    if not image.mode.startswith(("I", "F")):
+        return image
+    import numpy as np  # imported here, because few images need it and every worker would load it
+
+    exact: type[np.floating] = np.float64 if image.mode == "I" else np.float32  # either holds every value of its modes
+    grey = np.asarray(image).astype(exact)
+    if not np.isfinite(grey).all():
+        raise ValueError("pixels that are not finite numbers (NaN or infinity)")
+    least, low, high, most = np.percentile(grey, (0, OUTLIERS, 100 - OUTLIERS, 100)).tolist()
+    reach = (high - low) / 2 or most - least
+    dark, bright = max(least, low - reach), min(most, high + reach)
+    if dark == bright:
+        return Image.new("L", image.size, 128)
+    grey -= dark
+    grey *= 255 / (bright - dark)
+    return Image.fromarray(grey.clip(0, 255, out=grey).round(out=grey).astype(np.uint8))
 
 
 def _upright(image: Image.Image) -> Image.Image:
