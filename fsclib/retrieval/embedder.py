@@ -14,13 +14,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from fsclib import runs
 from fsclib.config.registry import expands
 from fsclib.config.strict import shown
-from fsclib.data.pixels.decoding import decode, read
+from fsclib.data.pixels.pictures import Picture, pixels_of
 from fsclib.data.records import MODALITIES
 from fsclib.models import weights
 from fsclib.models.folding import folded
@@ -28,9 +27,6 @@ from fsclib.models.networks import Network, build_model
 from fsclib.retrieval.evaluation import run_network
 from fsclib.retrieval.features import views_of
 from fsclib.system.device import device_of, precision_of
-
-Picture = str | Path | Image.Image | np.ndarray | Tensor
-FORMS = "expected paths, PIL images, or arrays or tensors of uint8 (H, W, 3)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +51,7 @@ class Embedder:
         """
         if modality not in MODALITIES:
             raise ValueError(f"modality: found {shown(modality)}, expected {' or '.join(MODALITIES)}")
-        pixels = torch.from_numpy(_pixels(images, *self.size))
+        pixels = torch.from_numpy(pixels_of(images, *self.size))
         found = [self._vectors(part.to(self.device), modality, mirror) for part in pixels.split(batch)]
         return torch.cat(found).numpy() if found else np.zeros((0, 0), np.float32)
 
@@ -92,35 +88,3 @@ def _ours(name: str) -> tuple[Network, tuple[int, int]]:
     net = build_model(card["network"], 1, stages=card["stages"], backbone=card["backbone"], **own)
     weights.start_from(net, weights.read(name))
     return net, tuple(card["image"])
-
-
-def _pixels(images: Sequence[Picture], height: int, width: int) -> np.ndarray:
-    """Decodes and resizes pictures: uint8 (N, height, width, 3). Errors: as in Embedder.embed."""
-    if isinstance(images, (str, Path, Image.Image)):
-        raise ValueError(f"images: found a single picture, {FORMS}, in a list; put it into a list")
-    found, problems = np.zeros((len(images), height, width, 3), np.uint8), []
-    for place, picture in enumerate(images):
-        try:
-            found[place] = _resized(picture, height, width)
-        except ValueError as error:
-            problems.append(f"picture {place}: {error}")
-    if problems:
-        raise ValueError("\n".join(problems))
-    return found
-
-
-def _resized(picture: Picture, height: int, width: int) -> np.ndarray:
-    if isinstance(picture, (str, Path)):
-        data, told = read(str(picture))
-        if told.reason:
-            raise ValueError(f"{picture} {told.reason}")
-        return np.frombuffer(decode(data, height, width), np.uint8).reshape(height, width, 3)
-    if isinstance(picture, (np.ndarray, Tensor)):
-        array = picture.numpy(force=True) if isinstance(picture, Tensor) else picture
-        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-            raise ValueError(f"found {array.dtype} {array.shape}, {FORMS}")
-        picture = Image.fromarray(array)
-    if not isinstance(picture, Image.Image):
-        raise ValueError(f"found {shown(picture)}, {FORMS}")
-    rgb = picture.convert("RGB")
-    return np.asarray(rgb if rgb.size == (width, height) else rgb.resize((width, height), Image.Resampling.LANCZOS))
