@@ -40,7 +40,7 @@ def imported_by(package: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("package", "extras", "indirect"),
-    [("synthpeople", (), set()), ("fsclib", ("gallery",), set()), ("workbook", ("workbook", "slurm"), INDIRECT)],
+    [("synthpeople", (), set()), ("fsclib", ("gallery", "export"), set()), ("workbook", ("workbook", "slurm"), INDIRECT)],
 )
 def test_a_package_imports_only_what_its_extras_install(package, extras, indirect):
     found = imported_by(package)
