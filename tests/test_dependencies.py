@@ -40,7 +40,7 @@ def imported_by(package: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("package", "extras", "indirect"),
-    [("synthpeople", (), set()), ("fsclib", ("gallery",), set()), ("workbook", ("workbook", "slurm"), INDIRECT)],
+    [("synthpeople", (), set()), ("fsclib", ("gallery", "export"), set()), ("workbook", ("workbook", "slurm"), INDIRECT)],
 )
 def test_a_package_imports_only_what_its_extras_install(package, extras, indirect):
     found = imported_by(package)
@@ -55,5 +55,5 @@ def test_the_library_alone_installs_neither_jupyter_nor_the_tools():
 
 
 def test_the_dev_extra_covers_notebooks_galleries_and_clusters():
-    assert any(word.startswith("fsclib[workbook,gallery,slurm]") for word in PROJECT["optional-dependencies"]["dev"])
+    assert any(word.startswith("fsclib[workbook,gallery,slurm,timm,export]") for word in PROJECT["optional-dependencies"]["dev"])
     assert "-e .[dev]" in (ROOT / "environment.yml").read_text()

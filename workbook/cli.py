@@ -83,7 +83,14 @@ def export(
 
     Example: fsclib export people/fsc --format onnx --out exported
     """
-    PLACEHOLDER
+    import fsclib
+    from fsclib.export import export as write
+
+    folders = {"visible": visible, "infrared": infrared}
+    calibration = {modality: folder for modality, folder in folders.items() if folder}
+    embedder = fsclib.load(source, network=network, dataset=dataset, device="cpu", precision="float32")
+    for file in write(embedder, out, format=format, quantise=quantise, calibration=calibration):
+        print(file)
 
 
 def evaluate(
@@ -142,9 +149,9 @@ def main(words: Sequence[str] | None = None) -> int:
         if callable(command):
             tyro.cli(command, prog=f"fsclib {words[0]}", args=list(words[1:]))
             return 0
-        if words[1:] in (["-h"], ["--help"]):
+        if list(words[1:]) in (["-h"], ["--help"]):
             print(f"example: {example}\n")
-        return importlib.import_module(command).main(words[1:]) or 0
+        return importlib.import_module(command).main(list(words[1:])) or 0
     except KeyboardInterrupt:
         print("stopped; the same command starts again, or resumes a training", file=sys.stderr)
         return 130

@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fsclib.config.strict import shown
+from fsclib.data.pixels.pictures import Picture, Pictures, listed, names_of, pixels_of, warn
 from fsclib.data.records import INFRARED, MODALITIES, VISIBLE
 from fsclib.embedder.embeddings import Embeddings, are_saved_in, read_embeddings
-from fsclib.embedder.pictures import Picture, Pictures, listed, names_of, pixels_of, warn
 from fsclib.embedder.ranked import RankedLists, ranked
 from fsclib.models.networks import Network
 from fsclib.retrieval.features import views_of
@@ -73,7 +73,7 @@ class Embedder:
         return Embeddings.of(torch.cat(vectors).numpy(), kept, modality, self.digest)
 
     def rank(
-        self, queries: Pictures | Embeddings, gallery: Pictures | Embeddings, k: int = 10, *, direction: str = "ir2vis"
+        self, queries: "Pictures | Embeddings", gallery: "Pictures | Embeddings", k: int = 10, *, direction: str = "ir2vis"
     ) -> RankedLists:
         """The k gallery pictures most similar to each query; nobody's identity needs to be known.
 
@@ -87,7 +87,7 @@ class Embedder:
         asked, searched = (INFRARED, VISIBLE) if direction == "ir2vis" else (VISIBLE, INFRARED)
         return ranked(self._known(queries, asked, "queries"), self._known(gallery, searched, "gallery"), k)
 
-    def _known(self, given: Pictures | Embeddings, modality: str, side: str) -> Embeddings:
+    def _known(self, given: "Pictures | Embeddings", modality: str, side: str) -> Embeddings:
         """Embeddings of one side of a search, made or read if need be."""
         found = given
         if are_saved_in(given):

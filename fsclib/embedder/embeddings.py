@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fsclib.embedder.pictures import Picture, names_of
+from fsclib.data.pixels.pictures import Picture, names_of
 from fsclib.system.disk_space import make_folder
 from fsclib.system.reading import read_json, read_text
 from fsclib.system.storage import replacing, write_text

@@ -18,7 +18,7 @@ def halves(features: Tensor) -> Tensor:
     height, width = features.shape[2:]
     if height * width % 2:
         raise ValueError(f"a map of {height}×{width} cannot be halved; expected images whose height is a multiple of 32")
-    return features.reshape(len(features), 2 * features.shape[1], -1)
+    return features.reshape(features.shape[0], 2 * features.shape[1], -1)
 
 
 def project(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
@@ -72,7 +72,7 @@ class PositionNonLocal(nn.Module):
             mixed = (attention @ g.transpose(1, 2)).transpose(1, 2)
         else:
             mixed = (g @ phi.transpose(1, 2) / phi.shape[2]) @ theta  # (B, low, low) @ (B, low, n_high/2)
-        return self.project(mixed.reshape(len(high), -1, *high.shape[2:])) + high  # (B, low/2, H, W) inside
+        return self.project(mixed.reshape(high.shape[0], -1, *high.shape[2:])) + high  # (B, low/2, H, W) inside
 
 
 class MultistageFeatureAggregation(nn.Module):

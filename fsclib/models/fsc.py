@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fsclib.models.dft import half_plane
+
 
 def mirrored(features: Tensor) -> Tensor:
     """x̃[h, w] = x[−h mod H, −w mod W]: the map whose spectrum is the complex conjugate of x's."""
@@ -18,10 +20,12 @@ class FrequencySemanticAttention(nn.Module):
 
     The gates depend on the mean and the maximum of each part over the half plane of rfft2. The gated spectrum needs no inverse
     transform: the real part corresponds to the even part of the map and the imaginary part to the odd one, so
-    out = ½(w_R + w_I)·x + ½(w_R − w_I)·x̃. `published_order` computes the inverse instead (official.use_published_order).
+    out = ½(w_R + w_I)·x + ½(w_R − w_I)·x̃. `published_order` computes the inverse instead (official.use_published_order);
+    `matrix_products` replaces rfft2, which no exporter to ONNX supports, by the same transform as matrix products.
     """
 
     published_order = False
+    matrix_products = False
 
     def __init__(self, channels: int, reduction: int = 16):
         super().__init__()
@@ -34,7 +38,7 @@ class FrequencySemanticAttention(nn.Module):
         """(B, c, H, W) → real and imaginary part of rfft2, (B, c, H, W//2+1, 2), at least float32."""
         with torch.autocast(features.device.type, enabled=False):  # rfft2 has no half-precision kernel
             full = features.to(torch.promote_types(features.dtype, torch.float32))
-            return torch.view_as_real(torch.fft.rfft2(full, norm="ortho"))
+            return half_plane(full) if self.matrix_products else torch.view_as_real(torch.fft.rfft2(full, norm="ortho"))
 
     def gates(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
         """The `spectrum` of a map → w_R, w_I, each (B, c) in (0, 1)."""

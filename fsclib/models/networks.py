@@ -108,7 +108,7 @@ class Network(nn.Module):
             raise ValueError(f"modality: found {modality!r}, expected one of {', '.join(MODALITIES)}")
         pool = self.pooled((self.visible_stem if modality == "visible" else self.infrared_stem)(images))
         neck = self._necked(pool)
-        return Embedding(*(f.view(self.views, len(images), -1).transpose(0, 1) for f in (pool, neck)))
+        return Embedding(*(f.unflatten(0, (self.views, -1)).transpose(0, 1) for f in (pool, neck)))
 
 
 class TwoStream(Network):

@@ -12,6 +12,7 @@ from fsclib.runs import RunError
 
 
 def main(words: Sequence[str]) -> None:
+    words = list(words)
     if len(words) == 2:
         run = runs.load(words[0], words[1])
         print(run.headline().to_string(index=False))
@@ -20,6 +21,8 @@ def main(words: Sequence[str]) -> None:
     elif not words:
         found = runs.table()
         print(found[["dataset", "name", "finished", "epochs_done"]].to_string(index=False) if len(found) else "there are no runs")
+    elif words in (["-h"], ["--help"]):
+        print(__doc__)
     else:
         sys.exit("usage: python -m fsclib.runs [DATASET NAME]")
 

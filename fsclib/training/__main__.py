@@ -24,11 +24,16 @@ from fsclib.system.reading import read_json
 from fsclib.training.distributed import launch
 from fsclib.training.loop import TrainingError, fit
 
+USAGE = "usage: python -m fsclib.training [--config file.json] [--parameter value] …"
+
 
 def main(words: Sequence[str]) -> None:
     """Trains with a Config from `--name value` pairs and from the file given by `--config`."""
+    if list(words) in (["-h"], ["--help"]):
+        print(f"{USAGE}\n{Config.help()}")
+        return
     if len(words) % 2 or not all(word.startswith("--") for word in words[::2]):
-        sys.exit(f"usage: python -m fsclib.training [--config file.json] [--parameter value] …\n{Config.help()}")
+        sys.exit(f"{USAGE}\n{Config.help()}")
     names = [word[2:].replace("-", "_") for word in words[::2]]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise ConfigError([f"{named(name)}: given {names.count(name)} times, expected once" for name in twice])

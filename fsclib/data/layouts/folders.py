@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from fsclib.data.layouts.advice import RESTORE
 from fsclib.data.layouts.listing import READABLE, complaint
+from fsclib.data.pixels.decoding import EXTENSIONS
 from fsclib.data.records import EMPTY_FOLDER, HARMLESS, MISNAMED, PASSED_OVER, Problem
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 OTHER_IMAGES = (
     *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jfif", ".tga", ".psd", ".exr", ".hdr", ".ico", ".svg"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".raw", ".dng", ".cr2", ".nef", ".arw", ".npy", ".npz", ".mat", ".fff", ".seq"),

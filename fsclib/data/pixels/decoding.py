@@ -29,6 +29,7 @@ FEW = 64  # below this number, decoding takes less time than starting workers
 PIXELS = 1 << 25  # of the largest image, a frame of 8K video. Each takes up to 16 bytes of memory in every decoding process
 LARGEST = 1 << 28  # bytes of a file: PIXELS in uncompressed 16-bit RGBA; larger files would only fill the memory
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")  # Pillow supports many more, some through external programs
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")  # of files that are read
 MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])")  # of a JPEG, except those that occur within coded pixels
 BEGIN, END, SCAN = b"\xd8", b"\xd9", b"\xda"
 SCANS = 100  # of a progressive JPEG; ten are usual, and each further one costs a pass over all pixels for a hundred bytes

@@ -1,23 +1,25 @@
-"""Pictures in the forms that other programs have them in: paths, a folder, PIL images, arrays and tensors."""
+"""Pictures in the forms that other programs have them in: paths, a folder, PIL images, arrays and tensors. Needs no torch."""
 
 import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from fsclib.config.strict import shown
-from fsclib.data.layouts.folders import EXTENSIONS
-from fsclib.data.pixels.decoding import decode, eight_bits, read
+from fsclib.data.pixels.decoding import EXTENSIONS, decode, eight_bits, read
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
-Picture = str | Path | Image.Image | np.ndarray | Tensor
-Pictures = str | Path | Sequence[Picture]
+Picture: TypeAlias = "str | Path | Image.Image | np.ndarray | Tensor"
+Pictures: TypeAlias = "str | Path | Sequence[Picture]"
 FORMS = "expected a folder, or a list of paths, PIL images, or arrays or tensors of uint8 (H, W, 3)"
 SHOWN = 20  # files that a warning names
 
@@ -33,7 +35,7 @@ def listed(pictures: Pictures) -> list[Picture]:
             fix = "; put a single picture into a list" * place.is_file()
             raise ValueError(f"images: found {shown(str(pictures))}, {FORMS}{fix}")
         return _in_folder(place)
-    if isinstance(pictures, Image.Image) or (isinstance(pictures, (np.ndarray, Tensor)) and pictures.ndim == 3):
+    if isinstance(pictures, Image.Image) or (_is_array(pictures) and getattr(pictures, "ndim", 0) == 3):
         raise ValueError(f"images: found a single picture, {FORMS}; put it into a list")
     found = list(pictures)
     if problems := [f"picture {place}: {told}" for place, picture in enumerate(found) if (told := _problem(picture))]:
@@ -54,15 +56,29 @@ def pixels_of(picture: Picture, height: int, width: int) -> NDArray[np.uint8]:
         if told.reason:
             raise ValueError(told.reason)
         return np.frombuffer(decode(data, height, width), np.uint8).reshape(height, width, 3)
-    if isinstance(picture, Tensor):
-        picture = picture.numpy(force=True)
-    if isinstance(picture, np.ndarray):
-        picture = Image.fromarray(picture)
+    if _is_array(picture):
+        plain: Any = picture
+        picture = Image.fromarray(plain.numpy(force=True) if hasattr(plain, "detach") else plain)
+    assert isinstance(picture, Image.Image)  # as `listed` has made sure
     try:
         rgb = eight_bits(picture).convert("RGB")
     except OSError as error:  # a PIL image reads its file when it is first used
         raise ValueError(f"cannot be decoded: {error}") from error
     return np.asarray(rgb if rgb.size == (width, height) else rgb.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def all_pixels(pictures: Pictures, height: int, width: int) -> NDArray[np.uint8]:
+    """All pictures decoded and resized: (N, height, width, 3). ValueError that lists every picture that cannot be used."""
+    chosen, problems = listed(pictures), []
+    found = np.zeros((len(chosen), height, width, 3), np.uint8)
+    for place, (picture, name) in enumerate(zip(chosen, names_of(chosen), strict=True)):
+        try:
+            found[place] = pixels_of(picture, height, width)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise ValueError("\n".join(problems))
+    return found
 
 
 def warn(broken: Sequence[tuple[str, str]]) -> None:
@@ -82,9 +98,14 @@ def _in_folder(folder: Path) -> list[Picture]:
     return found
 
 
-def _problem(picture: object) -> str:
+def _is_array(picture: object) -> bool:
+    """Whether it is an array or a tensor; torch is not imported to find out."""
+    return isinstance(picture, np.ndarray) or (hasattr(picture, "detach") and hasattr(picture, "ndim"))
+
+
+def _problem(picture: Any) -> str:
     """What is wrong with the form of a picture, "" if nothing is."""
-    if isinstance(picture, (np.ndarray, Tensor)):
+    if _is_array(picture):
         kind = str(picture.dtype).removeprefix("torch.")
         if kind != "uint8" or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
             return f"found {kind} {tuple(picture.shape)}, {FORMS}"

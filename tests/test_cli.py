@@ -1,0 +1,80 @@
+"""The command line: every command explains itself, does what its example says, and refuses nonsense with a message and a status."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fsclib.embedder import read_embeddings
+from synthpeople.generate import write_corpus
+from workbook import cli
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder with visible/ and infrared/, images of six people each."""
+    root = tmp_path_factory.mktemp("cli")
+    write_corpus(root / "corpus", "regdb", 6, 1, images=1, height=64, width=24, workers=1, progress=False)
+    for modality, folder in (("visible", "Visible"), ("infrared", "Thermal")):
+        for file in (root / "corpus" / folder).rglob("*.bmp"):
+            place = root / "photos" / modality / file.parent.name / file.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.rename(place)
+    return root / "photos"
+
+
+def test_help_lists_an_example_of_every_command(capsys):
+    assert cli.main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  fsclib {name} " in printed for name in cli.COMMANDS)
+    assert cli.main([]) == 2
+    assert cli.main(["rnk"]) == 2
+    assert "no such command, did you mean 'rank'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_every_command_explains_itself_with_an_example(name, capsys):
+    try:
+        status = cli.main([name, "--help"])
+    except SystemExit as end:
+        status = end.code
+    assert not status
+    printed = " ".join(capsys.readouterr().out.split())
+    assert cli.COMMANDS[name][0] in printed
+    assert "--" in printed or "usage" in printed
+
+
+def test_pictures_are_embedded_ranked_and_drawn(photos, tmp_path, capsys):
+    plain = ["--device", "cpu"]
+    assert cli.main(["embed", str(photos / "visible"), "--modality", "visible", "--out", str(tmp_path / "gallery"), *plain]) == 0
+    assert len(read_embeddings(tmp_path / "gallery")) == 60
+    words = [str(photos / "infrared"), str(tmp_path / "gallery"), "--k", "3", "--out", str(tmp_path / "ranked.csv"), *plain]
+    assert cli.main(["rank", *words, "--figure", str(tmp_path / "ranked.png")]) == 0
+    found = pd.read_csv(tmp_path / "ranked.csv")
+    assert len(found) == 60 * 3
+    assert (tmp_path / "ranked.png").read_bytes()[:4] == b"\x89PNG"
+    assert cli.main(["rank", str(photos / "nowhere"), str(photos / "visible")]) == 1
+    assert "expected a folder" in capsys.readouterr().err
+
+
+def test_a_network_is_evaluated_on_ones_own_folder_beside_chance(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
+    assert cli.main(["evaluate", str(photos), "--name", "people/agw", "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("ir2vis", "vis2ir", "chance", "raw pixels"):
+        assert word in printed
+    assert (tmp_path / "results/photos/shipped-agw-trial1/metrics.json").exists()
+
+
+def test_errors_are_a_message_without_a_traceback(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "workbook.cli", "train", "--epochs", "x"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.returncode == 1
+    assert "epochs: found 'x' (str), expected a whole number" in done.stderr
+    assert "Traceback" not in done.stderr
