@@ -1,5 +1,6 @@
 """Fixtures that many tests share: small corpora, written once per session, and a configuration that trains in seconds."""
 
+import os
 from functools import cache
 
 import pytest
@@ -69,5 +70,9 @@ def trained(corpora, tiny, tmp_path_factory):
 
 
 def pytest_collection_modifyitems(items):
-    """Runs the longest tests first, so that parallel workers finish at about the same time."""
+    """Runs the longest tests first, so that parallel workers finish at about the same time, and some in the long form only."""
     items.sort(key=lambda item: "notebooks" not in item.path.parts)
+    if os.environ.get("FSCLIB_FAULTS") != "long":
+        for item in items:
+            if mark := item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason=f"{mark.args[0]}: make test-faults"))

@@ -43,7 +43,7 @@ def test_every_command_explains_itself_with_an_example(name, capsys):
     assert not status
     printed = " ".join(capsys.readouterr().out.split())
     assert cli.COMMANDS[name][0] in printed
-    assert "--" in printed or "usage" in printed
+    assert len(printed) > 200
 
 
 def test_pictures_are_embedded_ranked_and_drawn(photos, tmp_path, capsys):
@@ -68,7 +68,7 @@ def test_a_network_is_evaluated_on_ones_own_folder_beside_chance(photos, tmp_pat
     assert (tmp_path / "results/photos/shipped-agw-trial1/metrics.json").exists()
 
 
-def test_errors_are_a_message_without_a_traceback(tmp_path):
+def test_errors_are_a_message_without_a_traceback():
     done = subprocess.run(
         [sys.executable, "-m", "workbook.cli", "train", "--epochs", "x"],
         capture_output=True,
