@@ -12,6 +12,7 @@ from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest
 from fsclib.data import links
 from fsclib.data.layouts import llcm, regdb, sysu
+from fsclib.data.layouts.permutations import read_permutations
 from fsclib.data.records import FATAL, Dataset, DatasetError, Problem, check_records, lonely_identities
 from fsclib.system import paths
 
@@ -46,8 +47,9 @@ def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data
         raise ValueError(f"trial of {name}: {problem}")
     folder = Path(root if root is not None else Path(data_dir or paths.data_dir()) / spec.folder).expanduser()
     records, problems = LAYOUTS[spec.layout].read(folder, trial, spec)
+    permutations, unusable = read_permutations(folder, records, spec)
     links.remark(folder, records["path"])
-    return Dataset(name, spec, folder, records, tuple(problems), trial)
+    return Dataset(name, spec, folder, records, (*problems, *unusable), trial, permutations)
 
 
 def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True) -> Dataset:

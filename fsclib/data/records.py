@@ -66,7 +66,10 @@ class DatasetError(FsclibError):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set on disk. `problems` are the broken entries that are missing from `records`."""
+    """A data set on disk. `problems` are the broken entries that are missing from `records`.
+
+    permutations: of layouts.permutations, empty if the data set has none.
+    """
 
     name: str
     spec: DatasetSpec
@@ -74,6 +77,7 @@ class Dataset:
     records: pd.DataFrame = field(repr=False)
     problems: tuple[Problem, ...] = ()
     trial: int = 1
+    permutations: Mapping[tuple[int, int], Sequence[Sequence[str]]] = field(default_factory=dict, repr=False)
 
 
 def table(rows: Sequence[tuple[str, int, int, str, str]]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from fsclib import metrics, runs
 from fsclib.data import protocols
 from fsclib.data.datasets import LAYOUTS
 from fsclib.data.images import Images
+from fsclib.data.layouts.permutations import Permutations
 from fsclib.data.protocols import Protocol
 from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
 from fsclib.metrics import chance, differences
@@ -64,14 +65,22 @@ def search(
     *,
     mirrors: Sequence[bool] = (True, False),
     weightings: Sequence[str] = tuple(WEIGHTINGS),
+    permutations: Permutations | None = None,
 ) -> Iterator[Search]:
-    """Every trial of the chosen protocols, one per (mirror, weighting, protocol, trial)."""
+    """Every trial of the chosen protocols, one per (mirror, weighting, protocol, trial).
+
+    permutations: those of the data set, which official protocols need.
+    """
     visible, infrared = (select(records, "test", modality) for modality in (VISIBLE, INFRARED))
     identity = records["identity"].to_numpy()
     place = np.full(len(records), -1)
     place[visible], place[infrared] = np.arange(len(visible)), np.arange(len(infrared))
     is_visible = (records["modality"] == VISIBLE).to_numpy()
-    trials = [(p, trial, *protocols.query_and_gallery(records, p, trial)) for p in chosen for trial in range(p.trials)]
+    trials = [
+        (p, trial, *protocols.query_and_gallery(records, p, trial, permutations=permutations))
+        for p in chosen
+        for trial in range(p.trials)
+    ]
     for mirror in mirrors:
         sides = features.of(visible, mirror), features.of(infrared, mirror)
         for weighting in weightings:
@@ -130,9 +139,11 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
     return table[["mode", "direction", "trial", "weighting", "mirror", "queries", *SHOWN]].round(2)
 
 
-def cmc_by_protocol(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Matching rates (trials, 20) in per cent of each protocol in a table of `evaluate`; equal weighting, with mirror images."""
-    chosen = table[(table["weighting"] == "equal") & table["mirror"]]
+def cmc_by_protocol(table: pd.DataFrame, shown: Sequence[Protocol]) -> dict[str, np.ndarray]:
+    """Matching rates (trials, 20) in per cent of some protocols in a table of `evaluate`; equal weighting, with mirror images."""
+    keys = pd.MultiIndex.from_tuples([(p.mode, p.direction) for p in shown])
+    tested = pd.MultiIndex.from_frame(table[["mode", "direction"]]).isin(keys)
+    chosen = table[tested & (table["weighting"] == "equal") & table["mirror"]]
     ranks = [f"rank{rank}" for rank in RANKS]
     groups = chosen.groupby(["mode", "direction"], sort=False)
     return {" ".join(part for part in name if part): group[ranks].to_numpy() for name, group in groups}
@@ -167,7 +178,7 @@ def validate(
 
 
 def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = None) -> pd.DataFrame:
-    """Tests the best checkpoint of a run under every protocol of its data set, and completes the run.
+    """Tests the best checkpoint of a run under every protocol of its data set, also the further ones, and completes the run.
 
     Writes tables/trials, tables/summary, tables/identities, the embeddings and, last, metrics.json. Returns the table of
     `evaluate`, in which the column `trial` holds RegDB's split. `trial`: the split that the caller expects to test; `images`:
@@ -186,9 +197,9 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
     if done < config.epochs:
         raise RunError(f"{run.folder} is not fully trained: {done} of {config.epochs} epochs. Start the same training again.")
     images = images or run_images(run)
-    chosen = images.protocols
+    chosen = (*images.protocols, *images.further_protocols)
     features = run_features(run, images)
-    searches = list(search(features, images.records, chosen))
+    searches = list(search(features, images.records, chosen, permutations=images.dataset.permutations))
     table = tabulate(searches)
     if config.spec.splits > 1:
         table["trial"] = config.trial
