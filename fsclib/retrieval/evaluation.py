@@ -16,6 +16,7 @@ from fsclib.data import protocols
 from fsclib.data.datasets import LAYOUTS
 from fsclib.data.images import Images
 from fsclib.data.layouts.permutations import Permutations
+from fsclib.data.literature import recorded
 from fsclib.data.protocols import Protocol
 from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
 from fsclib.metrics import chance, differences
@@ -65,11 +66,13 @@ def search(
     *,
     mirrors: Sequence[bool] = (True, False),
     weightings: Sequence[str] = tuple(WEIGHTINGS),
+    further: Sequence[Protocol] = (),
     permutations: Permutations | None = None,
 ) -> Iterator[Search]:
     """Every trial of the chosen protocols, one per (mirror, weighting, protocol, trial).
 
-    permutations: those of the data set, which official protocols need.
+    further: protocols searched with equal weighting and mirror images only, since ten images per person and camera take ten times
+    as long. permutations: those of the data set, which official protocols need.
     """
     visible, infrared = (select(records, "test", modality) for modality in (VISIBLE, INFRARED))
     identity = records["identity"].to_numpy()
@@ -78,7 +81,7 @@ def search(
     is_visible = (records["modality"] == VISIBLE).to_numpy()
     trials = [
         (p, trial, *protocols.query_and_gallery(records, p, trial, permutations=permutations))
-        for p in chosen
+        for p in (*chosen, *further)
         for trial in range(p.trials)
     ]
     for mirror in mirrors:
@@ -86,6 +89,8 @@ def search(
         for weighting in weightings:
             across = similarity(*sides, weighting)  # visible × infrared: every protocol and trial looks up its part
             for p, trial, query, gallery in trials:
+                if p in further and not (mirror and weighting == "equal"):
+                    continue
                 flip = not is_visible[query[0]]
                 part = across[np.ix_(place[gallery], place[query])].T if flip else across[np.ix_(place[query], place[gallery])]
                 found = score(part, records, query, gallery, p.scoring)
@@ -178,11 +183,11 @@ def validate(
 
 
 def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = None) -> pd.DataFrame:
-    """Tests the best checkpoint of a run under every protocol of its data set, also the further ones, and completes the run.
+    """Tests the best checkpoint of a run under every protocol of its data set, and completes the run.
 
-    Writes tables/trials, tables/summary, tables/identities, the embeddings and, last, metrics.json. Returns the table of
-    `evaluate`, in which the column `trial` holds RegDB's split. `trial`: the split that the caller expects to test; `images`:
-    those of the run, if already open.
+    The data set's further protocols are tested with equal weighting and mirror images only. Writes tables/trials,
+    tables/summary, tables/identities, the embeddings and, last, metrics.json. Returns the table of `evaluate`, in which the column
+    `trial` holds RegDB's split. `trial`: the split that the caller expects to test; `images`: those of the run, if already open.
     Errors: RunError for another trial of RegDB, whose test identities this model was trained on, or if the data have changed
     since training; CheckpointError without a checkpoint.
     """
@@ -197,9 +202,9 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
     if done < config.epochs:
         raise RunError(f"{run.folder} is not fully trained: {done} of {config.epochs} epochs. Start the same training again.")
     images = images or run_images(run)
-    chosen = (*images.protocols, *images.further_protocols)
-    features = run_features(run, images)
-    searches = list(search(features, images.records, chosen, permutations=images.dataset.permutations))
+    features, permutations = run_features(run, images), images.dataset.permutations
+    further = images.further_protocols
+    searches = list(search(features, images.records, images.protocols, further=further, permutations=permutations))
     table = tabulate(searches)
     if config.spec.splits > 1:
         table["trial"] = config.trial
@@ -314,7 +319,7 @@ def headline(summary: pd.DataFrame) -> dict[str, float]:
 
 
 def provenance(run: Run, images: Images) -> dict[str, Any]:
-    """How the figures of a run were obtained, and what was left out of the data."""
+    """How the figures of a run were obtained, from how many images and people, and what was left out of the data."""
     state = checkpoint.state(run.checkpoint("best"))
     return {
         "select_on": run.config.select_on,
@@ -324,4 +329,5 @@ def provenance(run: Run, images: Images) -> dict[str, Any]:
         "weighting": "equal",
         "skipped": sum(images.skipped.values()),
         "skipped_by_kind": images.skipped,
+        "numbers": recorded(images.records),
     }

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from permutations import permutations_of, write_permutations
 
-from fsclib import metrics
+from fsclib import metrics, runs
 from fsclib.analysis import samples
 from fsclib.config.specs import DATASETS
 from fsclib.data import protocols
@@ -21,9 +21,9 @@ from fsclib.runs import RunError, load
 from fsclib.runs.checkpoint import CheckpointError
 from fsclib.training.loop import fit
 
-SYSU = {(mode, "ir2vis", 10) for mode in ("all", "indoor", "all-multi", "indoor-multi")}
-ROWS = {"sysu": SYSU, "regdb": {("", "vis2ir", 1), ("", "ir2vis", 1)}}
+ROWS = {"sysu": {("all", "ir2vis", 10), ("indoor", "ir2vis", 10)}, "regdb": {("", "vis2ir", 1), ("", "ir2vis", 1)}}
 ROWS["llcm"] = {("paper", "vis2ir", 10), ("paper", "ir2vis", 10), ("as-coded", "vis2ir", 10)}
+FURTHER = {"sysu": {("all-multi", "ir2vis", 10), ("indoor-multi", "ir2vis", 10)}, "regdb": set(), "llcm": set()}
 
 
 @pytest.fixture
@@ -43,14 +43,24 @@ def test_every_protocol_has_its_rows(trained, dataset):
     table = evaluation.evaluate_run(run, images=images)
     for (weighting, mirror), part in table.groupby(["weighting", "mirror"]):
         found = {(mode, direction, len(group)) for (mode, direction), group in part.groupby(["mode", "direction"])}
-        assert found == ROWS[dataset], (weighting, mirror)
+        expected = ROWS[dataset] | (FURTHER[dataset] if weighting == "equal" and mirror else set())
+        assert found == expected, (weighting, mirror)
     assert set(zip(table["weighting"], table["mirror"], strict=True)) == {(w, m) for w in ("equal", "neck") for m in (True, False)}
     assert table[evaluation.SHOWN].to_numpy().min() >= 0
     assert table[evaluation.SHOWN].to_numpy().max() <= 100
     cmc = table[[f"rank{rank}" for rank in range(1, 21)]].to_numpy()
     assert (np.diff(cmc, axis=1) >= -1e-9).all()
     assert (run.folder / "tables/trials.csv").exists()
-    assert set(run.headline()["protocol"]) == {" ".join(p for p in row[:2] if p) for row in ROWS[dataset]}
+    assert set(run.headline()["protocol"]) == {" ".join(p for p in row[:2] if p) for row in ROWS[dataset] | FURTHER[dataset]}
+
+
+def test_a_run_records_the_numbers_of_its_images_and_people(trained):
+    run, images = trained("llcm")
+    evaluation.evaluate_run(run, images=images)
+    test = images.records[images.records["split"] == "test"]
+    assert run.metrics["numbers"]["test visible images"] == (test["modality"] == "visible").sum()
+    assert run.metrics["numbers"]["test infrared identities"] == test.loc[test["modality"] == "infrared", "identity"].nunique()
+    assert runs.table(names=[run.folder.name])["numbers"].iat[0] == run.metrics["numbers"]
 
 
 def slow_features(net, images, row):
@@ -122,12 +132,12 @@ def test_people_add_up_to_the_headline_without_comparing_again(trained, dataset,
     monkeypatch.setattr(evaluation, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
     table = evaluation.evaluate_run(run, images=images)
     assert len(compared) == 4  # with and without mirror images, two weightings
-    chosen = (*images.protocols, *images.further_protocols)
-    alone = evaluation.evaluate(evaluation.run_features(run, images), images.records, chosen)
+    features = evaluation.run_features(run, images)
+    alone = evaluation.evaluate(features, images.records, images.protocols, further=images.further_protocols)
     pd.testing.assert_frame_equal(table.drop(columns="trial"), alone.drop(columns="trial"))
     people = run.read_table("identities")
     assert list(people.columns) == ["mode", "direction", "identity", "share", "rank1", "map", "minp"]
-    assert set(zip(people["mode"], people["direction"], strict=True)) == {row[:2] for row in ROWS[dataset]}
+    assert set(zip(people["mode"], people["direction"], strict=True)) == {row[:2] for row in ROWS[dataset] | FURTHER[dataset]}
     for (mode, direction), part in people.groupby(["mode", "direction"]):
         assert part["share"].sum() == pytest.approx(1, abs=1e-12)
         assert part["identity"].is_unique
