@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from fsclib.config.schema import difference
+from fsclib.config.specs import Protocol
 from fsclib.runs import Run
 
 FACTS = ("data_hash", "precision", "torch", "revision", "extensions", "weights")  # of a run's environment, which must agree
@@ -47,7 +48,9 @@ def unlike(group: Sequence[Run], reference: Sequence[Run], switch: str, allow: S
             found.append("no table of identities, which earlier versions did not write: test the run again with 03_evaluate")
         else:
             tested, expected = (set(protocol_of(r.read_table("identities"))) for r in (run, other))
-            found += [f"protocol {name} was tested for only one of the two" for name in sorted(tested ^ expected)]
+            further = {name_of(protocol) for protocol in run.config.spec.further}  # compared only where all runs were tested
+            one_sided = sorted((tested ^ expected) - further)
+            found += [f"protocol {name} was tested for only one of the two" for name in one_sided]
         for line in found:
             reasons.setdefault(line, []).append(run.folder.name)
     return [f"{line} ({', '.join(names)})" for line, names in reasons.items()], list(noted)
@@ -72,6 +75,11 @@ def key(run: Run) -> tuple[int, int]:
 def protocol_of(rows: pd.DataFrame) -> pd.Series:
     """The protocol of each row of a table of a run, as in metrics.json: "paper.ir2vis"."""
     return (rows["mode"] + "." + rows["direction"]).str.lstrip(".")
+
+
+def name_of(protocol: Protocol) -> str:
+    """A protocol, as in metrics.json."""
+    return ".".join(filter(None, (protocol.mode, protocol.direction)))
 
 
 def replicate(run: Run) -> str:

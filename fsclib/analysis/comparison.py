@@ -112,7 +112,7 @@ def compare(
     kept = {name: [run for run in group if key(run) in common] for name, group in kept.items()}
     missing = compared - sum(map(len, kept.values()))
     contributions = {name: _contributions(group) for name, group in kept.items()}
-    tested = list(contributions[first]["protocol"].unique())
+    tested, partly = _tested(contributions)
     if unknown := [name for name in protocols or () if name not in tested]:
         raise ComparisonError(f"protocol {name!r} was not tested, expected one of {', '.join(tested)}" for name in unknown)
     effects = _effects(kept, contributions, protocols or tested)
@@ -120,6 +120,7 @@ def compare(
     pairs = {name: f"{name} and {first}" for name in kept} | {first: f"Runs of {first} among themselves"}
     notes += [f"{pairs[name]} differ in more than the switch: {'; '.join(noted[name])}." for name in kept if noted[name]]
     notes += [f"Left out: {missing} runs of a seed or trial that not all rows share."] * bool(missing)
+    notes += [f"Left out: {', '.join(map(_setting, partly))}, under which not all runs were tested."] * bool(partly)
     notes += [f"Left out: {len(table) - finished} unfinished runs or runs moved aside."] * (len(table) > finished)
     examples = {name: group[0] for name, group in kept.items()}
     names = tuple(run.folder.name for group in kept.values() for run in group)
@@ -167,6 +168,14 @@ def _contributions(group: list[Run]) -> pd.DataFrame:
     """The tables of identities of all runs, with columns protocol and replicate."""
     found = pd.concat([run.read_table("identities").assign(replicate=replicate(run)) for run in group], ignore_index=True)
     return found.assign(protocol=protocol_of(found))
+
+
+def _tested(contributions: dict[str, pd.DataFrame]) -> tuple[list[str], list[str]]:
+    """The protocols under which all runs were tested, and those under which only some were."""
+    runs_of = pd.concat(contributions, names=["variant"]).reset_index("variant")[["variant", "replicate", "protocol"]]
+    counted = runs_of.drop_duplicates().groupby("protocol", sort=False).size()
+    everyone = counted == len(runs_of[["variant", "replicate"]].drop_duplicates())
+    return list(counted.index[everyone]), list(counted.index[~everyone])
 
 
 def _effects(kept: dict[str, list[Run]], contributions: dict[str, pd.DataFrame], protocols: Sequence[str]) -> pd.DataFrame:

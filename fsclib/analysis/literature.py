@@ -1,7 +1,8 @@
 """Own figures beside published ones, only where the two are comparable.
 
 A table holds one data set, mode, direction and setting; each way of testing has its own table. Own runs are supervised and not
-re-ranked, so they appear in SINGLE_SHOT tables only. Runs on synthetic people, or on data of unknown origin, are refused.
+re-ranked, so they appear in tables of that setting only. Runs on synthetic people, on data of unknown origin, or on data whose
+numbers of images and identities are not the published ones (DatasetSpec.reported, within 2 %) are refused.
 
 published.csv has one row per method and table, in per cent, with its source.
 """
@@ -9,8 +10,9 @@ published.csv has one row per method and table, in per cent, with its source.
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -19,6 +21,7 @@ import pandas as pd
 
 from fsclib.config.schema import RECIPE
 from fsclib.config.specs import DATASETS
+from fsclib.data.literature import departures
 from fsclib.data.protocols import DIRECTIONS
 from fsclib.errors import FsclibError
 from fsclib.runs import config_of, finished
@@ -28,7 +31,8 @@ FILE = Path(__file__).with_name("published.csv")
 FIGURES = ("rank1", "map", "minp")
 TABLE = ["dataset", "mode", "direction", "setting"]  # rows that agree in these share a table
 COLUMNS = ["method", "venue", "year", "backbone", "image_size", *TABLE[:3], *FIGURES, "setting", "source", "note"]
-SINGLE_SHOT = "supervised, single-shot, no re-ranking"  # the setting of our own runs
+SINGLE_SHOT = "supervised, single-shot, no re-ranking"  # the settings of our own runs
+MULTI_SHOT = "supervised, multi-shot, no re-ranking"
 # Figures that these sources give for methods other than the named one are secondary: copied or rerun. The file does not mark them.
 OTHERS = {"DEEN paper, arXiv 2303.14481": "DEEN", "ZYK100/LLCM README": "DEEN"}
 
@@ -38,6 +42,7 @@ INCOMPARABLE = {  # why a run is not comparable, by whether its people are synth
     True: "made on synthetic people, expected the real data set",
     None: 'config.json does not record whether its people are synthetic; add "synthetic": true or false to its "environment"',
 }
+UNCOUNTED = "metrics.json does not record the numbers of images and identities; test the run again with 03_evaluate"
 
 
 class PublishedError(FsclibError, ValueError):
@@ -113,26 +118,37 @@ def tables_of(own_runs: pd.DataFrame, dataset: str) -> list[Table]:
     return [beside(own_runs, *key) for key in keys.itertuples(index=False, name=None)]
 
 
+def with_own(own_runs: pd.DataFrame, dataset: str, left_out: Iterable[str] = ()) -> list[Table]:
+    """The tables of a data set in which own runs stand beside published ones. Errors: as in `beside`.
+
+    own_runs, left_out: as `comparable` returns them; the captions give the reasons for runs left out.
+    """
+    reasons = Counter(sentence.partition(": ")[2] for sentence in left_out)
+    listed = [f"{number} own run{'s' * (number > 1)} ({reason})" for reason, number in reasons.items()]
+    note = f" Left out: {', '.join(listed)}." if listed else ""
+    found = [table for table in tables_of(own_runs, dataset) if table.frame["own"].any()]
+    return [replace(table, caption=table.caption + note) for table in found]
+
+
 def comparable(own_runs: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list[str]]:
     """The rows of runs.table() comparable with the literature of a data set, and a sentence for each run that is not."""
     if own_runs.empty:
         return own_runs, []
     rows = finished(own_runs[own_runs["dataset"] == dataset])
-    reasons = [_origin(row) for row in rows.to_dict("records")]
-    fit = [reason is False for reason in reasons]
+    reasons = [_incomparable(row) for row in rows.to_dict("records")]
+    fit = [not reason for reason in reasons]
     named = zip(rows["name"], reasons, strict=True)
-    return rows[fit], [f"{dataset}/{name}: {INCOMPARABLE[reason]}" for name, reason in named if reason is not False]
+    return rows[fit], [f"{dataset}/{name}: {reason}" for name, reason in named if reason]
 
 
 def beside(own_runs: pd.DataFrame, dataset: str, mode: str, direction: str, setting: str = SINGLE_SHOT) -> Table:
-    """Published figures of one setting by year, then rank-1; for SINGLE_SHOT, own ones below them.
+    """Published figures of one setting by year, then rank-1; in the setting of our own runs, own ones below them.
 
     own_runs: rows of runs.table(); unfinished runs, runs moved aside and those of other data sets are skipped. Runs that differ
     only in the seed, for RegDB in seed or trial, form one row.
-    Errors: PublishedError for a table that the literature does not have, or that names own runs on synthetic people or on data of
-    unknown origin.
+    Errors: PublishedError for a table that the literature does not have, or that names every own run that is not comparable.
     """
-    own = _own(own_runs, dataset, mode, direction) if setting == SINGLE_SHOT else []
+    own = _own(own_runs, dataset, mode, direction) if setting == _setting(dataset, mode) else []
     _refuse_incomparable(own)
     found, key = literature(), (dataset, mode, direction, setting)
     rows = found[(found[TABLE] == list(key)).all(axis=1)].sort_values(["year", "rank1"], kind="stable")
@@ -149,7 +165,8 @@ def beside(own_runs: pd.DataFrame, dataset: str, mode: str, direction: str, sett
     caption = [
         f"{DATASETS[dataset].caption(mode)}, {DIRECTIONS[direction]}: {setting}. In per cent.",
         *([bold] if own else []),
-        "Own figures on synthetic data are not comparable with published ones and are excluded.",
+        "Own figures on synthetic data, or on other numbers of images or identities than the published ones, are not comparable "
+        "and are excluded.",
         *(["† Not the method's own figures: copied or rerun by another publication."] if rows["secondary"].any() else []),
         *(f"[{letter}] {note.rstrip('.')}." for note, letter in _letters(rows["note"]).items()),
     ]
@@ -209,12 +226,28 @@ def _origin(run: Mapping[str, Any]) -> bool | None:
     return said if isinstance(said, bool) else (DATASETS[run["dataset"]].synthetic or None)
 
 
+def _incomparable(run: Mapping[str, Any]) -> str:
+    """Why a run is not comparable with published ones, "" if it is."""
+    if (synthetic := _origin(run)) is not False:
+        return INCOMPARABLE[synthetic]
+    if not isinstance(numbers := run.get("numbers"), dict):
+        return UNCOUNTED
+    differences = departures(numbers, run["dataset"])
+    return f"no literature rows: {'; '.join(differences)}" if differences else ""
+
+
 def _refuse_incomparable(own: Iterable[Mapping[str, Any]]) -> None:
-    refused = [run for row in own for run in row["runs"] if row["synthetic"] is not False]
-    if refused:
-        problems = [f"{run['dataset']}/{run['name']}: {INCOMPARABLE[run['synthetic']]}" for run in refused]
+    reasons = {f"{run['dataset']}/{run['name']}": _incomparable(run) for row in own for run in row["runs"]}
+    if problems := [f"{name}: {reason}" for name, reason in reasons.items() if reason]:
         fix = "leave their rows out of own_runs; 03_evaluate and 06_ablation show them separately"
         raise PublishedError("own figures that are not comparable with published ones", [*problems, fix])
+
+
+def _setting(dataset: str, mode: str) -> str:
+    """The setting in which our own runs are tested under a mode."""
+    spec = DATASETS.get(dataset)
+    shots = [protocol.shots for protocol in (*spec.protocols, *spec.further) if protocol.mode == mode] if spec else []
+    return MULTI_SHOT if max(shots, default=1) > 1 else SINGLE_SHOT
 
 
 def _row(own: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ class Protocol:
 
     mode: a key of DatasetSpec.modes. direction: "vis2ir" (visible queries) or "ir2vis". scoring: the protocol passed to
     metrics.evaluate, which determines the entries hidden from a query. trials: number of galleries drawn for one model. cameras:
-    those from which a gallery is drawn, one image per identity and camera; none: the gallery holds every image. swapped: once
-    drawn, the gallery becomes the queries and the queries the gallery.
+    those from which a gallery is drawn; none: the gallery holds every image. swapped: once drawn, the gallery becomes the queries
+    and the queries the gallery. shots: images per identity and camera in a drawn gallery, or all where there are fewer. official:
+    the gallery follows the permutations in the data set's folder (data/layouts/permutations.py) instead of a random draw.
     """
 
     mode: str
@@ -24,6 +25,8 @@ class Protocol:
     trials: int = 1
     cameras: tuple[int, ...] = ()
     swapped: bool = False
+    shots: int = 1
+    official: bool = False
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.mode, self.direction)))
@@ -48,7 +51,8 @@ class DatasetSpec:
     owner      who provides it on a signed request; "": no request needed
     splits     training splits, at most RegDB's ten, each with a model of its own; a run's `trial` is one of them
     cameras    by modality
-    protocols  the default first
+    protocols  of every test, the default first
+    further    protocols tested in addition, in rows of their own; official ones only where the folder holds the permutations
     modes      mode of a protocol → its words in captions
     reported   numbers from the literature; papers and repositories disagree with each other
     preset     fields of a configuration, as in presets
@@ -63,6 +67,7 @@ class DatasetSpec:
     splits: int = 1
     cameras: Mapping[str, tuple[int, ...]]
     protocols: tuple[Protocol, ...]
+    further: tuple[Protocol, ...] = ()
     modes: Mapping[str, str]
     reported: tuple[Reported, ...] = ()
     preset: Mapping[str, Any]
@@ -90,17 +95,33 @@ class DatasetSpec:
         return f"-trial{trial}" if self.splits > 1 else ""
 
 
+SYSU_ALL = Protocol("all", "ir2vis", "sysu", trials=10, cameras=(1, 2, 4, 5))
+SYSU_INDOOR = Protocol("indoor", "ir2vis", "sysu", trials=10, cameras=(1, 2))
 SYSU = DatasetSpec(
     title="SYSU-MM01",
     folder="SYSU-MM01",
     layout="sysu",
     owner="Sun Yat-sen University",
     cameras={"visible": (1, 2, 4, 5), "infrared": (3, 6)},
-    protocols=(
-        Protocol("all", "ir2vis", "sysu", trials=10, cameras=(1, 2, 4, 5)),
-        Protocol("indoor", "ir2vis", "sysu", trials=10, cameras=(1, 2)),
+    protocols=(SYSU_ALL, SYSU_INDOOR),
+    further=(
+        replace(SYSU_ALL, mode="all-multi", shots=10),
+        replace(SYSU_INDOOR, mode="indoor-multi", shots=10),
+        replace(SYSU_ALL, mode="all-official", official=True),
+        replace(SYSU_INDOOR, mode="indoor-official", official=True),
+        replace(SYSU_ALL, mode="all-multi-official", shots=10, official=True),
+        replace(SYSU_INDOOR, mode="indoor-multi-official", shots=10, official=True),
     ),
-    modes={"all": "all-search", "indoor": "indoor-search"},
+    modes={
+        "all": "all-search",
+        "indoor": "indoor-search",
+        "all-multi": "all-search, multi-shot",
+        "indoor-multi": "indoor-search, multi-shot",
+        "all-official": "all-search, official galleries",
+        "indoor-official": "indoor-search, official galleries",
+        "all-multi-official": "all-search, multi-shot, official galleries",
+        "indoor-multi-official": "indoor-search, multi-shot, official galleries",
+    },
     reported=(
         Reported("train", "visible", 22_258, 395),  # train ∪ val
         Reported("train", "infrared", 11_909, 395),

@@ -50,6 +50,11 @@ class Images:
         return self.dataset.spec.protocols
 
     @property
+    def further_protocols(self) -> tuple[Protocol, ...]:
+        """Protocols to be tested in addition: official ones only if the data set holds their permutations."""
+        return tuple(p for p in self.dataset.spec.further if self.dataset.permutations or not p.official)
+
+    @property
     def skipped(self) -> dict[str, int]:
         """Number of skipped entries of each kind."""
         return dict(Counter(problem.kind for problem in self.problems))

@@ -74,7 +74,11 @@ class DatasetError(FsclibError):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set on disk. `problems` are the broken entries that are missing from `records`, `notes` those that are HARMLESS."""
+    """A data set on disk.
+
+    problems: the broken entries that are missing from `records`; notes: those that are HARMLESS; permutations: of
+    layouts.permutations, empty if the data set has none.
+    """
 
     name: str
     spec: DatasetSpec
@@ -83,6 +87,7 @@ class Dataset:
     problems: tuple[Problem, ...] = ()
     trial: int = 1
     notes: tuple[Problem, ...] = ()
+    permutations: Mapping[tuple[int, int], Sequence[Sequence[str]]] = field(default_factory=dict, repr=False)
 
 
 def table(rows: Sequence[tuple[str, int, int, str, str]]) -> pd.DataFrame:

@@ -64,7 +64,7 @@ def curves(images: Images) -> dict[str, dict[str, np.ndarray]]:
     """Matching rates (20,) in per cent: protocol, as named by `evaluation.cmc_by_protocol` → "chance" or "raw pixels" → curve."""
     features = pixel_features(images, select(images.records, "test"))
     trials = evaluation.evaluate(features, images.records, images.protocols, mirrors=[True], weightings=["equal"])
-    pixels = {name: curve.mean(0) for name, curve in evaluation.cmc_by_protocol(trials).items()}
+    pixels = {name: curve.mean(0) for name, curve in evaluation.cmc_by_protocol(trials, images.protocols).items()}
     known = {str(p): 100 * cmc for p, cmc, _ in _chance(images)}
     return {name: {"chance": known[name], "raw pixels": pixels[name]} for name in pixels}
 

@@ -15,6 +15,8 @@ from fsclib import metrics, runs
 from fsclib.data import protocols
 from fsclib.data.datasets import LAYOUTS
 from fsclib.data.images import Images
+from fsclib.data.layouts.permutations import Permutations
+from fsclib.data.literature import recorded
 from fsclib.data.protocols import Protocol
 from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
 from fsclib.metrics import chance, differences
@@ -64,19 +66,31 @@ def search(
     *,
     mirrors: Sequence[bool] = (True, False),
     weightings: Sequence[str] = tuple(WEIGHTINGS),
+    further: Sequence[Protocol] = (),
+    permutations: Permutations | None = None,
 ) -> Iterator[Search]:
-    """Every trial of the chosen protocols, one per (mirror, weighting, protocol, trial)."""
+    """Every trial of the chosen protocols, one per (mirror, weighting, protocol, trial).
+
+    further: protocols searched with equal weighting and mirror images only, since ten images per person and camera take ten times
+    as long. permutations: those of the data set, which official protocols need.
+    """
     visible, infrared = (select(records, "test", modality) for modality in (VISIBLE, INFRARED))
     identity = records["identity"].to_numpy()
     place = np.full(len(records), -1)
     place[visible], place[infrared] = np.arange(len(visible)), np.arange(len(infrared))
     is_visible = (records["modality"] == VISIBLE).to_numpy()
-    trials = [(p, trial, *protocols.query_and_gallery(records, p, trial)) for p in chosen for trial in range(p.trials)]
+    trials = [
+        (p, trial, *protocols.query_and_gallery(records, p, trial, permutations=permutations))
+        for p in (*chosen, *further)
+        for trial in range(p.trials)
+    ]
     for mirror in mirrors:
         sides = features.of(visible, mirror), features.of(infrared, mirror)
         for weighting in weightings:
             across = similarity(*sides, weighting)  # visible × infrared: every protocol and trial looks up its part
             for p, trial, query, gallery in trials:
+                if p in further and not (mirror and weighting == "equal"):
+                    continue
                 flip = not is_visible[query[0]]
                 part = across[np.ix_(place[gallery], place[query])].T if flip else across[np.ix_(place[query], place[gallery])]
                 found = score(part, records, query, gallery, p.scoring)
@@ -130,9 +144,11 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
     return table[["mode", "direction", "trial", "weighting", "mirror", "queries", *SHOWN]].round(2)
 
 
-def cmc_by_protocol(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Matching rates (trials, 20) in per cent of each protocol in a table of `evaluate`; equal weighting, with mirror images."""
-    chosen = table[(table["weighting"] == "equal") & table["mirror"]]
+def cmc_by_protocol(table: pd.DataFrame, shown: Sequence[Protocol]) -> dict[str, np.ndarray]:
+    """Matching rates (trials, 20) in per cent of some protocols in a table of `evaluate`; equal weighting, with mirror images."""
+    keys = pd.MultiIndex.from_tuples([(p.mode, p.direction) for p in shown])
+    tested = pd.MultiIndex.from_frame(table[["mode", "direction"]]).isin(keys)
+    chosen = table[tested & (table["weighting"] == "equal") & table["mirror"]]
     ranks = [f"rank{rank}" for rank in RANKS]
     groups = chosen.groupby(["mode", "direction"], sort=False)
     return {" ".join(part for part in name if part): group[ranks].to_numpy() for name, group in groups}
@@ -169,9 +185,9 @@ def validate(
 def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = None) -> pd.DataFrame:
     """Tests the best checkpoint of a run under every protocol of its data set, and completes the run.
 
-    Writes tables/trials, tables/summary, tables/identities, the embeddings and, last, metrics.json. Returns the table of
-    `evaluate`, in which the column `trial` holds RegDB's split. `trial`: the split that the caller expects to test; `images`:
-    those of the run, if already open.
+    The data set's further protocols are tested with equal weighting and mirror images only. Writes tables/trials,
+    tables/summary, tables/identities, the embeddings and, last, metrics.json. Returns the table of `evaluate`, in which the column
+    `trial` holds RegDB's split. `trial`: the split that the caller expects to test; `images`: those of the run, if already open.
     Errors: RunError for another trial of RegDB, whose test identities this model was trained on, or if the data have changed
     since training; CheckpointError without a checkpoint.
     """
@@ -186,9 +202,9 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
     if done < config.epochs:
         raise RunError(f"{run.folder} is not fully trained: {done} of {config.epochs} epochs. Start the same training again.")
     images = images or run_images(run)
-    chosen = images.protocols
-    features = run_features(run, images)
-    searches = list(search(features, images.records, chosen))
+    features, permutations = run_features(run, images), images.dataset.permutations
+    further = images.further_protocols
+    searches = list(search(features, images.records, images.protocols, further=further, permutations=permutations))
     table = tabulate(searches)
     if config.spec.splits > 1:
         table["trial"] = config.trial
@@ -303,7 +319,7 @@ def headline(summary: pd.DataFrame) -> dict[str, float]:
 
 
 def provenance(run: Run, images: Images) -> dict[str, Any]:
-    """How the figures of a run were obtained, and what was left out of the data."""
+    """How the figures of a run were obtained, from how many images and people, and what was left out of the data."""
     state = checkpoint.state(run.checkpoint("best"))
     return {
         "select_on": run.config.select_on,
@@ -313,4 +329,5 @@ def provenance(run: Run, images: Images) -> dict[str, Any]:
         "weighting": "equal",
         "skipped": sum(images.skipped.values()),
         "skipped_by_kind": images.skipped,
+        "numbers": recorded(images.records),
     }

@@ -56,6 +56,9 @@ def metrics(file: Path) -> dict[str, Any]:
     found = read_json(file)
     if not isinstance(found, dict):
         raise ValueError("not written by this library, expected an object")
+    numbers = found.get("numbers", {})
+    if not isinstance(numbers, dict) or not all(type(number) is int for number in numbers.values()):
+        raise ValueError(f"numbers: found {shown(numbers)}, expected an object of integers")
     for name, value in found.items():
         if not f"{name}{value}".isprintable():  # both are shown
             raise ValueError(f"{shown(name)}: found {shown(value)}, expected a name and a value without control characters")

@@ -232,9 +232,10 @@ def report(dataset: str, name: str, results: Path | None = None) -> Report:
 def table(results: Path | None = None, *, dataset: str = "*", names: Collection[str] | None = None) -> pd.DataFrame:
     """A table with one row per run: all runs, or those of a data set or with these names.
 
-    Columns: dataset, name, finished, epochs_done, the recipe, parts of the environment, and the figures of metrics.json. The name
-    is the folder's, as expected by `load`: a run that was moved aside still has its old name in config.json. Runs that cannot be
-    read, such as those of a network that is not installed, are left out, and logged with the reason.
+    Columns: dataset, name, finished, epochs_done, the recipe, parts of the environment, the figures of metrics.json, and numbers,
+    the images and identities of its data set, None if they are not recorded. The name is the folder's, as expected by `load`: a run
+    that was moved aside still has its old name in config.json. Runs that cannot be read, such as those of a network that is not
+    installed, are left out, and logged with the reason.
     Errors: RunError that names every run among `names` that cannot be read.
     """
     rows, broken = [], []
@@ -286,7 +287,9 @@ def _row(run: Run) -> dict[str, Any]:
     row |= {key: value for key, value in run.config.recipe().items() if key not in row}
     row |= {key: environment.get(key) for key in ("precision", "revision", "data_hash", "pixels_hash", "synthetic")}
     row |= {"torch": environment.get("packages", {}).get("torch")}
+    row["numbers"] = None
     if run.finished:
+        row["numbers"] = run.metrics.get("numbers")
         row |= {f"metrics.{key}": value for key, value in run.metrics.items() if isinstance(value, (int, float, str))}
     return row
 

@@ -15,20 +15,20 @@ ENVIRONMENT = {
     "data_hash": "d1", "pixels_hash": "p1", "precision": "float32", "revision": "r1", "packages": {"torch": "2.10.0+cpu"},
     "weights": "w1",
 }  # fmt: skip
-PROTOCOLS = {"demo": ["paper.vis2ir", "paper.ir2vis"], "llcm": ["paper.ir2vis"], "regdb": ["ir2vis"]}
+PROTOCOLS = {"demo": ["paper.vis2ir", "paper.ir2vis"], "llcm": ["paper.ir2vis"], "regdb": ["ir2vis"], "sysu": ["all.ir2vis"]}
 
 
 @pytest.fixture
 def finished(tmp_path):
     """finished(better, environment, **config): a tested run whose made-up figures are higher by about `better`."""
 
-    def _finished(better=0.0, environment=None, *, people=12, **values):
+    def _finished(better=0.0, environment=None, *, people=12, further=(), **values):
         config = Config(**{"dataset": "demo", "name": f"run{len(list(tmp_path.glob('*/*')))}"} | values)
         run = runs.begin(config, ENVIRONMENT | {"synthetic": config.dataset == "demo"} | (environment or {}), tmp_path)
         rng = np.random.default_rng(0)
         own = np.random.default_rng([config.seed, config.trial, len(config.modules)])
         parts, metrics, trials = [], {"select_on": config.select_on}, []
-        for protocol in PROTOCOLS[config.dataset]:
+        for protocol in (*PROTOCOLS[config.dataset], *further):
             mode, _, direction = protocol.rpartition(".")
             share = rng.dirichlet(np.full(people, 5))
             part = pd.DataFrame({"mode": mode, "direction": direction, "identity": np.arange(people), "share": share})
@@ -85,6 +85,18 @@ def test_a_row_has_the_mean_spread_and_difference_of_its_runs(finished, compared
     baseline = table.loc[table["modules"].map(lambda found: found == []), "metrics.paper.ir2vis.map"]
     assert row["difference"] == pytest.approx(row["mean"] - baseline.mean(), abs=1e-9)
     assert found.rows.set_index("variant").loc["channel", "paper.ir2vis.map.difference"] == row["difference"]
+
+
+def test_further_protocols_are_compared_only_if_all_runs_were_tested_under_them(finished, compared):
+    multi, official = "all-multi.ir2vis", "all-official.ir2vis"
+    for seed in (0, 1):
+        finished(0, dataset="sysu", modules="none", seed=seed, further=[multi])
+        finished(5, dataset="sysu", modules="channel", seed=seed, further=[multi, official] if seed else [multi])
+    found = compared("modules", "none")
+    assert found.refused == ()
+    assert list(found.effects["protocol"].unique()) == ["all.ir2vis", multi]
+    assert "Left out: all-official, infrared → visible, under which not all runs were tested." in found.notes
+    assert found.effects.loc[found.effects["protocol"] == multi, "mean"].notna().all()
 
 
 def test_only_differences_whose_interval_excludes_zero_are_shown(finished, compared):

@@ -11,6 +11,8 @@ from fsclib import runs
 from fsclib.analysis import literature as published
 from fsclib.analysis.literature import FILE, SINGLE_SHOT, PublishedError, beside, literature, tables_of
 from fsclib.config import Config
+from fsclib.config.specs import DATASETS
+from fsclib.data.literature import departures
 from fsclib.figures import tables
 
 ENVIRONMENT = {"data_hash": "d1", "precision": "float32", "revision": "r1", "synthetic": False}
@@ -20,15 +22,31 @@ GOOD = dict.fromkeys(published.COLUMNS, "") | {
 NONE = pd.DataFrame()  # no own runs
 
 
+def published_numbers(dataset):
+    """The numbers of a run on the whole data set."""
+    parts = DATASETS[dataset].reported
+    return {f"{p.split} {p.modality} {name}": getattr(p, name) for p in parts for name in ("images", "identities")}
+
+
+OWN_PEOPLE = {
+    "train visible images": 90, "train visible identities": 30, "train infrared images": 90, "train infrared identities": 30,
+    "test visible images": 120, "test visible identities": 40, "test infrared images": 120, "test infrared identities": 40,
+}  # fmt: skip
+
+
 @pytest.fixture
 def finish(tmp_path):
-    """finish(rank1, protocol, environment, **config): a finished run with this rank-1, a mAP 1 lower and a mINP 2 lower."""
+    """finish(rank1, protocol, environment, numbers, **config): a finished run with this rank-1, a mAP 1 lower, a mINP 2 lower.
 
-    def _finish(rank1, protocol="paper.ir2vis", environment=None, **values):
+    numbers: of images and identities, by default the published ones; {}: not recorded.
+    """
+
+    def _finish(rank1, protocol="paper.ir2vis", environment=None, numbers=None, **values):
         run = runs.begin(Config(**{"dataset": "llcm"} | values), ENVIRONMENT | (environment or {}), tmp_path / "results")
+        counted = {"numbers": published_numbers(run.config.dataset) if numbers is None else numbers} if numbers != {} else {}
         figures = {f"{protocol}.{name}": rank1 - lower for lower, name in enumerate(published.FIGURES)}
         tested = {"select_on": run.config.select_on, "test_selected": run.config.select_on == "test"}
-        run.finish(figures | tested | {"mirror": True, "weighting": "equal"})
+        run.finish(figures | tested | counted | {"mirror": True, "weighting": "equal"})
         return run
 
     return _finish
@@ -194,6 +212,57 @@ def test_synthetic_and_unknown_runs_are_refused_together(finish, own):
     assert [row["rank1"] for row in own_rows(kept)] == [50.0]
 
 
+def test_other_people_in_the_layout_of_a_data_set_never_stand_beside_its_literature(finish, own):
+    """Forty people of one's own in LLCM's layout, with LLCM's name."""
+    finish(99.0, numbers=OWN_PEOPLE, name="mine")
+    reason = (
+        "llcm/mine: no literature rows: 30 train identities, published 713; 40 test identities, published 351; "
+        "90 train visible images, published 16,946; 90 train infrared images, published 13,975; "
+        "120 test visible images, published 8,680; 120 test infrared images, published 7,166"
+    )
+    kept, left_out = published.comparable(own(), "llcm")
+    assert (len(kept), left_out) == (0, [reason])
+    assert published.with_own(kept, "llcm", left_out) == []
+    with pytest.raises(PublishedError, match="llcm/mine: no literature rows: 30 train identities"):
+        beside(own(), "llcm", "paper", "ir2vis")
+
+    finish(50.0, name="real")
+    kept, left_out = published.comparable(own(), "llcm")
+    (table,) = published.with_own(kept, "llcm", left_out)
+    assert [row["source"] for row in own_rows(table)] == ["own runs real"]
+    assert f"Left out: 1 own run ({reason.partition(': ')[2]})." in table.caption
+
+
+def test_runs_without_numbers_are_not_comparable_until_tested_again(finish, own):
+    finish(50.0, numbers={}, name="old")
+    kept, left_out = published.comparable(own(), "llcm")
+    assert (len(kept), left_out) == (0, [f"llcm/old: {published.UNCOUNTED}"])
+    assert "test the run again with 03_evaluate" in left_out[0]
+
+
+@pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
+def test_numbers_may_differ_from_published_ones_by_two_per_cent(dataset):
+    exact = published_numbers(dataset)
+    assert departures(exact, dataset) == departures({name: round(1.019 * n) for name, n in exact.items()}, dataset) == []
+    for name, number in exact.items():
+        (found,) = departures(exact | {name: round(0.97 * number)}, dataset)
+        assert found.endswith(f"published {number:,}")
+    assert len(departures({}, dataset)) >= 4
+    assert departures({}, "demo") == []
+
+
+def test_published_multi_shot_results_stand_beside_own_multi_shot_runs_only(finish, own, write, monkeypatch):
+    multi = {"dataset": "sysu", "mode": "all-multi", "setting": published.MULTI_SHOT}
+    monkeypatch.setattr(published, "FILE", write(multi, {"dataset": "sysu", "mode": "all"}))
+    finish(60.0, "all-multi.ir2vis", dataset="sysu", name="multi")
+    finish(50.0, "all.ir2vis", dataset="sysu", name="single", seed=1)
+    found = {table.frame["protocol"].iat[0]: own_rows(table) for table in tables_of(own(), "sysu")}
+    assert {setting: [row["rank1"] for row in rows] for setting, rows in found.items()} == {
+        published.MULTI_SHOT: [60.0],
+        SINGLE_SHOT: [50.0],
+    }
+
+
 def test_the_demo_is_synthetic_even_if_a_run_does_not_say_so(finish, own):
     run = finish(50.0, dataset="demo")
     text = (run.folder / "config.json").read_text()
@@ -205,7 +274,7 @@ def test_the_demo_is_synthetic_even_if_a_run_does_not_say_so(finish, own):
 
 def test_every_caption_says_that_synthetic_figures_do_not_compare():
     for table in tables_of(NONE, "sysu"):
-        assert "Own figures on synthetic data are not comparable with published ones" in table.caption
+        assert "Own figures on synthetic data, or on other numbers of images or identities than the published ones" in table.caption
 
 
 def test_the_error_for_an_unpublished_table_lists_the_published_ones():
@@ -250,7 +319,8 @@ def test_all_bad_rows_are_listed_at_once(write):
         "line 3: direction: found 'sideways', expected ir2vis or vis2ir",
         "line 4: direction: found 'vis2ir', expected ir2vis",
         "line 5: source is empty",
-        "line 5: found data set 'llcm' with mode 'whole', expected one of: sysu all; sysu indoor; regdb; llcm paper; llcm as-coded",
+        "line 5: found data set 'llcm' with mode 'whole', expected one of: sysu all; sysu indoor; sysu all-multi;",
+        "; sysu indoor-multi-official; regdb; llcm paper; llcm as-coded",
         "line 5: year: found '21', expected four digits",
         "line 6: rank1: found '', expected 0 to 100 per cent",
         "line 6: map: found '101'",

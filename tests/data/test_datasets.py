@@ -7,7 +7,7 @@ from trees import TREES, append, llcm_tree, regdb_tree, sysu_tree, write
 
 from fsclib.config.specs import DATASETS, LLCM
 from fsclib.data.datasets import open_dataset
-from fsclib.data.literature import beside_reported
+from fsclib.data.literature import beside_reported, departures, recorded
 from fsclib.data.protocols import query_and_gallery
 from fsclib.data.records import NO_MATCH, NO_TEST, NO_TRAINING, DatasetError
 
@@ -133,6 +133,20 @@ def test_reported_counts_are_listed_beside_those_on_disk(tmp_path, layout):
     if layout == "sysu":
         gallery = query_and_gallery(records, DATASETS["sysu"].protocols[0])[1]
         assert found.loc[("gallery", "visible"), "images"] == len(gallery)
+
+
+@pytest.mark.parametrize("layout", list(TREES))
+def test_recorded_numbers_are_those_on_disk(tmp_path, layout):
+    records = open_dataset(layout, TREES[layout](tmp_path)).records
+    found = recorded(records)
+    parts = records.assign(split=records["split"].replace("val", "train")).groupby(["split", "modality"])["identity"]
+    for (split, modality), identities in parts:
+        assert found[f"{split} {modality} images"] == len(identities)
+        assert found[f"{split} {modality} identities"] == identities.nunique()
+    test = records[(records["split"] == "test") & (records["modality"] == "visible")]
+    assert found["gallery visible images"] == len(test.groupby(["identity", "camera"]))
+    assert len(found) == 10
+    assert departures(found, layout)
 
 
 def test_a_data_set_that_shares_a_layout_is_registered_by_its_spec(tmp_path, monkeypatch):

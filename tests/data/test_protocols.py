@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,9 +152,39 @@ def test_protocols_of_the_data_sets():
     assert DEMO.protocols == LLCM.protocols
     for spec in DATASETS.values():
         assert {each.scoring for each in spec.protocols} == {spec.layout}
-        assert {each.mode for each in spec.protocols} == set(spec.modes)
+        assert {each.mode for each in (*spec.protocols, *spec.further)} == set(spec.modes)
         assert {each.direction for each in spec.protocols} <= set(DIRECTIONS)
         assert all(isinstance(each, Protocol) and (each.trials == 10) == bool(each.cameras) for each in spec.protocols)
+
+
+def test_further_protocols_have_the_queries_and_cameras_of_the_usual_ones():
+    for spec in DATASETS.values():
+        for each in spec.further:
+            assert any(replace(each, mode=usual.mode, shots=usual.shots, official=False) == usual for usual in spec.protocols)
+            assert each.shots > 1 or each.official
+        modes = [each.mode for each in (*spec.protocols, *spec.further) if each.direction == "ir2vis"]
+        assert len(modes) == len(set(modes))
+
+
+@pytest.mark.parametrize(("mode", "cameras"), [("all-multi", (1, 2, 4, 5)), ("indoor-multi", (1, 2))])
+def test_multi_shot_galleries_have_ten_images_or_all_of_each_identity_and_camera(tmp_path, mode, cameras):
+    root = sysu_tree(tmp_path, images=12)
+    for number in range(4, 13):
+        (root / f"cam2/0007/{number:04d}.jpg").unlink()
+    records, _ = sysu.read(root)
+    multi = next(each for each in DATASETS["sysu"].further if each.mode == mode)
+    for trial in (0, 3):
+        random.seed(trial)
+        expected = []
+        for identity in (1, 7):
+            for camera in cameras:
+                files = sorted(str(file.relative_to(root)) for file in (root / f"cam{camera}/{identity:04d}").iterdir())
+                expected += random.sample(files, min(10, len(files)))
+        queries, gallery = query_and_gallery(records, multi, trial)
+        assert records["path"].iloc[gallery].tolist() == expected
+        assert np.array_equal(queries, select(records, "test", INFRARED))
+    with pytest.raises(ValueError, match="expected 0 to 9"):
+        query_and_gallery(records, multi, 10)
 
 
 def test_held_out_identities_are_searched_among_themselves(tmp_path):

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from permutations import permutations_of, write_permutations
 
-from fsclib import metrics
+from fsclib import metrics, runs
 from fsclib.analysis import samples
 from fsclib.config.specs import DATASETS
 from fsclib.data import protocols
 from fsclib.data.augment import normalise
-from fsclib.data.records import DatasetError
+from fsclib.data.records import DatasetError, table
 from fsclib.models.networks import FSCNet
 from fsclib.retrieval import baselines, evaluation
 from fsclib.runs import RunError, load
@@ -22,6 +23,7 @@ from fsclib.training.loop import fit
 
 ROWS = {"sysu": {("all", "ir2vis", 10), ("indoor", "ir2vis", 10)}, "regdb": {("", "vis2ir", 1), ("", "ir2vis", 1)}}
 ROWS["llcm"] = {("paper", "vis2ir", 10), ("paper", "ir2vis", 10), ("as-coded", "vis2ir", 10)}
+FURTHER = {"sysu": {("all-multi", "ir2vis", 10), ("indoor-multi", "ir2vis", 10)}, "regdb": set(), "llcm": set()}
 
 
 @pytest.fixture
@@ -41,14 +43,24 @@ def test_every_protocol_has_its_rows(trained, dataset):
     table = evaluation.evaluate_run(run, images=images)
     for (weighting, mirror), part in table.groupby(["weighting", "mirror"]):
         found = {(mode, direction, len(group)) for (mode, direction), group in part.groupby(["mode", "direction"])}
-        assert found == ROWS[dataset], (weighting, mirror)
+        expected = ROWS[dataset] | (FURTHER[dataset] if weighting == "equal" and mirror else set())
+        assert found == expected, (weighting, mirror)
     assert set(zip(table["weighting"], table["mirror"], strict=True)) == {(w, m) for w in ("equal", "neck") for m in (True, False)}
     assert table[evaluation.SHOWN].to_numpy().min() >= 0
     assert table[evaluation.SHOWN].to_numpy().max() <= 100
     cmc = table[[f"rank{rank}" for rank in range(1, 21)]].to_numpy()
     assert (np.diff(cmc, axis=1) >= -1e-9).all()
     assert (run.folder / "tables/trials.csv").exists()
-    assert set(run.headline()["protocol"]) == {" ".join(p for p in row[:2] if p) for row in ROWS[dataset]}
+    assert set(run.headline()["protocol"]) == {" ".join(p for p in row[:2] if p) for row in ROWS[dataset] | FURTHER[dataset]}
+
+
+def test_a_run_records_the_numbers_of_its_images_and_people(trained):
+    run, images = trained("llcm")
+    evaluation.evaluate_run(run, images=images)
+    test = images.records[images.records["split"] == "test"]
+    assert run.metrics["numbers"]["test visible images"] == (test["modality"] == "visible").sum()
+    assert run.metrics["numbers"]["test infrared identities"] == test.loc[test["modality"] == "infrared", "identity"].nunique()
+    assert runs.table(names=[run.folder.name])["numbers"].iat[0] == run.metrics["numbers"]
 
 
 def slow_features(net, images, row):
@@ -120,17 +132,48 @@ def test_people_add_up_to_the_headline_without_comparing_again(trained, dataset,
     monkeypatch.setattr(evaluation, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
     table = evaluation.evaluate_run(run, images=images)
     assert len(compared) == 4  # with and without mirror images, two weightings
-    alone = evaluation.evaluate(evaluation.run_features(run, images), images.records, DATASETS[dataset].protocols)
+    features = evaluation.run_features(run, images)
+    alone = evaluation.evaluate(features, images.records, images.protocols, further=images.further_protocols)
     pd.testing.assert_frame_equal(table.drop(columns="trial"), alone.drop(columns="trial"))
     people = run.read_table("identities")
     assert list(people.columns) == ["mode", "direction", "identity", "share", "rank1", "map", "minp"]
-    assert set(zip(people["mode"], people["direction"], strict=True)) == {row[:2] for row in ROWS[dataset]}
+    assert set(zip(people["mode"], people["direction"], strict=True)) == {row[:2] for row in ROWS[dataset] | FURTHER[dataset]}
     for (mode, direction), part in people.groupby(["mode", "direction"]):
         assert part["share"].sum() == pytest.approx(1, abs=1e-12)
         assert part["identity"].is_unique
         for figure in ("rank1", "map", "minp"):
             headline = run.metrics[".".join(p for p in (mode, direction, figure) if p)]
             assert (part["share"] * part[figure]).sum() == pytest.approx(headline, abs=1e-9)
+
+
+def test_official_galleries_add_rows_and_leave_the_others_as_they_are(trained, home, tmp_path):
+    root = tmp_path / "SYSU"
+    shutil.copytree(home / "data" / DATASETS["sysu"].folder, root)
+    run, images = trained("sysu", data_root=str(root), name="before")
+    before, figures = evaluation.evaluate_run(run, images=images), run.metrics
+    write_permutations(root, permutations_of(root))
+    images = evaluation.run_images(run)
+    after = evaluation.evaluate_run(run, images=images)
+    official = after["mode"].str.endswith("official")
+    pd.testing.assert_frame_equal(after[~official].reset_index(drop=True), before)
+    assert set(after.loc[official, "mode"]) == {f"{room}{shots}-official" for room in ("all", "indoor") for shots in ("", "-multi")}
+    assert run.metrics.items() >= figures.items()
+    assert {f"{mode}.ir2vis.rank1" for mode in after["mode"]} <= set(run.metrics)
+    shown = evaluation.cmc_by_protocol(after, images.protocols)
+    assert list(shown) == ["all ir2vis", "indoor ir2vis"]
+
+
+def test_multi_shot_counts_identities_for_ranks_and_images_for_precision():
+    """One query, three identities with two images each: its own are third and last of six, so its identity is second of three."""
+    records = table(
+        [(f"{n}.jpg", identity, 1, "visible", "test") for n, identity in enumerate([2, 2, 1, 3, 3, 1])]
+        + [("q.jpg", 1, 6, "infrared", "test")]
+    )
+    similarities = np.array([[0.9, 0.8, 0.7, 0.6, 0.5, 0.4]])
+    found = metrics.average(evaluation.score(similarities, records, np.array([6]), np.arange(6), "sysu"))
+    assert found.cmc[:2].tolist() == [0, 1]
+    assert found.map == pytest.approx((1 / 3 + 2 / 6) / 2)
+    assert found.minp == pytest.approx(2 / 6)
 
 
 def test_the_error_for_a_missing_table_says_how_to_make_it(trained):

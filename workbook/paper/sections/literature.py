@@ -15,7 +15,7 @@ TITLE = "Literature"
 def items(cast: Cast) -> Iterator[Item | Missing]:
     """A table for each protocol and direction in which own runs may stand beside published ones."""
     own, left_out = literature.comparable(cast.table, cast.options.dataset)
-    found = [table for table in literature.tables_of(own, cast.options.dataset) if table.frame["own"].any()]
+    found = literature.with_own(own, cast.options.dataset, left_out)
     if not found:
         if cast.options.dataset not in set(literature.literature()["dataset"]):
             yield Missing(TITLE.lower(), f"nothing is published on {cast.options.dataset}")

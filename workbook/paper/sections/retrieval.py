@@ -33,7 +33,7 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
         curves, beside = {}, {}
         known = references.curves(cast.images) if cast.images is not None else {}
         for name, run in zip(cast.names, cast.runs, strict=True):
-            for protocol, curve in evaluation.cmc_by_protocol(evaluation.all_trials(run)).items():
+            for protocol, curve in evaluation.cmc_by_protocol(evaluation.all_trials(run), run.config.spec.protocols).items():
                 mode, _, direction = protocol.rpartition(" ")
                 told = results.setting(mode, direction)
                 label = f"{name}, {told}" if len(cast.runs) > 1 else told
