@@ -17,15 +17,19 @@ BUILDS = 100  # calls that give attributes to a dictionary, or contents to a Num
 SCALARS = {f"numpy.{core}.multiarray scalar" for core in ("core", "_core")}  # as NumPy 1 and 2 name their modules
 ARRAYS = {f"numpy.{core}.multiarray _reconstruct" for core in ("core", "_core")}
 NUMBERS = re.compile("b1|[iu][1248]|f[248]|c8|c16")  # the types of NumPy values; those of Python objects would be called
-CALLS = SCALARS | ARRAYS | {
-    "_codecs encode",  # bytes
-    "numpy dtype",
-    "collections OrderedDict",
-    "torch._utils _rebuild_tensor_v2",
-    "torch._utils _rebuild_parameter",
-    "torch Size",
-    "torch device",
-}
+CALLS = (
+    SCALARS
+    | ARRAYS
+    | {
+        "_codecs encode",  # bytes
+        "numpy dtype",
+        "collections OrderedDict",
+        "torch._utils _rebuild_tensor_v2",
+        "torch._utils _rebuild_parameter",
+        "torch Size",
+        "torch device",
+    }
+)
 KINDS = {1: "Bool Byte Char", 2: "Short Half BFloat16", 4: "Int Float", 8: "Long Double ComplexFloat", 16: "ComplexDouble"}
 NAMES = CALLS | {"numpy ndarray"}
 TYPES = {f"torch {kind}Storage": size for size, kinds in KINDS.items() for kind in kinds.split()}  # bytes of an element
