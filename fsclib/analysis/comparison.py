@@ -156,7 +156,9 @@ def _groups(table: pd.DataFrame, switch: str, results: Path | None) -> dict[str,
     def order(run: Run) -> tuple:
         value = getattr(run.config, switch)
         parts = value if isinstance(value, tuple) else (value,)
-        return len(parts), [choices.index(part) if choices else part for part in parts], key(run)
+        # a value that is no choice, such as a backbone of timm, comes after them
+        places = [(choices.index(part) if part in choices else len(choices), part) for part in parts]
+        return len(parts), places, key(run)
 
     groups: dict[str, list[Run]] = {}
     for run in sorted(found, key=order):

@@ -38,7 +38,7 @@ class Names(Collection[str]):
 
 NETWORKS = Names("fsclib.models.networks", "NETWORKS", ("fsc", "deen", "agw", "twostream"))
 MODULES = Names("fsclib.models.fsc", "MODULES", ("frequency", "channel", "spatial"))
-BACKBONES = Names("fsclib.models.backbone", "BACKBONES", ("resnet18-half", "resnet18", "resnet50"))
+BACKBONES = Names("fsclib.models.backbone", "BACKBONES", ("resnet18-half", "resnet18", "resnet34", "resnet50", "resnet101"))
 LOSSES = Names("fsclib.losses.total", "LOSSES", ("fsc", "agw"))
 EXPANDING = ("fsc", "deen")  # the networks of fsclib that have FSC-Net's expansion
 

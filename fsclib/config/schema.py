@@ -22,6 +22,7 @@ NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")  # never a 
 SHIPPED = re.compile(r"people/[a-z0-9]+")  # networks shipped with fsclib, in place of a run's name
 OPENED = re.compile(rf"{NAME.pattern}|{SHIPPED.pattern}")
 BATCHES = ("global", "per-process")
+TIMM = re.compile(r"timm/[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")  # whether there is such a model is checked when a run is prepared
 START = re.compile(rf"none|imagenet|people|{NAME.pattern}/{NAME.pattern}")
 
 
@@ -40,7 +41,7 @@ class Config(Strict):
     modules: tuple[str, ...] = option(AUTO, "active FSC-Net modules, in order; auto: all", choices=MODULES)
     branches: int = option(AUTO, "views that the expansion of FSC-Net and DEEN adds", low=1, high=2)
     loss: str = option(AUTO, "training loss", choices=LOSSES)
-    backbone: str = option(AUTO, "which ResNet", choices=BACKBONES)
+    backbone: str = option(AUTO, "a ResNet of fsclib, or a model of timm as timm/<name>", choices=BACKBONES, form=TIMM)
     stages: int = option(AUTO, "layers of the trunk", low=3, high=4)
     pretrained: str = option(
         AUTO, "initial weights: none, imagenet, people (shipped, from synthetic people) or a run as <dataset>/<name>", form=START

@@ -78,7 +78,8 @@ def option(
 ) -> Any:
     """A field with its meaning, its valid values, and whether it belongs to the recipe or only says how to run it.
 
-    `choices` are looked up at each check, so later additions to a dict are valid. `form`: pattern that a string must fully match.
+    `choices` are looked up at each check, so later additions to a dict are valid. `form`: pattern that a string must fully match;
+    with `choices`, either is valid.
     """
     limits = {"choices": choices, "low": low, "high": high, "form": form}
     return field(default=default, metadata={"help": help, "recipe": recipe} | limits)
@@ -147,9 +148,11 @@ def _scalar(f: Field, kind: Any, value: Any) -> tuple[Any, str]:
             hint = f"; papermill's -r {f.name} {shown(value)} passes it as text"
         return value, f"{f.name}: found {shown(value)} ({type(value).__name__}), expected {expected}{admissible(f)}{hint}"
     choices, low, high, form = (f.metadata[key] for key in ("choices", "low", "high", "form"))
-    if form and not form.fullmatch(value):
-        return value, f"{f.name}: found {shown(value)}, expected {f.metadata['help']}, of the form {form.pattern}"
-    wrong = (choices and value not in choices) or (low is not None and not low <= value < float("inf"))
+    unlisted = bool(choices) and value not in choices
+    if form and not form.fullmatch(value) and (unlisted or not choices):
+        known = f"{admissible(f)}{nearest(value, choices)}" if choices else f", of the form {form.pattern}"
+        return value, f"{f.name}: found {shown(value)}, expected {f.metadata['help']}{known}"
+    wrong = (unlisted and not form) or (low is not None and not low <= value < float("inf"))
     if wrong or (high is not None and not value <= high):
         word = "one of" if choices else "a finite number" if kind is float else "a value"
         near = nearest(value, choices) if choices else ""

@@ -2,6 +2,8 @@
 
 A stem is conv1 7×7/2, BatchNorm, ReLU, max-pool 3×3/2, one per modality. The trunk is layer1 … layer4 of a ResNet (v1.5: the
 stride of a bottleneck is in its 3×3 convolution), with the stride of layer4 set to 1. As in AGW and DEEN (Ye et al., TPAMI 2021).
+
+Backbones "timm/…" come from timm_backbones.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +14,9 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 
-from fsclib.models import torchfile
-from fsclib.models.resnet import ResNet, half_resnet18, resnet18, resnet50
+from fsclib.models import timm_backbones, torchfile
+from fsclib.models.resnet import ResNet, half_resnet18, resnet18, resnet34, resnet50, resnet101
+from fsclib.models.trunk import Trunk
 
 
 class Backbone(NamedTuple):
@@ -28,7 +31,9 @@ class Backbone(NamedTuple):
 BACKBONES = {
     "resnet18-half": Backbone(half_resnet18, "", 32, 32),
     "resnet18": Backbone(resnet18, "ResNet18_Weights.IMAGENET1K_V1", 64, 64),  # V1, as in the published programs
+    "resnet34": Backbone(resnet34, "ResNet34_Weights.IMAGENET1K_V1", 64, 64),
     "resnet50": Backbone(resnet50, "ResNet50_Weights.IMAGENET1K_V1", 64, 256),
+    "resnet101": Backbone(resnet101, "ResNet101_Weights.IMAGENET1K_V1", 64, 256),
 }
 
 
@@ -45,17 +50,21 @@ class Stem(nn.Module):
         return self.pool(self.relu(self.norm(self.conv(images))))
 
 
-def build_backbone(name: str, stages: int, imagenet: bool) -> tuple[Stem, Stem, nn.ModuleList, list[int]]:
-    """The visible stem, the infrared stem, the trunk's layers, and the output channels of the stems and each layer.
+def build_backbone(name: str, stages: int, imagenet: bool) -> Trunk:
+    """The stems and layers of a backbone.
 
-    Args: `name` a key of BACKBONES; `stages` 3 or 4 layers of the trunk; `imagenet` load ImageNet weights into stems and trunk.
+    Args: `name` a key of BACKBONES, or "timm/…"; `stages` 3 or 4 layers of the trunk; `imagenet` load ImageNet weights into stems
+    and trunk.
     Errors: ValueError for an unknown name, or one without ImageNet weights; FileNotFoundError if these are not on disk and cannot
-    be downloaded.
+    be downloaded; ImportError for a backbone of timm without timm.
     """
-    if name not in BACKBONES:
-        raise ValueError(f"backbone: found {name!r}, expected one of {', '.join(BACKBONES)}")
+    of_timm = name.startswith(timm_backbones.PREFIX)
+    if name not in BACKBONES and not of_timm:
+        raise ValueError(f"backbone: found {name!r}, expected one of {', '.join(BACKBONES)}, or a model of timm as timm/<name>")
     if stages not in (3, 4):
         raise ValueError(f"stages: found {stages!r}, expected 3 (RegDB) or 4 (SYSU-MM01, LLCM)")
+    if of_timm:
+        return timm_backbones.build(name, stages, imagenet)
     backbone = BACKBONES[name]
     resnets = [backbone.build(), backbone.build()]
     if imagenet:
@@ -68,15 +77,17 @@ def build_backbone(name: str, stages: int, imagenet: bool) -> tuple[Stem, Stem, 
             part.stride = (1, 1)  # gives a 24×9 map for 384×144 images, as in AGW and methods based on it
     layers = nn.ModuleList([trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4][:stages])
     channels = [backbone.stem, *(backbone.layer1 * 2**i for i in range(stages))]
-    return Stem(trunk.conv1, trunk.bn1), Stem(donor.conv1, donor.bn1), layers, channels
+    return Trunk(Stem(trunk.conv1, trunk.bn1), Stem(donor.conv1, donor.bn1), layers, channels, [1, 2, 2, 1][:stages])
 
 
 def imagenet_weights(name: str) -> dict[str, Tensor]:
-    """torchvision's ImageNet weights of a ResNet, downloaded into torch's hub folder if they are not there.
+    """torchvision's ImageNet weights of a ResNet, or timm's of its models, downloaded if they are not on disk.
 
     Errors: FileNotFoundError that names the file, its folder and its URL if it cannot be downloaded; ValueError for a file with
     other content, or for a backbone without ImageNet weights.
     """
+    if name.startswith(timm_backbones.PREFIX):
+        return timm_backbones.create(name, pretrained=True).state_dict()
     entry = BACKBONES[name].imagenet
     if not entry:
         known = ", ".join(known for known, backbone in BACKBONES.items() if backbone.imagenet)

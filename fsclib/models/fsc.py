@@ -30,9 +30,8 @@ class FrequencySemanticAttention(nn.Module):
     def __init__(self, channels: int, reduction: int = 16):
         super().__init__()
         self.reduce = nn.Conv2d(2 * channels, channels, 1)
-        self.gate = nn.Sequential(
-            nn.Linear(channels, channels // reduction), nn.ReLU(), nn.Linear(channels // reduction, channels), nn.Sigmoid()
-        )
+        hidden = max(1, channels // reduction)  # at least one, for narrow backbones
+        self.gate = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid())
 
     def spectrum(self, features: Tensor) -> Tensor:
         """(B, c, H, W) → real and imaginary part of rfft2, (B, c, H, W//2+1, 2), at least float32."""

@@ -55,13 +55,17 @@ class Network(nn.Module):
     """
 
     views = 1
+    between_stages = False  # whether the network has parts between the stages of its backbone, which a vision transformer lacks
     if TYPE_CHECKING:  # nn.Module's returns Any
 
         def __call__(self, visible: Tensor, infrared: Tensor) -> Output: ...
 
     def add_trunk(self, backbone: str, stages: int, pretrained: bool) -> list[int]:
         """Adds both stems and the layers; returns the output channels of the stems and each layer. pretrained: on ImageNet."""
-        self.visible_stem, self.infrared_stem, self.layers, channels = build_backbone(backbone, stages, pretrained)
+        self.visible_stem, self.infrared_stem, self.layers, channels, self.strides = build_backbone(backbone, stages, pretrained)
+        if self.between_stages and len(self.layers) != stages:
+            problem = f"found {backbone!r}, which has no stages, but {type(self).__name__} has parts between stages"
+            raise ValueError(f"backbone: {problem}; use network 'twostream', or another backbone")
         return channels
 
     def add_head(self, size: int, num_classes: int) -> None:
@@ -129,9 +133,12 @@ class AGW(Network):
     """Two-stream with non-local attention and generalised-mean pooling (Ye et al., TPAMI 2021); V = 1, D as in TwoStream.
 
     ResNet-50 has non-local blocks after the last two blocks of layer2 and the last three of layer3; a ResNet-18, whose layers have
-    two blocks, after both blocks of each. It needs four stages: a non-local block may output negative values, for which the
-    generalised mean is undefined, while layer4 ends with a ReLU.
+    two blocks, after both blocks of each; stages of timm that are not sequences of blocks have one, at their end. It needs four
+    stages: a non-local block may output negative values, for which the generalised mean is undefined, while layer4 ends with a
+    ReLU. Of backbones that end otherwise, it pools the positive part.
     """
+
+    between_stages = True
 
     def __init__(self, num_classes: int, *, stages: int = 4, backbone: str = "resnet50", pretrained: bool = False):
         super().__init__()
@@ -161,6 +168,8 @@ class FSCNet(Network):
     `modules`: active modules, names from MODULES in order; `branches`: number of views added by the expansion, published: 2.
     """
 
+    between_stages = True
+
     def __init__(
         self,
         num_classes: int,
@@ -175,7 +184,7 @@ class FSCNet(Network):
         super().__init__()
         channels = self.add_trunk(backbone, stages, pretrained)
         self.aggregations = nn.ModuleList(
-            MultistageFeatureAggregation(channels[i + 1], channels[i], stride=1 if i == 0 else 2) for i in range(stages - 1)
+            MultistageFeatureAggregation(channels[i + 1], channels[i], self.strides[i]) for i in range(stages - 1)
         )
         self.expansion = DiverseEmbeddingExpansion(channels[-2], modules, branches)
         self.dropout = nn.Dropout(dropout)
@@ -201,8 +210,8 @@ def average(maps: Tensor) -> Tensor:
 
 
 def generalised_mean(maps: Tensor) -> Tensor:
-    """(⟨x³⟩ + 1e-12)^⅓ over positions, non-negative (B, D, h, w) → (B, D), at least float32."""
-    full = maps.to(torch.promote_types(maps.dtype, torch.float32))
+    """(⟨max(x, 0)³⟩ + 1e-12)^⅓ over positions, (B, D, h, w) → (B, D), at least float32."""
+    full = maps.to(torch.promote_types(maps.dtype, torch.float32)).clamp(min=0)
     return (full.pow(3).mean((2, 3)) + 1e-12).pow(1 / 3)
 
 
@@ -223,9 +232,9 @@ def build_model(
 
     Args: `num_classes` training identities; `stages` 4 for SYSU-MM01 and LLCM, 3 for RegDB (AGW and two-stream: 4 everywhere);
     `modules` active FSC-Net modules in order, and `branches` of its expansion, both ignored by networks without them;
-    `backbone` "resnet50", "resnet18" or "resnet18-half"; `pretrained` "imagenet" or True, shipped weights by name ("people", …;
-    see weights.names), or "none" or False.
-    Errors: ValueError for an unknown name, FileNotFoundError if ImageNet weights cannot be downloaded.
+    `backbone` a name of BACKBONES, such as "resnet50", or a model of timm, "timm/…"; `pretrained` "imagenet" or True, shipped
+    weights by name ("people", …; see weights.names), or "none" or False.
+    Errors: ValueError for an unknown name, FileNotFoundError if ImageNet weights cannot be downloaded, ImportError without timm.
     """
     if name not in NETWORKS:
         raise ValueError(f"network: found {name!r}, expected one of {', '.join(NETWORKS)}")

@@ -6,7 +6,7 @@ errors.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fsclib.models import torchfile
+from fsclib.models.backbone import Stem
 from fsclib.models.expansion import DILATIONS
 from fsclib.models.networks import FSCNet, Network
 
@@ -42,6 +43,16 @@ PREFIXES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # publishe
     (r"bottleneck\.", "neck."),
     (r"classifier\.", "classifier."),
 ]
+
+
+FOREIGN: list[tuple[str, str]] = [  # entry of a trunk that no published program has → what the trunk is
+    (r"(^|\.)(patch_embed|cls_token|pos_embed)\b|(^|\.)blocks\.\d+\.attn\.", "a vision transformer"),
+    (r"\.bn\d\.(IN|BN)\.", "a ResNet-IBN"),
+    (r"(^|\.)layer0\.", "an SENet, or a ResNet in its layout"),
+    (r"(^|\.)conv1\.\d+\.", "a ResNet with a deep stem"),
+    (r"\.downsample\.(1\.conv|2)\.", "a ResNet-D, whose shortcuts average before they convolve"),
+]
+LISTED = 20  # entries that an error names
 
 
 class Place(NamedTuple):
@@ -73,8 +84,12 @@ def branch_channels(net: Network) -> int:
 def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
     """Copies the entries of a published checkpoint into `net`, in place; on an error nothing is changed.
 
-    Errors: ValueError that lists unknown entries, entries of another shape and entries of `net` missing from the checkpoint.
+    Errors: ValueError for a network whose backbone is not a ResNet of fsclib, and one that names the trunk of another program and
+    lists unknown entries, entries of another shape and entries of `net` missing from the checkpoint.
     """
+    if not isinstance(net.visible_stem, Stem):
+        found = f"found a {type(net).__name__} with a backbone of another package"
+        raise ValueError(f"{found}, expected a ResNet, as in the published programs: build it with backbone='resnet50'")
     own = net.state_dict()
     channels = branch_channels(net)
     filled = dict.fromkeys(own, 0)
@@ -100,14 +115,23 @@ def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
         f"{name}: not in the checkpoint" for name, rows in filled.items() if rows < (len(own[name]) if own[name].dim() else 1)
     ]
     if problems:
+        more = [f"… and {len(problems) - LISTED} more"] if len(problems) > LISTED else []
         raise ValueError(
-            f"the checkpoint does not fit this network ({len(problems)} entries):\n  "
-            + "\n  ".join(problems)
+            foreign(state_dict)
+            + f"the checkpoint does not fit this network ({len(problems)} entries):\n  "
+            + "\n  ".join([*problems[:LISTED], *more])
             + "\nCheck num_classes (training identities), stages (3 for RegDB) and modules (none for DEEN)."
         )
     with torch.no_grad():
         for entry, value in moves:
             entry.copy_(value)
+
+
+def foreign(names: Iterable[str]) -> str:
+    """A line that says what the trunk of a checkpoint is by the names of its entries, "" for torchvision's ResNet."""
+    names = list(names)
+    found = next((kind for pattern, kind in FOREIGN if any(re.search(pattern, name) for name in names)), "")
+    return f"the trunk of this checkpoint is {found}, not the ResNet of torchvision and the published programs;\n" if found else ""
 
 
 def _plain(value: object) -> bool:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fsclib.config import Config
 from fsclib.data.images import Images, open_images
-from fsclib.models import weights
+from fsclib.models import timm_backbones, weights
 from fsclib.models.networks import Network, build_model
 from fsclib.runs import checkpoint, folder
 from fsclib.runs.environment import environment
@@ -41,6 +41,8 @@ def network_of(config: Config, num_classes: int, pretrained: bool, attributes: i
         backbone=config.backbone,
         pretrained=pretrained and config.pretrained == "imagenet",
     )
+    if config.backbone.startswith(timm_backbones.PREFIX):
+        timm_backbones.adapt(net, config.backbone, (config.height, config.width))
     if attributes:
         net.add_attributes(attributes)
     if state is not None:

@@ -162,8 +162,8 @@ def test_layer4_keeps_its_size_and_layer3_does_not():
 def test_wrong_names_are_refused():
     with pytest.raises(ValueError, match=r"network: found 'fcs', expected one of fsc, deen"):
         build_model("fcs", 7)
-    with pytest.raises(ValueError, match=r"backbone: found 'resnet34', expected one of resnet18-half, resnet18, resnet50"):
-        build_model("fsc", 7, backbone="resnet34")
+    with pytest.raises(ValueError, match=r"backbone: found 'resnet35', expected one of resnet18-half, resnet18, resnet34"):
+        build_model("fsc", 7, backbone="resnet35")
     with pytest.raises(ValueError, match="stages: found 3, expected 4: AGW"):
         build_model("agw", 7, stages=3)
     with pytest.raises(ValueError, match="stages: found 5, expected 3"):

@@ -6,7 +6,7 @@ import torchvision
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from fsclib.models.backbone import BACKBONES
+from fsclib.models.backbone import BACKBONES, build_backbone
 
 
 def half_of_torchvision():
@@ -34,7 +34,10 @@ def outputs(net, images):
 
 @pytest.mark.parametrize(
     ("name", "build"),
-    [("resnet18-half", half_of_torchvision), ("resnet18", torchvision.models.resnet18), ("resnet50", torchvision.models.resnet50)],
+    [
+        ("resnet18-half", half_of_torchvision),
+        *((name, getattr(torchvision.models, name)) for name in ("resnet18", "resnet34", "resnet50", "resnet101")),
+    ],
 )
 def test_the_network_of_a_seed_is_that_of_torchvision(name, build):
     torch.manual_seed(5)
@@ -45,7 +48,26 @@ def test_the_network_of_a_seed_is_that_of_torchvision(name, build):
     assert [key for key, _ in ours.named_parameters()] == [key for key, _ in theirs.named_parameters()]
     assert ours.state_dict().keys() == theirs.state_dict().keys()
     assert all(torch.equal(value, theirs.state_dict()[key]) for key, value in ours.state_dict().items())
+    if name == "resnet101":  # the blocks of resnet50, and more of them
+        return
     images = torch.randn(2, 3, 64, 32)
     (found, gradients), (expected, wanted) = outputs(ours, images), outputs(theirs, images)
     assert torch.equal(found, expected)
     assert all(torch.equal(value, wanted[key]) for key, value in gradients.items())
+
+
+@pytest.mark.parametrize("name", ["resnet34", "resnet101"])
+def test_imagenet_weights_are_those_that_torchvision_names(name):
+    assert BACKBONES[name].imagenet == torchvision.models.get_model_weights(name).IMAGENET1K_V1.__str__()
+
+
+@pytest.mark.parametrize("name", ["resnet34", "resnet101"])
+def test_the_channels_of_a_backbone_are_those_of_its_layers(name):
+    with torch.device("meta"):
+        trunk = build_backbone(name, 4, imagenet=False)
+        maps = trunk.visible_stem(torch.empty(2, 3, 64, 32))
+    found = [maps.shape[1]]
+    for layer in trunk.layers:
+        maps = layer(maps)
+        found.append(maps.shape[1])
+    assert found == trunk.channels

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import fsclib
 from fsclib.config import Config
 from fsclib.data.attributes import Targets
 from fsclib.data.sampler import IdentitySampler
@@ -83,6 +84,18 @@ def test_every_network_trains_with_all_options(tiny, network, backbone):
     assert (last.cpm > 0) == views
 
 
+@pytest.mark.parametrize(
+    ("network", "backbone"), [("fsc", "timm/test_resnet"), ("agw", "timm/test_efficientnet"), ("twostream", "timm/test_vit")]
+)
+def test_networks_train_on_backbones_of_timm(tiny, network, backbone):
+    pytest.importorskip("timm", reason="backbones of timm need the extra timm")
+    parts, net = taken(tiny(network=network, backbone=backbone, stages=4, **LEARNING))
+    assert all(torch.isfinite(torch.stack(part)).all() for part in parts)
+    torch.manual_seed(0)
+    start = network_of(tiny(network=network, backbone=backbone, stages=4), 4, pretrained=False).state_dict()
+    assert not torch.equal(net.state_dict()[(name := next(n for n in start if n.startswith("layers.")))], start[name])
+
+
 def test_the_total_is_the_sum_of_its_weighted_parts(tiny):
     config = tiny(**LEARNING)
     first, *_ = taken(config)[0]
@@ -153,6 +166,30 @@ def test_a_resumed_adamw_run_equals_an_uninterrupted_one(home, tiny, monkeypatch
     assert (whole.log()["attributes"] > 0).all()
 
 
+def test_a_run_with_a_transformer_resumes_and_is_loaded(home, tiny):
+    pytest.importorskip("timm", reason="backbones of timm need the extra timm")
+    options = {"network": "twostream", "stages": 4, "backbone": "timm/test_vit"}
+    run = fit(tiny(**options, epochs=1))
+    assert run.finished
+    assert fsclib.load(run.folder).embed([np.zeros((70, 30, 3), np.uint8)], "infrared").shape == (1, 128)
+    last = run.checkpoint("last")
+    net = network_of(run.config, loop.checkpoint.state(last)["num_classes"], pretrained=False)
+    loop.checkpoint.read(last, net)
+    saved = loop.checkpoint.network(last)
+    assert all(torch.equal(value, saved[name]) for name, value in net.state_dict().items())
+    with pytest.raises(ValueError, match="expected timm/test_resnet; choose another run or backbone"):
+        fit(tiny(**options | {"backbone": "timm/test_resnet"}, pretrained=f"llcm/{run.config.name}", name="other"))
+
+
+def test_images_that_a_backbone_of_timm_cannot_take_are_refused_before_training(home, tiny):
+    pytest.importorskip("timm", reason="backbones of timm need the extra timm")
+    with pytest.raises(ValueError, match=r"images of 64×24 cannot pass FSCNet with backbone 'timm/test_convnext'"):
+        fit(tiny(backbone="timm/test_convnext", stages=4))
+    with pytest.raises(ValueError, match=r"found 'timm/test_resnett', .* did you mean 'timm/test_resnet'"):
+        fit(tiny(backbone="timm/test_resnett"))
+    assert not list(home.glob("results/**/config.json"))
+
+
 def test_visible_streams_use_only_visible_images(home, tiny):
     config = tiny(network="twostream", stages=4, streams="visible", epochs=1)
     images, chosen, sampler = preparation.prepared(config, ALONE)
@@ -189,7 +226,7 @@ def test_a_run_can_start_from_another_run(home, tiny):
     ("values", "message"),
     [
         ({"pretrained": "llcm/nobody"}, "no run 'nobody' of 'llcm'"),
-        ({"pretrained": "imagenet"}, "found 'imagenet' with backbone 'resnet18-half', expected one of resnet18, resnet50"),
+        ({"pretrained": "imagenet"}, "found 'imagenet' with backbone 'resnet18-half', expected one of resnet18, resnet34"),
         ({"pretrained": "people/nobody"}, "weights: found 'people/nobody', expected one of people"),
     ],
 )

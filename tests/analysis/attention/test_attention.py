@@ -117,6 +117,19 @@ def test_maps_follow_the_formula(net, images, references):
     np.testing.assert_allclose(found.maps, by_view(alpha * maps, net), rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("backbone", ["timm/test_resnet", "timm/test_convnext", "timm/test_vit"])
+def test_maps_follow_the_formula_on_backbones_of_timm(backbone, images):
+    pytest.importorskip("timm", reason="backbones of timm need the extra timm")
+    torch.manual_seed(0)
+    net = build_model("twostream", 5, backbone=backbone).eval()
+    with torch.no_grad():
+        references = unit_rows(*net.embed(images.roll(1, 0), "infrared"))  # of another image: stems start alike
+    found = grad_cam(net, images, "visible", references)
+    alpha, maps = plain(net, images, "visible", lambda e: (unit_rows(*e) * references).sum())
+    np.testing.assert_allclose(found.maps, by_view(alpha * maps, net), rtol=1e-3, atol=1e-6)
+    assert eigen_cam(net, images, "visible").shape == found.maps.shape == (1, 3, *maps.shape[2:])
+
+
 def test_each_view_has_the_map_of_its_own_cosine(net, images, references):
     found = grad_cam(net, images, "infrared", references)
     parts = references.unflatten(1, (2, net.views, -1))
