@@ -34,9 +34,9 @@ report: .venv/installed
 test: .venv/installed lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTS) --dist worksteal
 
-# many more kills, broken files and random inputs than make test has time for; the results go into results/faults/
+# many more kills, broken files, random inputs and processes than make test has time for; the results go into results/faults/
 test-faults: .venv/installed
-	OMP_NUM_THREADS=1 FSCLIB_FAULTS=long $(BIN)/python -m pytest -n $(TESTS) --dist worksteal tests/faults
+	OMP_NUM_THREADS=1 FSCLIB_FAULTS=long $(BIN)/python -m pytest -n $(TESTS) --dist worksteal tests/faults tests/training/distributed tests/benchmarks
 	@$(BIN)/python tests/faults/tally.py
 
 # JupyterLab in headless Chromium, which must be installed: apt install chromium

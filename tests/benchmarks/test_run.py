@@ -84,6 +84,7 @@ def everything(tmp_path_factory):
     return file
 
 
+@pytest.mark.long("every benchmark")
 def test_every_case_and_curve_from_end_to_end(everything):
     found = json.loads(everything.read_text())
     assert found["machine"] == hardware.name_of("cpu")
@@ -109,6 +110,7 @@ def test_every_case_and_curve_from_end_to_end(everything):
         assert everything.with_suffix(f".{kind}").stat().st_size > 10_000
 
 
+@pytest.mark.long("every benchmark")
 def test_a_new_measurement_replaces_only_its_own_results(everything, tmp_path, capsys):
     file = tmp_path / "here.json"
     file.write_text(everything.read_text())

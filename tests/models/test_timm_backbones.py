@@ -227,7 +227,8 @@ def test_other_weights_and_published_checkpoints_are_refused():
 
 def test_a_configuration_checks_only_the_form_of_the_name():
     program = (
-        "import sys; from fsclib.config import Config; c = Config(dataset='llcm', backbone='timm/vit_base_patch16_224.augreg_in21k');"
+        "import sys; from fsclib.config import Config;"
+        "c = Config(dataset='llcm', backbone='timm/vit_base_patch16_224.augreg_in21k');"
         "print(c.backbone, {'torch', 'timm'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -42,6 +42,7 @@ def test_processes_on_several_machines_train_together_and_end_together(home, fre
     assert load("nodes").environment["processes"] == 4
 
 
+@pytest.mark.long("three trainings")
 def test_the_training_script_restarts_when_a_process_is_killed(home, tmp_path, free_port):
     programs = tmp_path / "bin"
     programs.mkdir()

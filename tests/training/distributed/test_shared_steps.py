@@ -19,6 +19,7 @@ from fsclib.training.settings import settings_of
 
 PAPER = {"lr": 0.01, "body_lr": 0.001}  # rates of the paper's first epoch
 LARGER = {"height": 128, "width": 48, "images": 4}
+FOUR = pytest.mark.long("further trainings of several processes")
 
 
 def taken(folder, count, **options):
@@ -50,7 +51,9 @@ def alone(tmp_path_factory):
     return of
 
 
-@pytest.mark.parametrize(("count", "network", "stages"), [(2, "fsc", 4), (4, "fsc", 3), (2, "agw", 4)])
+@pytest.mark.parametrize(
+    ("count", "network", "stages"), [(2, "fsc", 4), pytest.param(4, "fsc", 3, marks=FOUR), pytest.param(2, "agw", 4, marks=FOUR)]
+)
 def test_steps_of_several_processes_equal_those_of_one_up_to_rounding(tmp_path, alone, count, network, stages):
     options = {"network": network, "stages": stages, "loud": True, "precision": "float64", "number": 3}
     expected = alone(**options)
@@ -59,7 +62,7 @@ def test_steps_of_several_processes_equal_those_of_one_up_to_rounding(tmp_path, 
             assert apart(found, expected, [name]) < 1e-7, name
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=FOUR)])
 def test_steps_in_single_precision_match_too(tmp_path, alone, count):
     options = PAPER | LARGER
     expected = alone(**options)

@@ -87,7 +87,7 @@ def test_a_killed_process_ends_the_run_and_a_restart_resumes_it(uninterrupted):
     assert load("interrupted").metrics == uninterrupted.metrics
 
 
-@pytest.mark.parametrize("counts", [(2, 4), (4, 2)])
+@pytest.mark.parametrize("counts", [(2, 4), pytest.param((4, 2), marks=pytest.mark.long("four processes"))])
 def test_a_run_resumes_with_another_number_of_processes(home, counts, monkeypatch, capfd):
     config, (before, after) = Config(**TRAINING | {"name": "changing"}), counts
     keep = loop.keep
