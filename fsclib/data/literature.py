@@ -12,6 +12,7 @@ from fsclib.config.specs import DATASETS, Reported
 from fsclib.data.records import FAR_BELOW, MODALITIES, VISIBLE, Problem
 
 KEYS = ["split", "modality"]
+WORDS = {"train": "training", "test": "test", "gallery": "gallery"}
 TOLERANCE = 0.02  # papers and repositories differ from each other by less
 FAR = 0.9  # of a published number: what remains below is not a complete copy
 
@@ -58,7 +59,7 @@ def departures(numbers: Mapping[str, Any], name: str) -> list[str]:
         for part in DATASETS[name].reported:
             number, published = numbers.get(f"{part.split} {part.modality} {column}", 0), getattr(part, column)
             if not isinstance(number, int) or abs(number - published) > TOLERANCE * published:
-                of = f"{part.split} {part.modality}" if column == "images" else part.split  # one sentence for both modalities
+                of = f"{part.modality} {WORDS[part.split]}" if column == "images" else WORDS[part.split]  # said once for both
                 found[f"{number:,} {of} {column}, published {published:,}"] = None
     return list(found)
 

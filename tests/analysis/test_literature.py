@@ -216,14 +216,14 @@ def test_other_people_in_the_layout_of_a_data_set_never_stand_beside_its_literat
     """Forty people of one's own in LLCM's layout, with LLCM's name."""
     finish(99.0, numbers=OWN_PEOPLE, name="mine")
     reason = (
-        "llcm/mine: no literature rows: 30 train identities, published 713; 40 test identities, published 351; "
-        "90 train visible images, published 16,946; 90 train infrared images, published 13,975; "
-        "120 test visible images, published 8,680; 120 test infrared images, published 7,166"
+        "llcm/mine: no literature rows: 30 training identities, published 713; 40 test identities, published 351; "
+        "90 visible training images, published 16,946; 90 infrared training images, published 13,975; "
+        "120 visible test images, published 8,680; 120 infrared test images, published 7,166"
     )
     kept, left_out = published.comparable(own(), "llcm")
     assert (len(kept), left_out) == (0, [reason])
     assert published.with_own(kept, "llcm", left_out) == []
-    with pytest.raises(PublishedError, match="llcm/mine: no literature rows: 30 train identities"):
+    with pytest.raises(PublishedError, match="llcm/mine: no literature rows: 30 training identities"):
         beside(own(), "llcm", "paper", "ir2vis")
 
     finish(50.0, name="real")
