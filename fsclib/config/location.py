@@ -22,8 +22,8 @@ def absolute(folder: str) -> str:
 
 def problems(data_root: str, device: str) -> Iterator[tuple[str, str]]:
     """Problems with the two parameters, as (parameter name, message) pairs."""
-    if device != AUTO and not re.fullmatch(r"cpu|cuda(:(0|[1-9][0-9]?))?", device):
-        yield "device", f"device: found {shown(device)}, expected auto, cpu, cuda or cuda:N"
+    if device != AUTO and not re.fullmatch(r"cpu|mps|cuda(:(0|[1-9][0-9]?))?", device):
+        yield "device", f"device: found {shown(device)}, expected auto, cpu, cuda, cuda:N or mps"
     try:
         absolute(data_root or "/")
     except (ValueError, RuntimeError, OSError) as error:

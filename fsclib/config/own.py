@@ -34,10 +34,7 @@ def adopt(options: Any) -> dict[str, str]:
     """Sets `dataset` and `data_root` of some options as in `recognised`; returns the problem, by field."""
     if not isinstance(options.dataset, str) or not isinstance(options.data_root, str):
         return {}  # reported by the check of their types
-    try:
-        dataset, data_root, problem = recognised(options.dataset, options.data_root)
-    except (OSError, ValueError, RuntimeError):  # not a path at all: null characters, an unknown home folder
-        return {}
+    dataset, data_root, problem = recognised(options.dataset, options.data_root)
     object.__setattr__(options, "dataset", dataset)
     object.__setattr__(options, "data_root", data_root)
     return {"dataset": problem} if problem else {}
@@ -48,8 +45,15 @@ def recognised(dataset: str, data_root: str) -> tuple[str, str, str]:
 
     One's own data set is added to specs.DATASETS when it is first named.
     """
-    if dataset in DATASETS:
+    if not dataset or dataset in DATASETS:
         return dataset, data_root, ""
+    try:
+        return _recognised(dataset, data_root)
+    except (OSError, ValueError, RuntimeError):  # not a path at all: too long, with null characters, an unknown home folder
+        return dataset, data_root, ""
+
+
+def _recognised(dataset: str, data_root: str) -> tuple[str, str, str]:
     if _is_path(dataset):
         name = name_of(dataset)
         place = Path(dataset).expanduser().absolute()

@@ -87,7 +87,7 @@ def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
     Errors: ValueError for a network whose backbone is not a ResNet of fsclib, and one that names the trunk of another program and
     lists unknown entries, entries of another shape and entries of `net` missing from the checkpoint.
     """
-    if not isinstance(net.visible_stem, Stem):
+    if isinstance(net, Network) and not isinstance(net.visible_stem, Stem):
         found = f"found a {type(net).__name__} with a backbone of another package"
         raise ValueError(f"{found}, expected a ResNet, as in the published programs: build it with backbone='resnet50'")
     own = net.state_dict()

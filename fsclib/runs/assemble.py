@@ -7,7 +7,9 @@ from torch import Tensor
 
 from fsclib.config import Config
 from fsclib.data.images import Images, open_images
+from fsclib.errors import FsclibError
 from fsclib.models import timm_backbones, weights
+from fsclib.models.backbone import imagenet_weights
 from fsclib.models.networks import Network, build_model
 from fsclib.runs import checkpoint, folder
 from fsclib.runs.environment import environment
@@ -53,9 +55,22 @@ def network_of(config: Config, num_classes: int, pretrained: bool, attributes: i
 def environment_of(
     config: Config, device: torch.device, precision: torch.dtype, images: Images, processes: int = 1
 ) -> dict[str, Any]:
-    """The environment of a run of this configuration on this machine, with the hash of the shipped weights if it uses any."""
-    found = environment(device, precision, images, processes)
-    return found | {"weights": weights.card(config.pretrained)["sha256"]} if weights.are_shipped(config.pretrained) else found
+    """The environment of a run of this configuration on this machine, with the hash of its initial weights if they are at hand."""
+    found, digest = environment(device, precision, images, processes), digest_of_start(config)
+    return found | {"weights": digest} if digest else found
+
+
+def digest_of_start(config: Config) -> str:
+    """A hash of the initial weights, "" for random ones and for those that are gone, which a run that resumes does not need."""
+    if config.pretrained == "none":
+        return ""
+    if weights.are_shipped(config.pretrained):
+        return str(weights.card(config.pretrained)["sha256"])
+    try:
+        state = starting_weights(config.pretrained, config.backbone) or imagenet_weights(config.backbone)
+    except (FsclibError, ValueError, OSError):
+        return ""
+    return weights.digest_of(state)
 
 
 def starting_weights(pretrained: str, backbone: str) -> dict[str, Tensor] | None:

@@ -129,7 +129,8 @@ def check(config: Config, environment: Mapping[str, Any] | None = None, results:
     found = _read(contents.config, file)
     differences = difference(_recipe(file, found["config"]), config.recipe())
     if environment is not None:
-        keys = ("data_hash", "precision", *(("weights",) if "weights" in found["environment"] else ()))  # absent from older runs
+        both = "weights" in found["environment"] and "weights" in environment  # older runs lack it, and weights may be gone
+        keys = ("data_hash", "precision", *(("weights",) if both else ()))
         differences += difference({k: found["environment"].get(k) for k in keys}, {k: environment.get(k) for k in keys})
     if differences:
         raise RunError(

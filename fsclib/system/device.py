@@ -12,16 +12,19 @@ from fsclib.system.processes import started
 
 
 def device_of(name: str) -> torch.device:
-    """The device of this name, "cpu", "cuda" or "cuda:N"; "auto" is a GPU if there is one.
+    """The device of this name, "cpu", "cuda", "cuda:N" or "mps" (Apple); "auto" is a GPU if there is one.
 
     Each process of a training gets its own GPU. Errors: ValueError if the device does not exist.
     """
-    name = name if name != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if name == "cuda" and started() > 1:
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"device: found {name!r}, but torch sees {torch.cuda.device_count()} GPUs here; pass device=cpu or auto")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device: found 'mps', but torch sees no Apple GPU here; pass device=cpu or auto")
     return device
 
 
@@ -29,7 +32,9 @@ def precision_of(name: str, device: torch.device) -> torch.dtype:
     """float32 or bfloat16; "auto" is bfloat16 if the device multiplies bfloat16 matrices in hardware."""
     if name != "auto":
         return getattr(torch, name)
-    if device.type == "cuda":
+    if device.type == "mps":
+        fast = False
+    elif device.type == "cuda":
         fast = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
         # missing in the oldest torch that we support

@@ -12,7 +12,11 @@ class Lines(logging.Handler):
     """Prints each message to the current sys.stdout, which Jupyter and pytest replace; a failing print raises its error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(printable(self.format(record)), flush=True)
+        text = printable(self.format(record))
+        try:
+            print(text, flush=True)
+        except UnicodeEncodeError:  # such as a terminal or log file in ASCII
+            print(text.encode("ascii", "backslashreplace").decode(), flush=True)
 
 
 def show() -> None:

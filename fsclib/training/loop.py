@@ -19,7 +19,7 @@ from fsclib.models.networks import Network
 from fsclib.retrieval import evaluation
 from fsclib.runs import Run, checkpoint
 from fsclib.runs.assemble import environment_of
-from fsclib.system.device import device_of, precision_of
+from fsclib.system.device import device_of, name_of, precision_of
 from fsclib.system.processes import Processes, noticing, started
 from fsclib.system.progress import progress
 from fsclib.training import collapse, divergence, preparation
@@ -73,6 +73,8 @@ def _fit(config: Config, processes: Processes) -> Run:
     training = Training(run, images, chosen, sampler, device, precision, processes, coded)
     net, optimizer, state = training.left_off()
     shared = training.shared(net)
+    if processes.first:
+        logger.info(f"{config.network} on {name_of(device)} ({device.type}) in {str(precision).removeprefix('torch.')}")
     if state["epoch"] >= 0 and processes.first:
         logger.info(f"{run.folder}: resuming after epoch {state['epoch'] + 1} of {config.epochs}")
     for epoch in range(state["epoch"] + 1, config.epochs):

@@ -1,0 +1,90 @@
+"""The lines of docs/ run as they are written, in a folder with the files that they name."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+from original import state_of
+
+from fsclib.config.specs import DATASETS
+from synthpeople.generate import write_corpus
+from workbook import cli
+
+DOCS = Path(__file__).parents[1] / "docs"
+CHECKPOINT = "sysu_agw_p4_n8_lr_0.1_seed_0_best.t"
+
+
+def lines(name: str, kind: str) -> list[str]:
+    """The blocks of Python, or the commands of the shell, in a document."""
+    text = (DOCS / name).read_text()
+    if kind == "python":
+        return re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+    return re.findall(r"^    (fsclib .*)$", text, re.M)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A working folder with photos/ of eight people."""
+    write_corpus(tmp_path / "corpus", "regdb", 8, 1, images=1, height=64, width=24, workers=1, progress=False)
+    for modality, folder in (("visible", "Visible"), ("infrared", "Thermal")):
+        for file in sorted((tmp_path / "corpus" / folder).rglob("*.bmp")):
+            new = tmp_path / "photos" / modality / file.parent.name / file.name
+            new.parent.mkdir(parents=True, exist_ok=True)
+            file.rename(new)
+    before = dict(DATASETS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
+    yield tmp_path
+    DATASETS.clear()
+    DATASETS.update(before)
+
+
+def run(block: str) -> dict:
+    names: dict = {}
+    exec(compile(block, "documentation", "exec"), names)
+    return names
+
+
+def test_your_own_images(place, capsys):
+    search, arrays = lines("your-own-images.md", "python")
+    found = run(search)["found"]
+    assert len(found) == 80 * 10
+    assert (place / "ranked.png").stat().st_size > 10_000
+    assert run(arrays)["again"].shape == (4, 30)
+    (place / "ranked.csv").unlink()
+    for command in lines("your-own-images.md", "shell"):
+        assert cli.main(shlex.split(command)[1:]) == 0, command
+    assert (place / "ranked.csv").exists()
+
+
+def test_own_data(place, capsys):
+    for command in lines("own-data.md", "shell"):
+        assert cli.main(shlex.split(command.replace("--epochs 7", "--epochs 1 --small-epochs 0"))[1:]) == 0, command
+    printed = capsys.readouterr().out
+    assert "raw pixels" in printed
+    (block,) = lines("own-data.md", "python")
+    run(block.replace("epochs=7", "epochs=1, small_epochs=0"))
+    assert sorted(folder.name for folder in (place / "results" / "photos").iterdir() if folder.is_dir()) == [
+        "fsc-tiny-seed0-trial1", "shipped-fsc-trial1"
+    ]  # fmt: skip
+
+
+def test_published_checkpoints(place):
+    torch.save({"net": state_of("agw"), "epoch": 60}, CHECKPOINT)
+    first, second = lines("published-checkpoints.md", "python")
+    assert run(first)["vectors"].shape == (80, 4096)
+    run(second)
+
+
+def test_backbones():
+    pytest.importorskip("timm", reason="backbones of timm need the extra timm")
+    (block,) = lines("backbones.md", "python")
+    assert run(block)["found"].pool.shape[:2] == (2, 1)
+
+
+def test_every_document_keeps_to_ten_lines_of_code_a_task():
+    blocks = [block for file in DOCS.glob("*.md") for block in lines(file.name, "python")]
+    assert len(blocks) >= 7
+    assert max(len([line for line in block.splitlines() if line]) for block in blocks) <= 10
