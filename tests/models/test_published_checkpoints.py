@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import zipfile
 
 import numpy as np
@@ -149,3 +150,30 @@ def test_no_message_advises_to_switch_the_check_off(tmp_path):
         torch.load(tmp_path / "odd.t", weights_only=True)
     with pytest.raises(ValueError, match="torch cannot read it safely"):
         torchfile.load(tmp_path / "odd.t")
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind"),
+    [
+        ("base_resnet.base.layer1.0.bn1.IN.weight", "a ResNet-IBN"),
+        ("visible_module.visible.conv1.0.weight", "a ResNet with a deep stem"),
+        ("base_resnet.base.layer0.conv1.weight", "an SENet, or a ResNet in its layout"),
+        ("base_resnet.base.layer2.0.downsample.1.conv.weight", "a ResNet-D, whose shortcuts average before they convolve"),
+        ("module.base.blocks.3.attn.qkv.weight", "a vision transformer"),
+        ("base.cls_token", "a vision transformer"),
+    ],
+)
+def test_a_trunk_that_is_not_torchvisions_is_named_before_a_short_list(entry, kind):
+    net = build_model("twostream", 5, backbone="resnet18")
+    with pytest.raises(ValueError, match="does not fit") as error:
+        load_official(net, {entry: torch.zeros(1)})
+    first, *lines = str(error.value).splitlines()
+    assert first == f"the trunk of this checkpoint is {kind}, not the ResNet of torchvision and the published programs;"
+    entries = [line for line in lines if line.startswith("  ")]
+    assert len(entries) == 21
+    assert re.fullmatch(r"  … and \d+ more", entries[-1])
+
+
+def test_a_checkpoint_of_torchvisions_resnet_is_not_taken_for_another():
+    with pytest.raises(ValueError, match=r"^the checkpoint does not fit this network"):
+        load_official(build_model("twostream", 5, backbone="resnet18"), {"base_resnet.base.layer1.0.conv1.weight": torch.zeros(1)})

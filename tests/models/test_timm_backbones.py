@@ -1,7 +1,9 @@
 """Backbones of timm: divided as timm computes them, in every network that fits, with weights from a file, and refused otherwise."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -80,7 +82,7 @@ def test_networks_with_parts_between_stages_train_on_a_hierarchy(name, network):
     net = seeded(lambda: build_model(network, 3, backbone=name))
     net.to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
-        output = net(torch.randn(2, 3, 64, 32), torch.randn(2, 3, 64, 32))
+        output = net(torch.randn(2, 3, 128, 64), torch.randn(2, 3, 128, 64))  # maps of 2×1 can become nan: steps.SMALLEST
     output.logits.square().sum().backward()
     body = [(key, p.grad) for key, p in net.named_parameters() if p.requires_grad]
     assert [key for key, gradient in body if gradient is None or not gradient.isfinite().all()] == []
@@ -238,6 +240,16 @@ def test_a_configuration_checks_only_the_form_of_the_name():
             ConfigError, match=r"backbone: found .*, expected a ResNet of fsclib, or a model of timm as timm/<name>"
         ):
             Config(dataset="llcm", backbone=name)
+
+
+def test_the_example_of_the_documentation_runs():
+    text = (Path(__file__).parents[2] / "docs" / "backbones.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    found: dict = {}
+    exec(block, found)
+    assert isinstance(found["net"].layers[0][0], Transformer)
+    assert found["embedding"].pool.shape == (2, 1, 192)
+    assert found["config"].backbone == "timm/convnext_tiny"
 
 
 def test_without_timm_the_error_says_how_to_install_it(monkeypatch):

@@ -10,6 +10,7 @@ from torch import nn
 from fsclib.analysis.frequency import maps
 from fsclib.data.batches import by_modality
 from fsclib.models.fsc import MODULES
+from fsclib.models.networks import build_model
 
 
 def hooks(net):
@@ -147,3 +148,18 @@ def test_a_chain_after_the_expansion_is_split_by_view():
         "MFA1": ["layer1", "MFA1"],
         "view 1": ["view 1 before"],
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "shapes"),
+    [
+        ("twostream", "timm/test_vit", {"stem": (64, 4, 2), "layer1": (64, 4, 2)}),
+        ("agw", "timm/test_convnext", {"stem": (24, 16, 8), "layer2 block 1": (32, 8, 4), "non-local 2.1": (32, 8, 4)}),
+    ],
+)
+def test_backbones_of_timm_have_maps_at_their_points(name, backbone, shapes):
+    pytest.importorskip("timm", reason="backbones of timm need the extra timm")
+    net = build_model(name, 5, backbone=backbone)
+    found = maps.capture(net, batch(), "infrared", list(shapes))
+    assert {point: value.shape[1:] for point, value in found.items()} == shapes
+    assert set(shapes) <= set(maps.points(net))
