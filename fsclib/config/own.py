@@ -45,7 +45,8 @@ def recognised(dataset: str, data_root: str) -> tuple[str, str, str]:
 
     One's own data set is added to specs.DATASETS when it is first named.
     """
-    if not dataset or dataset in DATASETS:
+    known = DATASETS.get(dataset)
+    if not dataset or (known is not None and (known.layout != "own" or data_root)):
         return dataset, data_root, ""
     try:
         return _recognised(dataset, data_root)
@@ -85,7 +86,7 @@ def _is_path(dataset: str) -> bool:
 
 
 def _is_folder_of_images(dataset: str) -> bool:
-    return dataset.lower() not in DATASETS and Path(dataset).is_dir()
+    return not _is_taken(dataset) and Path(dataset).is_dir()
 
 
 def _is_taken(name: str) -> bool:

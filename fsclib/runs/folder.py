@@ -182,7 +182,7 @@ def load(dataset: str, name: str, results: Path | None = None, *, data_root: str
     registry.load()
     dataset, data_root, problem = own.recognised(dataset, data_root)
     others = (results or paths.results_dir()) / dataset
-    if problem or (dataset not in DATASETS and not any(others.glob("*/config.json"))):
+    if problem or (dataset not in DATASETS and not (NAME.fullmatch(dataset) and any(others.glob("*/config.json")))):
         expected = f"one of {', '.join(DATASETS)}{nearest(str(dataset), DATASETS)}"
         raise RunError(problem or f"data set: found {shown(dataset)}, expected {expected}")
     if not NAME.fullmatch(name) or not (others / name / "config.json").exists():

@@ -58,6 +58,7 @@ def test_a_folder_is_named_by_its_path(tmp_path, monkeypatch):
     assert set(found.records["camera"]) == {1, 2}
     assert [str(protocol) for protocol in found.spec.protocols] == ["ir2vis", "vis2ir"]
     assert replace(config, epochs=1).dataset == "photos"
+    assert Config(dataset="photos") == config  # also when it is known already
 
 
 def test_a_csv_file_gives_the_same_records_as_its_folder(tmp_path):

@@ -33,6 +33,7 @@ ALLOWED = {  # in tests that create what must be refused, or that pickle errors 
     "tests/notebooks/test_notebooks.py": {"exec"},  # for the notebooks' own cells
     "tests/export/test_exporting.py": {"exec"},  # for the lines of docs/
     "tests/test_docs.py": {"compile", "exec"},  # the same
+    "tests/models/test_timm_backbones.py": {"exec"},  # the same
     "tests/notebooks/test_parameters.py": {"exec"},  # for cells written in the test
     "tests/faults/test_bad_parameters.py": {"compile", "exec", "yaml.load"},  # for what papermill makes of a made-up value
 }
