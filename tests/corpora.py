@@ -17,6 +17,17 @@ def written(folder: Path, layout: str = "llcm", identities: int = PEOPLE, seed: 
     return folder
 
 
+def photos(folder: Path, people: int) -> Path:
+    """A folder with visible/<id>/ and infrared/<id>/, as somebody has it who has images of their own."""
+    corpus = written(folder.with_name("corpus"), "regdb", people, 1, images=1)
+    for modality, source in (("visible", "Visible"), ("infrared", "Thermal")):
+        for file in sorted((corpus / source).rglob("*.bmp")):
+            place = folder / modality / file.parent.name / file.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.rename(place)
+    return folder
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

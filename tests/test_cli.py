@@ -4,25 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import corpora
 import pandas as pd
 import pytest
 
 from fsclib.embedder import read_embeddings
-from synthpeople.generate import write_corpus
 from workbook import cli
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """A folder with visible/ and infrared/, images of six people each."""
-    root = tmp_path_factory.mktemp("cli")
-    write_corpus(root / "corpus", "regdb", 6, 1, images=1, height=64, width=24, workers=1, progress=False)
-    for modality, folder in (("visible", "Visible"), ("infrared", "Thermal")):
-        for file in (root / "corpus" / folder).rglob("*.bmp"):
-            place = root / "photos" / modality / file.parent.name / file.name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.rename(place)
-    return root / "photos"
+    return corpora.photos(tmp_path_factory.mktemp("cli") / "photos", 6)
 
 
 def test_help_lists_an_example_of_every_command(capsys):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from corpora import photos
 from original import state_of
 
 from fsclib.config.specs import DATASETS
-from synthpeople.generate import write_corpus
 from workbook import cli
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -27,12 +27,7 @@ def lines(name: str, kind: str) -> list[str]:
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A working folder with photos/ of eight people."""
-    write_corpus(tmp_path / "corpus", "regdb", 8, 1, images=1, height=64, width=24, workers=1, progress=False)
-    for modality, folder in (("visible", "Visible"), ("infrared", "Thermal")):
-        for file in sorted((tmp_path / "corpus" / folder).rglob("*.bmp")):
-            new = tmp_path / "photos" / modality / file.parent.name / file.name
-            new.parent.mkdir(parents=True, exist_ok=True)
-            file.rename(new)
+    photos(tmp_path / "photos", 8)
     before = dict(DATASETS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))

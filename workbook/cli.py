@@ -31,7 +31,7 @@ def embed(
     dataset: TrainedOn = "",
     device: Device = "auto",
 ) -> None:
-    """Turns the images of a folder into vectors, which fsclib rank and fsclib.read_embeddings take.
+    """Turns the images of a folder into vectors, which fsclib rank and fsclib.embedder.read_embeddings take.
 
     Example: fsclib embed photos/visible --modality visible --out gallery
     """

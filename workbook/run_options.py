@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fsclib.config import Config, location, own, registry
+from fsclib.config import Config, location, own
 from fsclib.config.presets import SCALES
 from fsclib.config.schema import OPENED
 from fsclib.config.specs import DATASETS, REGDB
@@ -26,7 +26,6 @@ class RunOptions(Strict):
     workers: int = option(0, "processes that decode images; 0: one per core", low=0, high=1024)
 
     def _check_fields(self) -> dict[str, str]:
-        registry.load()  # before a name is taken for one's own data set
         unknown = own.adopt(self)
         problems = super()._check_fields() | unknown
         problems = dict(location.problems(self.data_root, self.device)) | problems

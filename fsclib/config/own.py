@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from fsclib.config import registry
 from fsclib.config.specs import DATASETS, DatasetSpec, Protocol
 
 TABLE = ".csv"
@@ -45,6 +46,7 @@ def recognised(dataset: str, data_root: str) -> tuple[str, str, str]:
 
     One's own data set is added to specs.DATASETS when it is first named.
     """
+    registry.load()  # so that the data set of an installed package is not taken for one's own
     known = DATASETS.get(dataset)
     if not dataset or (known is not None and (known.layout != "own" or data_root)):
         return dataset, data_root, ""

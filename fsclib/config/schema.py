@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from fsclib.config import location, own, presets, registry
+from fsclib.config import location, own, presets
 from fsclib.config.presets import OPTIMIZERS, SCALES, SCHEDULES
 from fsclib.config.registry import BACKBONES, LOSSES, MODULES, NETWORKS, expands
 from fsclib.config.specs import DATASETS, REGDB, DatasetSpec
@@ -109,7 +109,6 @@ class Config(Strict):
     def __post_init__(self) -> None:
         if isinstance(self.pretrained, bool):  # as in older versions, which had ImageNet weights only
             object.__setattr__(self, "pretrained", "imagenet" if self.pretrained else "none")
-        registry.load()  # before a name is taken for one's own data set
         unknown = own.adopt(self)
         problems = self._check_fields() | unknown
         for name, value in presets.preset(self.dataset, self.network, self.scale).items():

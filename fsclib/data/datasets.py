@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pandas as pd
 
-from fsclib.config import own, registry
+from fsclib.config import own
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest
 from fsclib.data import links, notes
@@ -43,7 +43,6 @@ def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data
 
     Notes, such as files that were passed over, are logged once.
     """
-    registry.load()
     name, root, problem = own.recognised(name, str(root or ""))
     if problem:
         raise ValueError(problem)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from fsclib.config.strict import shown
 from fsclib.data.pixels.pictures import Picture, Pictures, listed, names_of, pixels_of, warn
+from fsclib.data.protocols import DIRECTIONS
 from fsclib.data.records import INFRARED, MODALITIES, VISIBLE
 from fsclib.embedder.embeddings import Embeddings, are_saved_in, read_embeddings
 from fsclib.embedder.ranked import RankedLists, ranked
@@ -80,8 +81,8 @@ class Embedder:
         queries, gallery: pictures as in `embed`, embeddings, or a folder of saved ones; direction: "ir2vis" for infrared queries
         and a visible gallery, or "vis2ir", where these are pictures. Errors: ValueError.
         """
-        if direction not in ("ir2vis", "vis2ir"):
-            raise ValueError(f"direction: found {shown(direction)}, expected ir2vis or vis2ir")
+        if direction not in DIRECTIONS:
+            raise ValueError(f"direction: found {shown(direction)}, expected {' or '.join(DIRECTIONS)}")
         if type(k) is not int or k < 1:
             raise ValueError(f"k: found {shown(k)}, expected a whole number from 1")
         asked, searched = (INFRARED, VISIBLE) if direction == "ir2vis" else (VISIBLE, INFRARED)

@@ -87,7 +87,7 @@ def _published(file: Path, network: str, dataset: str) -> tuple[Network, tuple[i
         found = f"found {len(classes)} classifiers among {len(state)} entries"
         raise ValueError(f"{file}: {found}, expected the checkpoint of a published network")
     options = presets.preset(dataset, network, "paper")
-    own = {"modules": options["modules"], "branches": options["branches"]} if expands(network) else {}
-    net = build_model(network, classes[0], stages=options["stages"], backbone=options["backbone"], **own)
+    kept = {name: options[name] for name in ("stages", "modules", "branches", "backbone")}
+    net = build_model(network, classes[0], **kept)
     load_official(net, state)
     return net, (options["height"], options["width"])

@@ -75,8 +75,9 @@ def evaluate(
     Arguments as in `per_query`. Distances in place of similarities would turn every list around: a warning is logged where true
     matches have by far the lowest similarities.
     """
+    similarity = _plain(similarity)  # once: it may come from a GPU
     found = per_query(similarity, query_ids, gallery_ids, query_cams, gallery_cams, protocol)
-    if (shift := _shift_of_matches(_plain(similarity), _plain(query_ids), _plain(gallery_ids))) < -1:
+    if (shift := _shift_of_matches(similarity, _plain(query_ids), _plain(gallery_ids))) < -1:
         found_low = f"true matches have similarities {-shift:.1f} standard deviations below the mean"
         logger.warning(f"{found_low}: pass -distances, not distances")
     return average(found)

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from fsclib.config import Config, ConfigError, own, registry
+from fsclib.config import Config, ConfigError, own
 from fsclib.config.presets import BEFORE
 from fsclib.config.schema import NAME, RECIPE, difference
 from fsclib.config.specs import DATASETS
@@ -179,7 +179,6 @@ def load(dataset: str, name: str, results: Path | None = None, *, data_root: str
 
     Errors: RunError that lists the existing runs if it does not exist, or if the name is invalid, such as a path.
     """
-    registry.load()
     dataset, data_root, problem = own.recognised(dataset, data_root)
     others = (results or paths.results_dir()) / dataset
     if problem or (dataset not in DATASETS and not (NAME.fullmatch(dataset) and any(others.glob("*/config.json")))):
