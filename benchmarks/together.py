@@ -43,7 +43,7 @@ def measure(options: argparse.Namespace) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (len(labels), config.height, config.width, 3), np.uint8)
     with joined(device) as processes:
         torch.manual_seed(0)
-        net = network_of(config, classes, pretrained=False).to(device, memory_format=torch.channels_last)
+        net = network_of(config, classes, init=False).to(device, memory_format=torch.channels_last)
         shared = net if processes.count == 1 else together(net, processes.steps, whole_batch=True)
         settings = settings_of(config)
         optimizer = settings.optimization.build(net)

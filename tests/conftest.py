@@ -41,7 +41,7 @@ def home(corpora, tmp_path, monkeypatch):
 
 TINY = {
     "scale": "tiny", "stages": 3, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 3, "decay": (2,), "workers": 1,
-    "precision": "float32", "device": "cpu", "pretrained": "none", "padding": 4, "erase_min": 0.02, "erase_max": 0.4,
+    "precision": "float32", "device": "cpu", "init": "none", "padding": 4, "erase_min": 0.02, "erase_max": 0.4,
     # the published recipe, apart from what makes it fast
     "optimizer": "sgd", "schedule": "step", "warmup": 1, "warmup_steps": 0, "lr": 0.05, "body_lr": 0.02, "weight_decay": 5e-4,
     "clip": 0.0, "label_smoothing": 0.0, "metric_on": "pooled", "ramp_from": 0, "ramp_steps": 0, "infonce_weight": 0.0,

@@ -43,7 +43,7 @@ picture = np.zeros((64, 32, 3), np.uint8)
 assert_type(embedder.embed(["a.jpg", Image.fromarray(picture), picture, torch.zeros(3)], "visible"), Embeddings)
 assert_type(embedder.rank("queries", embedder.embed("gallery", "visible"), k=5), RankedLists)
 
-net = fsclib.build_model("fsc", 395, stages=4, modules=("frequency", "channel"), backbone="resnet18", pretrained=False)
+net = fsclib.build_model("fsc", 395, stages=4, modules=("frequency", "channel"), backbone="resnet18", init="none")
 assert_type(net, Network)
 images = torch.zeros(4, 3, 64, 32)
 assert_type(net.embed(images, "infrared"), Embedding)

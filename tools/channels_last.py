@@ -25,7 +25,7 @@ def steps(network: str, height: int, width: int, layout: torch.memory_format) ->
     config = Config(dataset="llcm", scale="tiny", network=network, height=height, width=width, padding=5, small_epochs=0)
     pixels = random_pixels(2 * config.identities * config.images, height, width)
     torch.manual_seed(0)
-    net = network_of(config, config.identities, pretrained=False)
+    net = network_of(config, config.identities, init=False)
     return dry_steps(net, settings_of(config), pixels, config.identities, torch.bfloat16, layout)
 
 

@@ -31,7 +31,7 @@ BASE = {  # 180 steps per epoch
     "dataset": "llcm", "scale": "tiny", "height": 128, "width": 48, "padding": 5, "epochs": 4, "workers": 1,
     "attributes_weight": 2.0, "network": "twostream", "small_epochs": 0,
 }  # fmt: skip
-RANDOM = {"pretrained": "none", "lr": 1.5e-3, "body_lr": 1.5e-3}
+RANDOM = {"init": "none", "lr": 1.5e-3, "body_lr": 1.5e-3}
 FSC = {"network": "fsc"}
 ROWS = {  # name → (changes to BASE, seeds)
     "base": ({}, (0, 1)),

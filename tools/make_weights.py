@@ -64,19 +64,19 @@ EVERY: dict[str, Any] = {
 SMALL = {"height": 128, "width": 48, "padding": 5}  # a third of the pixels, enough for most of the early learning
 TRUNK = {"network": "twostream", "streams": "visible"}
 RUNS: dict[str, dict[str, Any]] = {  # name of the run below results/llcm → its configuration, changes to EVERY; in this order
-    "people-trunk-small": EVERY | SMALL | TRUNK | {"pretrained": "none", "lr": 1.5e-3, "body_lr": 1.5e-3, "epochs": 5},
-    "people-trunk-large": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-small", "epochs": 3},
-    "people-trunk": EVERY | TRUNK | {"pretrained": "llcm/people-trunk-large", "epochs": 5},  # still improving after those three
+    "people-trunk-small": EVERY | SMALL | TRUNK | {"init": "none", "lr": 1.5e-3, "body_lr": 1.5e-3, "epochs": 5},
+    "people-trunk-large": EVERY | TRUNK | {"init": "llcm/people-trunk-small", "epochs": 3},
+    "people-trunk": EVERY | TRUNK | {"init": "llcm/people-trunk-large", "epochs": 5},  # still improving after those three
     # both modalities; all shipped networks start from it and share its stems and layers
-    "people-start-small": EVERY | {"network": "twostream", "pretrained": "llcm/people-trunk", "epochs": 6, "small_epochs": 4},
-    "people-start": EVERY | {"network": "twostream", "pretrained": "llcm/people-start-small", "epochs": 4},
+    "people-start-small": EVERY | {"network": "twostream", "init": "llcm/people-trunk", "epochs": 6, "small_epochs": 4},
+    "people-start": EVERY | {"network": "twostream", "init": "llcm/people-start-small", "epochs": 4},
     "people-start-mixed": EVERY
-    | {"corpus": MIXED, "network": "twostream", "pretrained": "llcm/people-start", "epochs": 10, "small_epochs": 6},
+    | {"corpus": MIXED, "network": "twostream", "init": "llcm/people-start", "epochs": 10, "small_epochs": 6},
     "people-start-more": EVERY
-    | {"corpus": MORE, "network": "twostream", "pretrained": "llcm/people-start-mixed", "epochs": 8, "small_epochs": 5},
+    | {"corpus": MORE, "network": "twostream", "init": "llcm/people-start-mixed", "epochs": 8, "small_epochs": 5},
     **{
         f"people-{network}{suffix}": EVERY
-        | {"corpus": LAST, "network": network, "pretrained": "llcm/people-start-more", "epochs": 6, "small_epochs": 3}
+        | {"corpus": LAST, "network": network, "init": "llcm/people-start-more", "epochs": 6, "small_epochs": 3}
         | seed
         for suffix, seed in (("", {}), ("-seed1", {"seed": 1}))
         for network in ("fsc", "deen", "agw", "twostream")
@@ -163,7 +163,7 @@ def ship(weights: str, name: str) -> None:
 
 def path(name: str) -> list[str]:
     """The runs that a run builds on, itself last."""
-    before = RUNS[name]["pretrained"].removeprefix("llcm/")
+    before = RUNS[name]["init"].removeprefix("llcm/")
     return [*(path(before) if before in RUNS else []), name]
 
 

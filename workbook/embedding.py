@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fsclib.analysis.embedding_space.points import COLOURED, Embedded
-from fsclib.config.schema import OPENED
+from fsclib.config.names import OPENED
 from fsclib.config.strict import AUTO, option
 from fsclib.retrieval import evaluation
 from fsclib.runs import RunError

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fsclib.analysis.gallery_search.crowd import Crowd, around
 from fsclib.analysis.gallery_search.measurement import Neighbours, closeness, curve, measure, neighbours
-from fsclib.config.schema import OPENED
+from fsclib.config.names import OPENED
 from fsclib.config.strict import AUTO, option
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.retrieval import evaluation

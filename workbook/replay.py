@@ -19,7 +19,8 @@ import torch
 
 from fsclib import runs
 from fsclib.config import Config
-from fsclib.config.schema import LONGEST, difference
+from fsclib.config.names import LONGEST
+from fsclib.config.schema import difference
 from fsclib.data.pixels.decoding import usable_cores
 from fsclib.data.pixels.errors import DecodingError
 from fsclib.data.records import DatasetError

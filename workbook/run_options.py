@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fsclib.config import Config, location, own
+from fsclib.config.names import OPENED
 from fsclib.config.presets import SCALES
-from fsclib.config.schema import OPENED
 from fsclib.config.specs import DATASETS, REGDB
 from fsclib.config.strict import AUTO, Strict, option
 from fsclib.models.networks import NETWORKS

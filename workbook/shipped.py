@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fsclib import runs
 from fsclib.config import Config
-from fsclib.config.schema import SHIPPED
+from fsclib.config.names import SHIPPED
 from fsclib.models import weights
 from fsclib.runs import Run, contents
 from fsclib.system import paths
@@ -41,7 +41,7 @@ def as_config(dataset: str, name: str, trial: int = 1, **here: object) -> Config
     height, width = card["image"]
     facts = {key: card[key] for key in ("network", "backbone", "stages", "modules", "branches", "seed") if key in card}
     config = Config(
-        dataset=dataset, scale="tiny", pretrained=name, epochs=0, small_epochs=0, select_on="last", trial=trial,
+        dataset=dataset, scale="tiny", init=name, epochs=0, small_epochs=0, select_on="last", trial=trial,
         height=height, width=width, identities=2, images=1, attributes_weight=0.0, **facts, **here,
     )  # fmt: skip
     return replace(config, name=FOLDER + name.partition("/")[2] + config.spec.suffix(trial))

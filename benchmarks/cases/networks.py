@@ -48,13 +48,13 @@ def configuration(setting: Setting, precision: str = "float32") -> Config:
     """The published recipe at the benchmark's sizes."""
     s = setting.sizes
     sizes = {"height": s.height, "width": s.width, "identities": s.identities, "images": s.images}
-    return Config(dataset="llcm", pretrained=False, device=setting.device, precision=precision, **sizes)
+    return Config(dataset="llcm", init="none", device=setting.device, precision=precision, **sizes)
 
 
 def network(setting: Setting, config: Config) -> Network:
     """FSC-Net in the memory layout of training and of evaluation.run_network."""
     torch.manual_seed(0)
-    net = network_of(config, setting.sizes.classes, pretrained=False)
+    net = network_of(config, setting.sizes.classes, init=False)
     return net.to(setting.device, memory_format=torch.channels_last)
 
 

@@ -98,6 +98,6 @@ def _facts(run: Run, same_split: bool, same_network: bool) -> dict[str, Any]:
     if run.config.batch == "per-process":  # otherwise the number of processes only affects rounding and dropout
         facts["processes"] = environment.get("processes", 1)
     recipe = run.config.recipe()
-    if not same_network and recipe["pretrained"] == f"people/{run.config.network}":
-        recipe["pretrained"], facts["weights"] = "people/ and the network's name", None
+    if not same_network and recipe["init"] == f"people/{run.config.network}":
+        recipe["init"], facts["weights"] = "people/ and the network's name", None
     return recipe | facts | ({} if same_split else {"data_hash": environment.get("pixels_hash")})

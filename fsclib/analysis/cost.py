@@ -124,7 +124,7 @@ def _measure(config: Config, num_classes: int, threads: int) -> Cost:
     device = device_of(config.device)
     precision = precision_of(config.precision, device)
     idle = peak_memory(device)  # before there is a network
-    net = network_of(config, num_classes, pretrained=False).to(device)
+    net = network_of(config, num_classes, init=False).to(device)
     pixels = random_pixels(2 * config.identities * config.images, config.height, config.width)
     for _ in islice(dry_steps(net, settings_of(config), pixels, config.identities, precision), 2):
         pass  # the first step allocates the momentum, the second one includes it

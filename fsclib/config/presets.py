@@ -3,6 +3,7 @@
 The scale `paper` is the recipe of the published programs: FSC-Net's and DEEN's, and AGW's for AGW and the two-stream network.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from fsclib.config.registry import MODULES
@@ -21,15 +22,15 @@ EVERY: dict[str, Any] = PUBLISHED_TRAINING | {  # FSC-Net's and DEEN's, at any s
 }  # fmt: skip
 SCALES: dict[str, dict[str, Any]] = {
     "paper": PUBLISHED_TRAINING | {
-        "backbone": "resnet50", "pretrained": "imagenet", "height": 384, "width": 144, "padding": 10, "cpm_weight": 0.8,
+        "backbone": "resnet50", "init": "imagenet", "height": 384, "width": 144, "padding": 10, "cpm_weight": 0.8,
         "epochs": 150, "lr": 0.1, "body_lr": 0.01, "warmup": 10, "decay": (20, 80), "validate_every": 5,
     },
     "small": PUBLISHED_TRAINING | {  # a day's work on one modest GPU
-        "backbone": "resnet18", "pretrained": "imagenet", "height": 256, "width": 96, "padding": 7, "cpm_weight": 0.8,
+        "backbone": "resnet18", "init": "imagenet", "height": 256, "width": 96, "padding": 7, "cpm_weight": 0.8,
         "epochs": 60, "lr": 0.1, "body_lr": 0.01, "warmup": 5, "decay": (20, 40), "validate_every": 5,
     },
     "tiny": {  # minutes on two cores, from weights trained on synthetic people; docs/learning.md measures each choice
-        "backbone": "resnet18-half", "pretrained": "people", "height": 192, "width": 72, "padding": 8, "cpm_weight": 0.1,
+        "backbone": "resnet18-half", "init": "people", "height": 192, "width": 72, "padding": 8, "cpm_weight": 0.1,
         "epochs": 7, "small_epochs": 4, "lr": 1e-3, "body_lr": 6e-4, "warmup": 0, "decay": (), "validate_every": 2,
         "identities": 16, "images": 2, "optimizer": "adamw", "schedule": "cosine", "warmup_steps": 100, "weight_decay": 0.02,
         "clip": 5.0, "label_smoothing": 0.1, "metric_on": "neck", "ramp_from": 200, "ramp_steps": 100, "infonce_weight": 1.0,
@@ -51,6 +52,15 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {  # net
     ),
 }
 NETWORKS["twostream"] = NETWORKS["agw"]
+
+
+def renamed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a config.json of any version, under today's names: `init` was `pretrained`, and at first true or false."""
+    values = dict(config)
+    if "pretrained" in values:
+        init = values.pop("pretrained")
+        values["init"] = init if isinstance(init, str) else "imagenet" if init else "none"
+    return values
 
 
 def preset(dataset: str, network: str, scale: str) -> dict[str, Any]:

@@ -11,19 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from fsclib.config import location, own, presets
+from fsclib.config import initial, location, own, presets
+from fsclib.config.names import LONGEST, NAME
 from fsclib.config.presets import OPTIMIZERS, SCALES, SCHEDULES
 from fsclib.config.registry import BACKBONES, LOSSES, MODULES, NETWORKS, expands
 from fsclib.config.specs import DATASETS, REGDB, DatasetSpec
-from fsclib.config.strict import AUTO, ConfigError, Strict, checked, named, nearest, option, shown
+from fsclib.config.strict import AUTO, ConfigError, Strict, checked, named, option, shown
 
-LONGEST = 100  # characters of a run's name
-NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")  # never a path, and plain text to LaTeX, HTML and shells alike
-SHIPPED = re.compile(r"people/[a-z0-9]+")  # networks shipped with fsclib, in place of a run's name
-OPENED = re.compile(rf"{NAME.pattern}|{SHIPPED.pattern}")
 BATCHES = ("global", "per-process")
 TIMM = re.compile(r"timm/[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")  # whether there is such a model is checked when a run is prepared
-START = re.compile(rf"none|imagenet|people|{NAME.pattern}/{NAME.pattern}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +39,8 @@ class Config(Strict):
     loss: str = option(AUTO, "training loss", choices=LOSSES)
     backbone: str = option(AUTO, "a ResNet of fsclib, or a model of timm as timm/<name>", choices=BACKBONES, form=TIMM)
     stages: int = option(AUTO, "layers of the trunk", low=3, high=4)
-    pretrained: str = option(
-        AUTO, "initial weights: none, imagenet, people (shipped, from synthetic people) or a run as <dataset>/<name>", form=START
-    )
+    init: str = option(AUTO, f"initial weights: {initial.FORMS}")
+    parent: str = option("", "name of a run that this one continues with more epochs")
     height: int = option(AUTO, "image height in pixels, a multiple of 32", low=64, high=1024)
     width: int = option(AUTO, "image width in pixels", low=16, high=1024)
 
@@ -107,8 +102,6 @@ class Config(Strict):
     resume: bool = option(True, "resume an unfinished run of this name; False: move it aside and start again", recipe=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.pretrained, bool):  # as in older versions, which had ImageNet weights only
-            object.__setattr__(self, "pretrained", "imagenet" if self.pretrained else "none")
         unknown = own.adopt(self)
         problems = self._check_fields() | unknown
         for name, value in presets.preset(self.dataset, self.network, self.scale).items():
@@ -119,8 +112,14 @@ class Config(Strict):
             raise ConfigError([*problems.values(), *contradictions])
         if self.data_root:  # config.json does not record the working directory, so the path must be absolute
             object.__setattr__(self, "data_root", location.absolute(self.data_root))
+        object.__setattr__(self, "init", initial.absolute(self.init))
         if self.name == AUTO:
-            object.__setattr__(self, "name", f"{self.network}-{self.scale}-seed{self.seed}{self.spec.suffix(self.trial)}")
+            object.__setattr__(self, "name", self._usual_name())
+
+    def _usual_name(self) -> str:
+        if self.parent:
+            return f"{self.parent[: LONGEST - 20]}-epochs{self.epochs}"
+        return f"{self.network}-{self.scale}-seed{self.seed}{self.spec.suffix(self.trial)}"
 
     @property
     def spec(self) -> DatasetSpec:
@@ -190,10 +189,12 @@ def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:
         yield {"name"}, f"name: found {shown(config.name)}, expected {expected}"
     if problem := config.spec.trial_problem(config.trial):
         yield {"trial", "dataset"}, f"trial: {problem}"
-    origin, _, run = config.pretrained.partition("/")
-    if run and origin not in DATASETS and not SHIPPED.fullmatch(config.pretrained):
-        expected = f"people/<network> or a run of {', '.join(DATASETS)}{nearest(origin, DATASETS)}"
-        yield {"pretrained"}, f"pretrained: found {config.pretrained!r}, expected {expected}"
+    if problem := initial.problem(config.init):
+        yield {"init"}, f"init: {problem}"
+    if config.parent and not NAME.fullmatch(config.parent):
+        yield {"parent"}, f"parent: found {shown(config.parent)}, expected the name of a run of the same data set"
+    if config.parent and config.parent == config.name:
+        yield {"parent", "name"}, f"parent: found {config.parent!r}, the name of this run itself; give it another name"
     if problem := undivided(config, config.devices):
         yield {"identities", "devices", "batch"}, problem
     if config.devices > 1 and ":" in config.device:

@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fsclib import runs
 from fsclib.config import presets
 from fsclib.config.registry import NETWORKS, expands
 from fsclib.config.specs import DATASETS
@@ -16,6 +15,7 @@ from fsclib.models.folding import folded
 from fsclib.models.networks import Network, build_model
 from fsclib.models.official import load_official, read_official
 from fsclib.retrieval.evaluation import run_network
+from fsclib.runs.start import run_at
 from fsclib.system.device import device_of, precision_of
 
 
@@ -42,10 +42,9 @@ def _found(name: str, place: Path, network: str, dataset: str) -> tuple[Network,
     """The network and the size of its images, (height, width)."""
     if name in (*weights.names(), *weights.SHORT):
         return _ours(name)
-    if place.suffix == ".safetensors" and (place.parent.parent / "config.json").is_file():
-        return _of_run(place.parent.parent, place.stem)
-    if (place / "config.json").is_file():
-        return _of_run(place, "best")
+    if at := run_at(place):
+        run, which = at
+        return run_network(run, torch.device("cpu"), which=which), (run.config.height, run.config.width)
     if place.is_file():
         return _published(place, network, dataset)
     kinds = f"one of {', '.join(weights.names())}, the folder of a run with a config.json, or a checkpoint file"
@@ -61,12 +60,6 @@ def _ours(name: str) -> tuple[Network, tuple[int, int]]:
     net = build_model(card["network"], 1, stages=card["stages"], backbone=card["backbone"], **own)
     weights.start_from(net, weights.read(name))
     return net, tuple(card["image"])
-
-
-def _of_run(folder: Path, checkpoint: str) -> tuple[Network, tuple[int, int]]:
-    folder = folder.resolve()
-    run = runs.load(folder.parent.name, folder.name, folder.parent.parent)
-    return run_network(run, torch.device("cpu"), which=checkpoint), (run.config.height, run.config.width)
 
 
 def _published(file: Path, network: str, dataset: str) -> tuple[Network, tuple[int, int]]:

@@ -91,7 +91,7 @@ def imagenet_weights(name: str) -> dict[str, Tensor]:
     entry = BACKBONES[name].imagenet
     if not entry:
         known = ", ".join(known for known, backbone in BACKBONES.items() if backbone.imagenet)
-        raise ValueError(f"pretrained: found 'imagenet' with backbone {name!r}, expected one of {known}; or choose other weights")
+        raise ValueError(f"init: found 'imagenet' with backbone {name!r}, expected one of {known}; or choose other weights")
     from torchvision.models import get_weight  # here, because it is slow to import and rarely needed
 
     url = get_weight(entry).url
@@ -104,7 +104,7 @@ def imagenet_weights(name: str) -> dict[str, Tensor]:
         except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the hash of the download does not match
             raise FileNotFoundError(
                 f"ImageNet weights of {name}: {file} does not exist and {url} cannot be downloaded ({error}). "
-                f"Put {file.name} into {folder}, or pass pretrained=none to start from random weights."
+                f"Put {file.name} into {folder}, or pass init=none to start from random weights."
             ) from error
     with torch.device("meta"):  # shapes only, without drawing random numbers
         expected = _shapes(BACKBONES[name].build().state_dict())

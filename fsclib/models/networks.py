@@ -226,24 +226,22 @@ def build_model(
     modules: Sequence[str] = PUBLISHED,
     branches: int = 2,
     backbone: str = "resnet50",
-    pretrained: bool | str = False,
+    init: str = "none",
 ) -> Network:
     """Builds a network by name, one of NETWORKS.
 
     Args: `num_classes` training identities; `stages` 4 for SYSU-MM01 and LLCM, 3 for RegDB (AGW and two-stream: 4 everywhere);
     `modules` active FSC-Net modules in order, and `branches` of its expansion, both ignored by networks without them;
-    `backbone` a name of BACKBONES, such as "resnet50", or a model of timm, "timm/…"; `pretrained` "imagenet" or True, shipped
-    weights by name ("people", …; see weights.names), or "none" or False.
+    `backbone` a name of BACKBONES, such as "resnet50", or a model of timm, "timm/…"; `init` "none", "imagenet", or shipped
+    weights by name ("people", …; see weights.names).
     Errors: ValueError for an unknown name, FileNotFoundError if ImageNet weights cannot be downloaded, ImportError without timm.
     """
     if name not in NETWORKS:
         raise ValueError(f"network: found {name!r}, expected one of {', '.join(NETWORKS)}")
     network = NETWORKS[name]
     own = {"modules": modules, "branches": branches} if issubclass(network, FSCNet) else {}
-    own_weights = pretrained not in (False, True, "none", "imagenet")
-    imagenet = pretrained in (True, "imagenet")
-    state = weights.read(str(pretrained), backbone) if own_weights else None  # before the network is built, because it may raise
-    net = network(num_classes, stages=stages, backbone=backbone, pretrained=imagenet, **own)
+    state = weights.read(init, backbone) if init not in ("none", "imagenet") else None  # first, because it may raise
+    net = network(num_classes, stages=stages, backbone=backbone, pretrained=init == "imagenet", **own)
     if state is not None:
         weights.start_from(net, state)
     return net

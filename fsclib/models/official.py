@@ -127,6 +127,23 @@ def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
             entry.copy_(value)
 
 
+def renamed(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The entries of a published checkpoint under the names of this library, without those of parts that it lacks.
+
+    Of use to initialise a network that shares only some parts with the published one; to load the same network, see load_official.
+    """
+    found: dict[str, list[tuple[int, Tensor]]] = {}
+    for published, value in state_dict.items():
+        published = WRAPPED.sub("", published)
+        target = None if DEAD.match(published) else place(published, len(value) if value.dim() else 0)
+        if target is not None:
+            found.setdefault(target.name, []).append((target.rows.start if target.rows else 0, value))
+    return {
+        name: parts[0][1] if len(parts) == 1 else torch.cat([value for _, value in sorted(parts, key=lambda part: part[0])])
+        for name, parts in found.items()
+    }
+
+
 def foreign(names: Iterable[str]) -> str:
     """A line that says what the trunk of a checkpoint is by the names of its entries, "" for torchvision's ResNet."""
     names = list(names)

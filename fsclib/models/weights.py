@@ -58,9 +58,9 @@ def read(name: str, backbone: str | None = None) -> dict[str, Tensor]:
     if backbone not in (None, found["backbone"]):
         fitting = [other for other in names() if card(other)["backbone"] == backbone]
         having = sorted({card(other)["backbone"] for other in names()})
-        choice = f"one of {', '.join(fitting)}" if fitting else f"backbone {' or '.join(having)}, or pretrained=none"
+        choice = f"one of {', '.join(fitting)}" if fitting else f"backbone {' or '.join(having)}, or init=none"
         problem = f"found {name!r}, weights for {found['backbone']}, with backbone {backbone!r}"
-        raise ValueError(f"pretrained: {problem}; expected {choice}")
+        raise ValueError(f"init: {problem}; expected {choice}")
     file = FOLDER / f"{SHORT.get(name, name)}.safetensors"
     again = "install fsclib again, or train them again with make weights"
     if not file.exists():
@@ -88,17 +88,24 @@ def digest_of(state: Mapping[str, Tensor]) -> str:
 def start_from(net: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """Copies entries with the same name and shape into the network; returns the names of the network's other entries.
 
-    Those (an expansion, a classifier for other people) are unchanged. ValueError if no entry of the layers fits.
+    Those (an expansion, a classifier for other people) are unchanged. ValueError if the layers are those of another backbone.
     """
     own = net.state_dict()
     fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-    if not any(name.startswith("layers.") for name in fitting):
+    layers = {name for name in (*own, *state) if name.startswith("layers.") and not name.endswith(".num_batches_tracked")}
+    both = {_layer(name) for name in layers & own.keys()} & {_layer(name) for name in layers & state.keys()}
+    if wrong := sorted(name for name in layers - fitting.keys() if _layer(name) in both) or sorted(layers if not both else ()):
+        listed = ", ".join(wrong[:3])
         raise ValueError(
-            f"none of the {len(state)} entries under 'layers.' fits this network, expected the same backbone; "
+            f"found weights of another backbone: {len(wrong)} of {len(layers)} entries of the layers do not fit, such as {listed}; "
             "choose the backbone that they were trained with"
         )
     net.load_state_dict(fitting, strict=False)
     return [name for name in own if name not in fitting]
+
+
+def _layer(name: str) -> str:
+    return ".".join(name.split(".")[:2])
 
 
 def write(name: str, state: Mapping[str, Tensor], facts: Mapping[str, Any], folder: Path = FOLDER) -> Path:

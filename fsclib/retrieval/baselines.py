@@ -34,12 +34,12 @@ def table(run: Run, images: Images) -> pd.DataFrame:
     precision = precision_of(run.environment["precision"], device)  # the same as in the run
     num_classes = checkpoint.state(run.checkpoint("best"), "num_classes")["num_classes"]
     starts = {"untrained network": "none"} | (
-        {f"{weights.TRUNK}, not adapted": weights.TRUNK} if weights.are_shipped(run.config.pretrained) else {}
+        {f"{weights.TRUNK}, not adapted": weights.TRUNK} if weights.are_shipped(run.config.init) else {}
     )
     found = {}
     for name, start in starts.items():
         torch.manual_seed(run.config.seed)  # layers without given weights start as they did in the run
-        net = network_of(replace(run.config, pretrained=start), num_classes, pretrained=True)
+        net = network_of(replace(run.config, init=start), num_classes, init=True)
         net = net.to(device).to(memory_format=torch.channels_last)
         found[name] = embed(folded(net), images, rows, device, precision)
     found["this run"] = evaluation.run_features(run, images)

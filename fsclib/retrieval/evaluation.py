@@ -243,7 +243,7 @@ def run_network(run: Run, device: torch.device, processes: Processes = ALONE, wh
     """The network of a run with the weights of a checkpoint, in evaluation mode, in every process."""
     file = run.checkpoint(which)
     classes = processes.told(checkpoint.state(file, "num_classes")["num_classes"] if processes.first else None)
-    net = network_of(run.config, classes, pretrained=False)
+    net = network_of(run.config, classes, init=False)
     if processes.first:
         checkpoint.read(file, net)
     processes.copy(net.state_dict().values())

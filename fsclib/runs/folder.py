@@ -19,9 +19,10 @@ from typing import Any
 
 import pandas as pd
 
-from fsclib.config import Config, ConfigError, own
+from fsclib.config import Config, ConfigError, own, presets
+from fsclib.config.names import NAME
 from fsclib.config.presets import BEFORE
-from fsclib.config.schema import NAME, RECIPE, difference
+from fsclib.config.schema import RECIPE, difference
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import AUTO, nearest, shown
 from fsclib.errors import FsclibError
@@ -276,7 +277,7 @@ def config_of(row: Mapping[str, Any]) -> Config:
 
 def _config(file: Path, values: Mapping[str, Any]) -> Config:
     try:
-        return Config(**BEFORE | dict(values))
+        return Config(**BEFORE | presets.renamed(values))
     except ConfigError as error:
         raise RunError(f"{file}: written by another version? {error}\n{FIX}") from error
 
@@ -296,7 +297,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 def _recipe(file: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe in a config.json. Fields missing in older versions come from the presets; unknown fields are kept."""
-    known = {f.name for f in fields(Config)}
+    known, config = {f.name for f in fields(Config)}, presets.renamed(config)
     recipe = _config(file, {name: value for name, value in config.items() if name in known}).recipe()
     return recipe | {name: value for name, value in config.items() if name not in known}
 

@@ -22,7 +22,7 @@ from fsclib.runs.assemble import environment_of
 from fsclib.system.device import device_of, name_of, precision_of
 from fsclib.system.processes import Processes, noticing, started
 from fsclib.system.progress import progress
-from fsclib.training import collapse, divergence, preparation
+from fsclib.training import collapse, continuation, divergence, preparation
 from fsclib.training.distributed import launch
 from fsclib.training.distributed.rendezvous import joined
 from fsclib.training.divergence import NotFinite
@@ -63,7 +63,7 @@ def _fit(config: Config, processes: Processes) -> Run:
     images, chosen, sampler = processes.agree(lambda: preparation.prepared(config, processes))
     around = environment_of(config, device, precision, images, processes.count)
     processes.agree(lambda: preparation.check_alike(config, around, processes))
-    run = processes.agree(lambda: runs.begin(config, around) if processes.first else Run(runs.folder_of(config), config))
+    run = processes.agree(lambda: begin(config, around) if processes.first else Run(runs.folder_of(config), config))
     if processes.told(run.finished if processes.first else None):
         if processes.first:
             logger.info(f"{run.folder} is complete; nothing to train")
@@ -100,7 +100,7 @@ def _fit(config: Config, processes: Processes) -> Run:
     if not config.epochs and processes.first:
         checkpoint.write(run.checkpoint("best"), net, None, state)
         checkpoint.write(run.checkpoint("last"), net, optimizer, state)
-        logger.info(f"nothing to train; testing {config.network} with the weights of {config.pretrained}")
+        logger.info(f"nothing to train; testing {config.network} with the weights of {config.init}")
     elif processes.first:
         logger.info(f"trained in {time.monotonic() - start:.0f} s; testing the checkpoint of epoch {state['best_epoch'] + 1}")
     if processes.count > 1:
@@ -108,6 +108,17 @@ def _fit(config: Config, processes: Processes) -> Run:
     if processes.first:
         evaluation.evaluate_run(run, images=images)
     processes.wait()
+    return run
+
+
+def begin(config: Config, around: Mapping[str, Any]) -> Run:
+    """The run of a configuration, begun or resumed, with the checkpoints of its parent if it continues one. Errors: as in `fit`."""
+    if not config.parent:
+        return runs.begin(config, around)
+    if not (config.resume and Run(runs.folder_of(config), config).checkpoint("last").exists()):
+        continuation.check(config, around)
+    run = runs.begin(config, around)
+    continuation.copy(run)
     return run
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import platform
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,13 +19,17 @@ from fsclib.data.images import Images
 from fsclib.data.protocols import training_rows
 from fsclib.data.records import INFRARED, VISIBLE, Dataset, DatasetError, training_labels
 from fsclib.data.sampler import IdentitySampler
+from fsclib.models import weights
 from fsclib.models.backbone import imagenet_weights
 from fsclib.retrieval import evaluation
 from fsclib.runs import RunError
-from fsclib.runs.assemble import images_of, network_of, starting_weights
+from fsclib.runs.assemble import images_of, network_of
+from fsclib.runs.start import starting_weights
 from fsclib.system.processes import ALONE, Processes
-from fsclib.training import disk_space
+from fsclib.training import continuation, disk_space
 from fsclib.training.distributed.rendezvous import restarts
+
+logger = logging.getLogger(__name__)
 
 
 def prepared(config: Config, processes: Processes) -> tuple[Images, np.ndarray, IdentitySampler]:
@@ -62,11 +67,30 @@ def check(config: Config, processes: Processes = ALONE) -> None:
     if not processes.first:  # only process 0 writes
         return
     check_disk(config, len(sampler.labels))
-    goes_on = config.resume and runs.Run(runs.folder_of(config), config).checkpoint("last").exists()
-    if not goes_on:
-        if config.pretrained == "imagenet":
-            imagenet_weights(config.backbone)
-        starting_weights(config.pretrained, config.backbone)
+    if config.resume and runs.Run(runs.folder_of(config), config).checkpoint("last").exists():
+        return
+    if config.parent:
+        continuation.check(config)
+    else:
+        check_start(config, len(sampler.labels))
+
+
+def check_start(config: Config, num_classes: int) -> None:
+    """Checks that the initial weights of a configuration exist and fit, and logs which parts of the network they lack.
+
+    Errors: ValueError, RunError, CheckpointError for weights that are missing, broken or of another backbone; FileNotFoundError
+    for ImageNet weights that cannot be downloaded.
+    """
+    if config.init == "imagenet":
+        imagenet_weights(config.backbone)
+    state = starting_weights(config.init, config.backbone)
+    if state is not None and not weights.are_shipped(config.init):
+        try:
+            left = weights.start_from(network_of(config, num_classes, init=False), state)
+        except ValueError as error:
+            raise ValueError(f"init: {config.init}: {error}") from None
+        parts = sorted({name.split(".")[0] for name in left})
+        logger.info(f"initial weights: {config.init}; parts that it does not fit: {', '.join(parts) or 'none'}")
 
 
 def check_disk(config: Config, num_classes: int) -> None:
@@ -74,7 +98,7 @@ def check_disk(config: Config, num_classes: int) -> None:
     run = runs.Run(runs.folder_of(config), config)
     if not (config.resume and run.finished):
         momenta = 2 if config.optimizer == "adamw" else 1
-        disk_space.check(run.folder, lambda: network_of(config, num_classes, pretrained=False), momenta, config.resume)
+        disk_space.check(run.folder, lambda: network_of(config, num_classes, init=False), momenta, config.resume)
 
 
 @contextlib.contextmanager

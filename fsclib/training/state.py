@@ -45,7 +45,7 @@ class Training:
         torch.manual_seed(settings.seed)
         goes_on = processes.told(last.exists() if processes.first else None)
         values = sum(self.attributes.sizes) if self.attributes else 0
-        net = network_of(self.run.config, classes, pretrained=not goes_on and processes.first, attributes=values)
+        net = network_of(self.run.config, classes, init=not goes_on and processes.first, attributes=values)
         net = net.to(self.device).to(memory_format=torch.channels_last)
         optimizer = settings.optimization.build(net)
         state = {"epoch": -1, "best": None, "best_epoch": None, "num_classes": classes}

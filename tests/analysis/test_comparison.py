@@ -267,17 +267,17 @@ def test_networks_may_differ_by_their_presets_only(finished, compared):
 
 def test_networks_may_start_from_their_own_weights_only(finished, compared):
     for network in ("fsc", "agw"):
-        own = {"pretrained": f"people/{network}", "environment": {"weights": f"hash of {network}"}}
+        own = {"init": f"people/{network}", "environment": {"weights": f"hash of {network}"}}
         finished(dataset="llcm", scale="tiny", network=network, **own)
     assert compared("network", "fsc").refused == ()
-    finished(dataset="llcm", scale="tiny", network="deen", pretrained="people/fsc")
+    finished(dataset="llcm", scale="tiny", network="deen", init="people/fsc")
     (refused,) = compared("network", "fsc").refused
-    assert "deen: pretrained: 'people/fsc' vs " in refused
+    assert "deen: init: 'people/fsc' vs " in refused
 
 
 def test_two_versions_of_the_same_weights_are_not_comparable(finished, compared):
     for modules, weights in (("none", "old"), ("channel", "new")):
-        own = {"pretrained": "people/fsc", "environment": {"weights": weights}}
+        own = {"init": "people/fsc", "environment": {"weights": weights}}
         finished(dataset="llcm", scale="tiny", network="fsc", modules=modules, **own)
     with pytest.raises(ComparisonError, match="channel: weights: 'new' vs 'old'"):
         compared("modules", "none")

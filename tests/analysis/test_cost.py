@@ -40,7 +40,7 @@ def test_a_resnet50_has_the_commonly_reported_multiply_adds():
 @pytest.mark.parametrize("classes", [10, 1000])
 def test_parameters_are_those_of_a_resnet50_with_a_second_stem_and_a_neck(classes):
     with torch.device("meta"):
-        net = network_of(Config(dataset="llcm", network="twostream"), classes, pretrained=False)
+        net = network_of(Config(dataset="llcm", network="twostream"), classes, init=False)
         resnet = torchvision.models.resnet50(num_classes=1)
     trunk = sum(parameter.numel() for parameter in resnet.parameters()) - 2048 - 1
     stem, neck = 3 * 64 * 7 * 7 + 2 * 64, 2048
@@ -71,7 +71,7 @@ def test_a_table_compares_networks_and_names_the_device(tiny, one_thread):
     assert table.loc[full, same].tolist() == table.loc[large, same].tolist()
     assert table.loc[large, "megabytes"] > table.loc[full, "megabytes"]
     assert (table.loc[full, same] > table.loc[plain, same]).all()
-    net = network_of(configs[plain], 4, pretrained=False)
+    net = network_of(configs[plain], 4, init=False)
     image = torch.zeros(1, 3, 64, 24)
     assert table.loc[plain, "multiply_adds"] == cost.multiply_adds(lambda: net.eval().embed(image, "infrared"))
 

@@ -67,8 +67,6 @@ def meaning(name, value):
     """The meaning of a value that `name` accepts, derived without the library."""
     if value == "auto":
         return None
-    if name == "pretrained":
-        return {False: "none", True: "imagenet"}.get(value, value)
     if get_args(TYPES[name]):
         if isinstance(value, str):
             value = [] if value in ("", "none") else [part.strip() for part in value.split(",")]
@@ -88,7 +86,8 @@ def valid(name):
         "erase_min": st.floats(0, 0.02),
         "erase_max": st.floats(0.8, 1),
         "name": st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True).filter(lambda name: name != AUTO),
-        "pretrained": st.sampled_from(["none", "imagenet", "people", "people/fsc", "demo/x", "llcm/fsc-paper.seed-0", True, False]),
+        "init": st.sampled_from(["none", "imagenet", "people", "people/fsc", "demo/x", "llcm/fsc-paper.seed-0", "/x.pth"]),
+        "parent": st.sampled_from(["", "first", "fsc-paper-seed0"]),
         "trial": st.just(1),
         "devices": st.just(1),  # more devices would have to divide the identities
         "network": st.just("fsc"),
@@ -182,8 +181,8 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all_valid_ones():
         ({"erase_min": 0.5, "erase_max": 0.4}, ["0.5", "erase_max, which is 0.4"]),
         ({"trial": 2}, ["found 2", "expected 1, since demo has a single split"]),
         ({"trial": 11}, ["found 11", "at most 10"]),
-        ({"pretrained": "regbd/x"}, ["'regbd/x'", "a run of demo, sysu, regdb, llcm, did you mean 'regdb'?"]),
-        ({"pretrained": "people/FSC"}, ["'people/FSC'", "people/<network>"]),
+        ({"init": "regbd/x"}, ["'regbd/x'", "no such file", "of demo, sysu, regdb, llcm, did you mean 'regdb'?"]),
+        ({"init": "people/FSC"}, ["'people/FSC'", "people/<network>"]),
         ({"device": "cuda:01"}, ["'cuda:01'", "cuda:N"]),
     ],
 )
@@ -220,7 +219,7 @@ def test_paper_preset_is_the_published_recipe():
     assert config.streams == "both"
     assert (config.epochs, config.identities, config.images) == (150, 6, 4)
     assert (config.lr, config.body_lr, config.warmup, config.decay) == (0.1, 0.01, 10, (20, 80))
-    assert (config.height, config.width, config.backbone, config.pretrained) == (384, 144, "resnet50", "imagenet")
+    assert (config.height, config.width, config.backbone, config.init) == (384, 144, "resnet50", "imagenet")
     assert (config.momentum, config.weight_decay, config.triplet_margin, config.cpm_margin) == (0.9, 5e-4, 0.3, 0.2)
     assert (config.cpm_weight, config.orthogonality_weight, config.modules) == (0.8, 0.01, PUBLISHED)
     for name in ("sysu", "regdb", "llcm"):
@@ -257,7 +256,7 @@ def test_departures_are_the_values_that_differ_from_the_preset():
 
 def test_demo_is_small_and_selects_on_held_out_identities():
     config = Config()
-    assert (config.dataset, config.scale, config.select_on, config.pretrained) == ("demo", "tiny", "holdout", "people")
+    assert (config.dataset, config.scale, config.select_on, config.init) == ("demo", "tiny", "holdout", "people")
 
 
 def test_a_given_value_overrides_the_preset():

@@ -20,7 +20,7 @@ from fsclib.training.loop import fit
 from workbook.run_options import RunOptions
 
 print(RunOptions(dataset="campus").dataset, open_dataset("campus").records.equals(open_dataset("llcm").records))
-print(Config(dataset="campus").name, Config(pretrained="campus/first").pretrained)
+print(Config(dataset="campus").name, Config(init="campus/first").init)
 small = {TINY | {"dataset": "llcm", "epochs": 1, "decay": ()}}
 for values in ({{"network": "stripes"}}, {{"modules": "frequency,squeeze", "name": "squeezed"}}, {{"dataset": "campus"}}):
     run = fit(Config(**small | values))

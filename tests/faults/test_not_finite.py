@@ -159,7 +159,7 @@ def test_failure_in_the_first_step_keeps_the_imagenet_weights(home, tiny, monkey
     for module in (backbone, preparation):
         monkeypatch.setattr(module, "imagenet_weights", lambda name: weights)
     poison(monkeypatch, 0, 0)
-    message, run, place = failed(tiny(name="poisoned", backbone="resnet18", pretrained=True))
+    message, run, place = failed(tiny(name="poisoned", backbone="resnet18", init="imagenet"))
     check(run.config, message, run, place)
     kept = load_file(run.checkpoint(divergence.KEPT))
     assert torch.equal(kept["network.layers.0.0.conv1.weight"], weights["layer1.0.conv1.weight"])

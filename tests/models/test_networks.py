@@ -179,8 +179,8 @@ def test_the_error_for_missing_imagenet_weights_names_file_and_folder(monkeypatc
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     with pytest.raises(FileNotFoundError) as error:
-        build_model("fsc", 7, backbone="resnet18", pretrained=True)
-    for part in ("resnet18-f37072fd.pth", str(tmp_path / "checkpoints"), "pretrained=none", "https://download.pytorch.org"):
+        build_model("fsc", 7, backbone="resnet18", init="imagenet")
+    for part in ("resnet18-f37072fd.pth", str(tmp_path / "checkpoints"), "init=none", "https://download.pytorch.org"):
         assert part in str(error.value)
 
 
@@ -190,7 +190,7 @@ def test_imagenet_weights_on_disk_go_into_both_stems_and_the_trunk(monkeypatch, 
     (tmp_path / "checkpoints").mkdir()
     torch.save(donor.state_dict(), tmp_path / "checkpoints" / "resnet18-f37072fd.pth")
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    net = build_model("fsc", 7, backbone="resnet18", pretrained=True)
+    net = build_model("fsc", 7, backbone="resnet18", init="imagenet")
     for stem in (net.visible_stem, net.infrared_stem):
         assert torch.equal(stem.conv.weight, donor.conv1.weight)
     assert net.visible_stem.conv.weight is not net.infrared_stem.conv.weight

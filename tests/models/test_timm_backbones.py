@@ -191,7 +191,7 @@ def test_pretrained_weights_are_read_from_a_file_in_the_hub_folder(monkeypatch, 
     file = creation.weights_file(RESNET)
     file.parent.mkdir()
     save_file(donor.state_dict(), file)
-    net = build_model("twostream", 3, backbone=RESNET, pretrained="imagenet")
+    net = build_model("twostream", 3, backbone=RESNET, init="imagenet")
     first = next(name for name, value in donor.state_dict().items() if value.ndim == 4)
     weights = [
         next(value for value in stem.state_dict().values() if value.ndim == 4) for stem in (net.visible_stem, net.infrared_stem)
@@ -209,20 +209,20 @@ def test_weights_that_cannot_be_loaded_are_reported_with_file_folder_and_origin(
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(FileNotFoundError) as error:
-        build_model("twostream", 3, backbone=RESNET, pretrained="imagenet")
+        build_model("twostream", 3, backbone=RESNET, init="imagenet")
     for part in (
         "no network",
         "https://huggingface.co/",
         str(tmp_path / "checkpoints"),
         "test_resnet.safetensors",
-        "pretrained=none",
+        "init=none",
     ):
         assert part in str(error.value)
 
 
 def test_other_weights_and_published_checkpoints_are_refused():
     with pytest.raises(ValueError, match=r"weights for resnet18-half, with backbone 'timm/test_resnet'"):
-        build_model("twostream", 3, backbone=RESNET, pretrained="people")
+        build_model("twostream", 3, backbone=RESNET, init="people")
     with pytest.raises(ValueError, match=r"backbone of another package, expected a ResNet.*backbone='resnet50'"):
         load_official(build_model("twostream", 3, backbone=RESNET), {})
 

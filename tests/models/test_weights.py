@@ -30,7 +30,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("network", ["fsc", "deen", "agw", "twostream"])
 def test_every_network_starts_from_the_trunk(network):
     state = weights.read("people")
-    net = build_model(network, 7, backbone="resnet18-half", pretrained="people")
+    net = build_model(network, 7, backbone="resnet18-half", init="people")
     own = net.state_dict()
     assert {name.split(".")[0] for name in state} == {"visible_stem", "infrared_stem", "layers"}
     assert [name for name, value in state.items() if not torch.equal(own[name], value)] == []
@@ -38,7 +38,7 @@ def test_every_network_starts_from_the_trunk(network):
 
 
 def test_stages_that_a_network_lacks_are_left_out():
-    net = build_model("fsc", 7, stages=3, backbone="resnet18-half", pretrained="people")
+    net = build_model("fsc", 7, stages=3, backbone="resnet18-half", init="people")
     assert torch.equal(net.state_dict()["layers.2.0.conv1.weight"], weights.read("people")["layers.2.0.conv1.weight"])
 
 
@@ -55,7 +55,7 @@ def test_files_are_small_and_their_cards_complete():
 
 def test_another_backbone_is_refused_with_the_one_that_has_weights():
     with pytest.raises(ValueError, match=r"weights for resnet18-half, with backbone 'resnet50'; expected backbone resnet18-half"):
-        build_model("fsc", 7, backbone="resnet50", pretrained="people")
+        build_model("fsc", 7, backbone="resnet50", init="people")
 
 
 def test_missing_truncated_or_altered_files_are_refused_by_name(folder):
@@ -77,9 +77,16 @@ def test_a_broken_card_is_refused(folder, text):
         weights.read("people")
 
 
-def test_weights_of_which_no_entry_fits_are_refused():
-    with pytest.raises(ValueError, match=r"none of the 1 entries under 'layers\.' fits this network"):
-        weights.start_from(build_model("twostream", 3, backbone="resnet18-half"), {"layers.9.weight": torch.zeros(2)})
+def test_weights_of_another_backbone_are_refused():
+    net = build_model("twostream", 3, backbone="resnet18-half")
+    for other in (
+        {"layers.9.weight": torch.zeros(2)},
+        *(build_model("twostream", 3, backbone=f"resnet{n}").state_dict() for n in (18, 34)),
+    ):
+        before = {name: value.clone() for name, value in net.state_dict().items()}
+        with pytest.raises(ValueError, match="found weights of another backbone: "):
+            weights.start_from(net, other)
+        assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
 def test_weights_survive_being_written_in_half_precision(tmp_path, monkeypatch):
@@ -113,10 +120,10 @@ def test_training_and_test_corpora_of_the_weights_share_no_person():
 def test_older_runs_open_with_the_recipe_they_were_trained_with():
     new = set(Config().to_dict()) - {
         "optimizer", "schedule", "warmup_steps", "small_epochs", "clip", "label_smoothing", "metric_on", "ramp_from", "ramp_steps",
-        "infonce_weight", "temperature", "attributes_weight", "streams", "channel", "pseudo_infrared", "jitter",
+        "infonce_weight", "temperature", "attributes_weight", "streams", "channel", "pseudo_infrared", "jitter", "init", "parent",
     }  # fmt: skip
     old = {name: value for name, value in Config(dataset="demo").to_dict().items() if name in new}
     old |= {"backbone": "resnet18", "pretrained": False, "weight_decay": 5e-4, "loss": "fsc"}
     config = _config(Path("config.json"), old)
     assert (config.optimizer, config.schedule, config.metric_on, config.infonce_weight) == ("sgd", "step", "pooled", 0)
-    assert (config.pretrained, config.small_epochs, config.channel, config.streams) == ("none", 0, 0, "both")
+    assert (config.init, config.small_epochs, config.channel, config.streams) == ("none", 0, 0, "both")

@@ -87,7 +87,7 @@ def test_before_any_training_the_default_run_is_a_shipped_network(home, monkeypa
     monkeypatch.setattr(shipped, "fit", lambda config: called.append(config))
     NamedRunOptions(dataset="llcm", network=network).run()
     (config,) = called
-    assert (config.pretrained, config.network, config.epochs) == (f"people/{network}", network, 0)
+    assert (config.init, config.network, config.epochs) == (f"people/{network}", network, 0)
     assert f"nothing is trained on llcm yet: using people/{network}" in capsys.readouterr().out
 
 

@@ -69,7 +69,7 @@ def test_the_committed_sweeps_have_the_expected_cells(monkeypatch, tmp_path):
     assert [cell.config.network for cell in ablation.cells[8:10]] == ["agw", "twostream"]
     assert [cell.config.seed for cell in ablation.cells] == [0] * 10 + [1] * 10 + [2] * 10
     assert {cell.config.scale for cell in ablation.cells} == {"tiny"}
-    assert [cell.config.pretrained for cell in people.cells] == [f"people/{cell.config.network}" for cell in people.cells]
+    assert [cell.config.init for cell in people.cells] == [f"people/{cell.config.network}" for cell in people.cells]
     assert {cell.config.network for cell in people.cells} == set(NETWORKS)
     assert {cell.config.epochs for cell in people.cells} == {0}
 
@@ -84,7 +84,7 @@ def test_the_committed_sweeps_have_the_expected_cells(monkeypatch, tmp_path):
         ("lr", 1e-05, "lr1e-05"),
         ("decay", "20,80", "decay20.80"),
         ("decay", [20, 80], "decay20.80"),
-        ("pretrained", True, "pretrainedTrue"),
+        ("strict", True, "strictTrue"),
     ],
 )
 def test_labels_name_the_parameter_of_numbers_but_not_of_words(axis, value, name):

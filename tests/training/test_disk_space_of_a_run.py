@@ -24,7 +24,7 @@ def free(monkeypatch):
 
 def test_the_size_of_a_checkpoint_is_predicted(tiny, tmp_path):
     config = tiny()
-    net = network_of(config, 5, pretrained=False)
+    net = network_of(config, 5, init=False)
     optimizer = settings_of(config).optimization.build(net)
     for parameter in net.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -34,12 +34,12 @@ def test_the_size_of_a_checkpoint_is_predicted(tiny, tmp_path):
     sizes = [(tmp_path / name).stat().st_size for name in ("last", "best")]
     assert checkpoint.size(net, momenta=True) == pytest.approx(sizes[0], rel=0.02)
     assert checkpoint.size(net, momenta=False) == pytest.approx(sizes[1], rel=0.02)
-    assert needed(lambda: network_of(config, 5, pretrained=False), momenta=1) == pytest.approx(2 * sizes[0] + sizes[1], rel=0.02)
+    assert needed(lambda: network_of(config, 5, init=False), momenta=1) == pytest.approx(2 * sizes[0] + sizes[1], rel=0.02)
 
 
 def test_a_training_without_disk_space_is_refused_before_decoding(home, tiny, monkeypatch, free):
     monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
-    free(needed(lambda: network_of(tiny(), 8, pretrained=False), momenta=1) // 2)
+    free(needed(lambda: network_of(tiny(), 8, init=False), momenta=1) // 2)
     message = r"results/llcm/full cannot be written \(its checkpoints need \d+ MB, \d+ MB are free\)"
     with pytest.raises(DiskError, match=message) as caught:
         loop.fit(tiny(name="full"))
@@ -49,7 +49,7 @@ def test_a_training_without_disk_space_is_refused_before_decoding(home, tiny, mo
 
 def test_space_taken_by_existing_checkpoints_need_not_be_free(home, tiny, free):
     config = tiny(name="later")
-    total = needed(lambda: network_of(config, 8, pretrained=False), momenta=1)
+    total = needed(lambda: network_of(config, 8, init=False), momenta=1)
     folder = runs.folder_of(config) / "checkpoints"
     folder.mkdir(parents=True)
     (folder / "last.safetensors").write_bytes(bytes(1000))

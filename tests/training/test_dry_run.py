@@ -25,7 +25,7 @@ def prepared(tiny, **values):
     config = tiny(network="twostream", stages=4, **values)
     torch.manual_seed(0)
     pixels = random_pixels(2 * config.identities * config.images, config.height, config.width)
-    return config, network_of(config, config.identities, pretrained=False), pixels
+    return config, network_of(config, config.identities, init=False), pixels
 
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])

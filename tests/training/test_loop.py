@@ -57,7 +57,7 @@ def test_published_schedule():
 
 def test_neck_and_classifier_have_their_own_learning_rate():
     config = Config(dataset="llcm", backbone="resnet18")
-    net = network_of(config, 5, pretrained=False)
+    net = network_of(config, 5, init=False)
     optimization = settings_of(config).optimization
     optimizer = optimization.build(net)
     optimization.set_rates(optimizer, 15)
@@ -74,7 +74,7 @@ def test_optimizer_steps_follow_the_formula(layout):
     """v ← μv + g, w ← w − η(g + μv) with g = ∇ + λw; Nesterov's form of Sutskever et al. (ICML 2013), as torch writes it."""
     torch.manual_seed(0)
     config = Config(dataset="llcm", backbone="resnet18")
-    net = network_of(config, 5, pretrained=False).to(memory_format=layout)
+    net = network_of(config, 5, init=False).to(memory_format=layout)
     optimizer = settings_of(config).optimization.build(net)
     before = {name: value.detach().double().contiguous() for name, value in net.named_parameters()}
     momenta = dict.fromkeys(before, 0.0)
@@ -230,8 +230,8 @@ def test_missing_imagenet_weights_are_noticed_before_decoding(home, tiny, monkey
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
-    with pytest.raises(FileNotFoundError, match="pretrained=none"):
-        fit(tiny(pretrained="imagenet", backbone="resnet18"))
+    with pytest.raises(FileNotFoundError, match="init=none"):
+        fit(tiny(init="imagenet", backbone="resnet18"))
     assert not list((home / "results").rglob("config.json"))
 
 

@@ -63,7 +63,7 @@ def taken(config, count=3, **options):
     pixels = np.random.default_rng(0).integers(0, 256, (32, config.height, config.width, 3), dtype=np.uint8)
     torch.manual_seed(0)
     attributes = Targets(np.array([[0, 1], [1, 2], [0, 0], [1, 1]]), ("hat", "bag"), (2, 3)) if config.attributes_weight else None
-    net = network_of(config, 4, pretrained=False, attributes=5 if attributes else 0)
+    net = network_of(config, 4, init=False, attributes=5 if attributes else 0)
     settings, rows = settings_of(config), np.arange(32)
     optimizer = settings.optimization.build(net)
     parts = list(steps.training_steps(net, optimizer, settings, pixels, rows, sampler, 0, torch.float32, attributes=attributes))
@@ -92,7 +92,7 @@ def test_networks_train_on_backbones_of_timm(tiny, network, backbone):
     parts, net = taken(tiny(network=network, backbone=backbone, stages=4, **LEARNING))
     assert all(torch.isfinite(torch.stack(part)).all() for part in parts)
     torch.manual_seed(0)
-    start = network_of(tiny(network=network, backbone=backbone, stages=4), 4, pretrained=False).state_dict()
+    start = network_of(tiny(network=network, backbone=backbone, stages=4), 4, init=False).state_dict()
     assert not torch.equal(net.state_dict()[(name := next(n for n in start if n.startswith("layers.")))], start[name])
 
 
@@ -128,7 +128,7 @@ def test_clipping_bounds_the_gradient(tiny):
     plain = {"momentum": 0.0, "weight_decay": 0.0, "lr": 1.0, "body_lr": 1.0, "warmup": 0}
     free, clipped = (taken(tiny(clip=clip, **plain), 1)[1] for clip in (0.0, 1e-3))
     torch.manual_seed(0)
-    start = network_of(tiny(), 4, pretrained=False)
+    start = network_of(tiny(), 4, init=False)
     moved = [sum(float((a - b).detach().square().sum()) for a, b in zip(net.parameters(), start.parameters(), strict=True)) ** 0.5
              for net in (free, clipped)]  # fmt: skip
     assert moved[1] < 1e-3 * 20 < moved[0]
@@ -136,7 +136,7 @@ def test_clipping_bounds_the_gradient(tiny):
 
 def test_the_attribute_head_learns_at_the_rate_of_neck_and_classifier(tiny):
     config = tiny(**LEARNING)
-    net = network_of(config, 4, pretrained=False, attributes=5)
+    net = network_of(config, 4, init=False, attributes=5)
     head, body = settings_of(config).optimization.build(net).param_groups
     assert {id(p) for p in net.attributes.parameters()} <= {id(p) for p in head["params"]}
     assert len(head["params"]) + len(body["params"]) == sum(p.requires_grad for p in net.parameters())
@@ -173,12 +173,12 @@ def test_a_run_with_a_transformer_resumes_and_is_loaded(home, tiny):
     assert run.finished
     assert fsclib.load(run.folder).embed([np.zeros((70, 30, 3), np.uint8)], "infrared").shape == (1, 128)
     last = run.checkpoint("last")
-    net = network_of(run.config, loop.checkpoint.state(last)["num_classes"], pretrained=False)
+    net = network_of(run.config, loop.checkpoint.state(last)["num_classes"], init=False)
     loop.checkpoint.read(last, net)
     saved = loop.checkpoint.network(last)
     assert all(torch.equal(value, saved[name]) for name, value in net.state_dict().items())
     with pytest.raises(ValueError, match="expected timm/test_resnet; choose another run or backbone"):
-        fit(tiny(**options | {"backbone": "timm/test_resnet"}, pretrained=f"llcm/{run.config.name}", name="other"))
+        fit(tiny(**options | {"backbone": "timm/test_resnet"}, init=f"llcm/{run.config.name}", name="other"))
 
 
 def test_images_that_a_backbone_of_timm_cannot_take_are_refused_before_training(home, tiny):
@@ -215,7 +215,7 @@ def test_attributes_weight_is_refused_for_data_without_attributes(home, tiny, tm
 
 def test_a_run_can_start_from_another_run(home, tiny):
     first = fit(tiny(network="twostream", stages=4, name="first", epochs=1))
-    config = tiny(network="fsc", stages=4, pretrained="llcm/first", epochs=1, lr=0.0, body_lr=0.0, weight_decay=0.0)
+    config = tiny(network="fsc", stages=4, init="llcm/first", epochs=1, lr=0.0, body_lr=0.0, weight_decay=0.0)
     started = loop.checkpoint.network(fit(config).checkpoint("last"))
     ended = loop.checkpoint.network(first.checkpoint("best"))
     weights = [name for name in ended if name.endswith("weight") and "running" not in name]
@@ -225,9 +225,9 @@ def test_a_run_can_start_from_another_run(home, tiny):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"pretrained": "llcm/nobody"}, "no run 'nobody' of 'llcm'"),
-        ({"pretrained": "imagenet"}, "found 'imagenet' with backbone 'resnet18-half', expected one of resnet18, resnet34"),
-        ({"pretrained": "people/nobody"}, "weights: found 'people/nobody', expected one of people"),
+        ({"init": "llcm/nobody"}, "no run 'nobody' of 'llcm'"),
+        ({"init": "imagenet"}, "found 'imagenet' with backbone 'resnet18-half', expected one of resnet18, resnet34"),
+        ({"init": "people/nobody"}, "weights: found 'people/nobody', expected one of people"),
     ],
 )
 def test_missing_weights_are_refused_before_training(home, tiny, values, message):
@@ -235,9 +235,3 @@ def test_missing_weights_are_refused_before_training(home, tiny, values, message
         fit(tiny(**values))
     assert message in str(error.value)
     assert not (home / "results").exists() or not list((home / "results").rglob("config.json"))
-
-
-def test_starting_from_a_run_with_another_backbone_is_refused(home, tiny):
-    fit(tiny(network="twostream", stages=4, name="first", epochs=1))
-    with pytest.raises(ValueError, match="a run with backbone resnet18-half, expected resnet18; choose another"):
-        fit(tiny(network="fsc", stages=4, backbone="resnet18", pretrained="llcm/first"))

@@ -16,8 +16,8 @@ CHANGED = {  # a value other than the preset's for each field of the recipe that
     "jitter": 0.85, "streams": "visible", "seed": 19, "clip": 4.5, "small_epochs": 2, "batch": "per-process",
 }  # fmt: skip
 ELSEWHERE = {  # fields that affect only images, network, sampler and the choice of the best epoch
-    "dataset", "trial", "strict", "scale", "network", "modules", "branches", "backbone", "stages", "pretrained", "height", "width",
-    "identities", "images", "select_on", "validate_every",
+    "dataset", "trial", "strict", "scale", "network", "modules", "branches", "backbone", "stages", "init", "parent", "height",
+    "width", "identities", "images", "select_on", "validate_every",
 }  # fmt: skip
 
 

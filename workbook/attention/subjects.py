@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fsclib import runs
 from fsclib.analysis.attention.subjects import Subject, label_of, open_run
-from fsclib.config.schema import OPENED
+from fsclib.config.names import OPENED
 from fsclib.config.strict import AUTO, option
 from fsclib.models.weights import TRUNK
 from fsclib.runs import RunError

@@ -5,7 +5,7 @@ JupyterLab shows widgets; without an interactive front end (papermill, nbconvert
 
 from dataclasses import dataclass
 
-from fsclib.config.schema import OPENED
+from fsclib.config.names import OPENED
 from fsclib.config.strict import AUTO, option
 from fsclib.runs import Run
 from workbook.explorer.session import SIMILARITIES

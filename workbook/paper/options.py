@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fsclib.config.schema import NAME
+from fsclib.config.names import NAME
 from fsclib.config.strict import AUTO, option
 from workbook.run_options import RunOptions, each_once
 

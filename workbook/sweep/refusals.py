@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fsclib import runs
 from fsclib.config import Config
-from fsclib.config.schema import LONGEST, NAME
+from fsclib.config.names import LONGEST, NAME
 from fsclib.data.records import DatasetError
 from fsclib.models.networks import NETWORKS, FSCNet
 from fsclib.runs import RunError
@@ -125,5 +125,5 @@ def _data(cells: Iterable[Cell], refused: bool) -> Iterator[str]:
 
 def _seen_by_the_check(config: Config) -> tuple[Hashable, ...]:
     chosen_by = (config.select_on, config.seed if config.select_on == "holdout" else None)
-    weights = (config.pretrained, config.backbone, config.attributes_weight > 0)
+    weights = (config.init, config.backbone, config.attributes_weight > 0)
     return (config.dataset, config.data_root, config.trial, config.identities, config.images, weights, *chosen_by)

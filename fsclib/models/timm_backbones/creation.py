@@ -54,7 +54,7 @@ def create(name: str, pretrained: bool) -> Any:
         source = (origin.hf_hub_id and f"https://huggingface.co/{origin.hf_hub_id}") or origin.url or "timm's documentation"
         raise FileNotFoundError(
             f"pretrained weights of {name}: timm cannot load them ({told}). Put model.safetensors from {source} "
-            f"into {file.parent} as {file.name}, or pass pretrained=none to start from random weights."
+            f"into {file.parent} as {file.name}, or pass init=none to start from random weights."
         ) from error
 
 

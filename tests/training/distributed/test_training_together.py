@@ -242,7 +242,7 @@ def test_a_run_with_per_process_batches(home):
     # all processes validate the network that process 0 saves, whose BatchNorm has seen only its own images
     images = evaluation.run_images(run)
     images = images.with_records(hold_out(images.records, run.config.seed))
-    net = network_of(run.config, checkpoint.state(run.checkpoint("last"))["num_classes"], pretrained=False)
+    net = network_of(run.config, checkpoint.state(run.checkpoint("last"))["num_classes"], init=False)
     checkpoint.read(run.checkpoint("last"), net)
     net = net.to(memory_format=torch.channels_last)
     found = evaluation.validate(net, images, torch.device("cpu"), torch.float32, "holdout")
