@@ -66,6 +66,21 @@ def test_own_data(place, capsys):
     ]  # fmt: skip
 
 
+def test_fine_tuning(place, capsys):
+    def fewer(block):  # epochs
+        for number, few in ((12, 3), (10, 2), (7, 1)):
+            block = block.replace(f"epochs {number}", f"epochs {few} --small-epochs 0").replace(f"epochs={number}", f"epochs={few}")
+        return block.replace('"identities": 2}', '"identities": 2, "small_epochs": 0}')
+
+    first, second = lines("fine-tuning.md", "shell")
+    assert cli.main(shlex.split(fewer(first))[1:]) == 0
+    assert "people/twostream" in (place / "results/photos/tuned/config.json").read_text()
+    assert cli.main(shlex.split(fewer(second))[1:]) == 0
+    assert (place / "results/photos/tuned-epochs2/metrics.json").exists()
+    (block,) = lines("fine-tuning.md", "python")
+    assert list(run(fewer(block))["run"].log()["epoch"]) == [0, 1, 2]
+
+
 def test_published_checkpoints(place):
     torch.save({"net": state_of("agw"), "epoch": 60}, CHECKPOINT)
     first, second = lines("published-checkpoints.md", "python")
