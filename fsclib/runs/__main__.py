@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from fsclib import runs
 from fsclib.runs import RunError
+from fsclib.system import log
 
 
 def main(words: Sequence[str]) -> None:
@@ -28,6 +29,7 @@ def main(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    log.show()
     try:
         main(sys.argv[1:])
     except (RunError, OSError) as error:

@@ -131,13 +131,15 @@ def check(config: Config, environment: Mapping[str, Any] | None = None, results:
     differences = difference(_recipe(file, found["config"]), config.recipe())
     if environment is not None:
         both = "weights" in found["environment"] and "weights" in environment  # older runs lack it, and weights may be gone
-        keys = ("data_hash", "precision", *(("weights",) if both else ()))
-        differences += difference({k: found["environment"].get(k) for k in keys}, {k: environment.get(k) for k in keys})
+        names = {"data_hash": "data_hash", "precision": "precision"} | ({"weights": "hash of the initial weights"} if both else {})
+        there, here = ({label: of.get(key) for key, label in names.items()} for of in (found["environment"], environment))
+        differences += difference(there, here)
     if differences:
         raise RunError(
             f"{folder} holds a run with another configuration (its value vs the given one):\n  "
             + "\n  ".join(differences)
-            + "\nGive this run another name (name=…), use that configuration, or move the old run aside with resume=False."
+            + "\nGive this run another name (name=…), use that configuration, its data and its initial weights, "
+            + "or move the old run aside with resume=False."
         )
 
 

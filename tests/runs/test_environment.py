@@ -9,12 +9,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from fsclib.config import Config, ConfigError
 from fsclib.runs import environment as machine
 from fsclib.runs.environment import environment, revision
 from fsclib.system import device as device_module
 from fsclib.system.device import autocast, device_of, precision_of
+from workbook.run_options import NamedRunOptions
 
-CPU, GPU = torch.device("cpu"), torch.device("cuda")
+CPU, GPU, APPLE = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
 
 
 @pytest.fixture
@@ -25,6 +27,7 @@ def gpus(monkeypatch):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: capability)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)  # but see `apple`
 
     return see
 
@@ -45,7 +48,47 @@ def test_a_missing_gpu_is_refused(gpus, count, requested):
         device_of(requested)
 
 
-@pytest.mark.parametrize("device", [CPU, GPU])
+@pytest.fixture
+def apple(gpus, monkeypatch):
+    """An Apple computer, whose GPU torch sees."""
+    gpus(0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+
+
+@pytest.mark.parametrize(("requested", "expected"), [("auto", "mps"), ("mps", "mps"), ("cpu", "cpu")])
+def test_device_of_an_apple_computer(apple, requested, expected):
+    assert device_of(requested) == torch.device(expected)
+    assert Config(device=requested).device == NamedRunOptions(device=requested).device == requested
+
+
+def test_nvidia_gpus_come_before_apple_ones(gpus, monkeypatch):
+    gpus(1)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert device_of("auto") == torch.device("cuda")
+
+
+def test_an_apple_gpu_computes_in_float32_by_default(apple):
+    assert precision_of("auto", APPLE) == torch.float32
+
+
+def test_an_apple_gpu_is_described_by_its_computer(apple):
+    assert device_module.name_of(APPLE) == device_module.name_of(CPU)
+    assert device_module.peak_memory(APPLE) == pytest.approx(device_module.peak_memory(CPU), rel=0.1)
+
+
+def test_a_missing_apple_gpu_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="found 'mps', but torch sees no Apple GPU here; pass device=cpu or auto"):
+        device_of("mps")
+
+
+@pytest.mark.parametrize("device", ["mps:0", "metal", "apple"])
+def test_other_names_of_apple_gpus_are_refused(device):
+    with pytest.raises(ConfigError, match=f"device: found '{device}', expected auto, cpu, cuda, cuda:N or mps"):
+        Config(device=device)
+
+
+@pytest.mark.parametrize("device", [CPU, GPU, APPLE])
 def test_requested_precision(gpus, device):
     gpus(1, (7, 5))
     assert precision_of("float32", device) == torch.float32
