@@ -24,6 +24,7 @@ from synthpeople.generate import write_corpus
 
 PLAIN = {"device": "cpu", "precision": "float32"}
 BLACK = np.zeros((8, 8, 3), np.uint8)
+FURTHER = pytest.mark.long("a further ResNet-50")
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +74,16 @@ def test_a_run_is_loaded_from_its_folder_or_from_a_checkpoint_in_it(trained):
     assert fsclib.load(run.checkpoint("last"), **PLAIN).digest == found.digest  # the first epoch is the best one
 
 
-@pytest.mark.parametrize(("key", "dataset"), [("fsc_llcm", "llcm"), ("deen_regdb", "regdb"), ("agw", "sysu")])
+@pytest.mark.parametrize(("key", "dataset"), [pytest.param("fsc_llcm", "llcm", marks=FURTHER), ("deen_regdb", "regdb"), ("agw", "sysu")])
 def test_a_published_checkpoint_is_loaded_with_the_options_of_its_program(tmp_path, key, dataset):
     name = key.partition("_")[0]
-    torch.save({"net": state_of(key), "mAP": np.float64(0.5)}, tmp_path / "best.t")
+    state = state_of(key)
+    torch.save({"net": state, "mAP": np.float64(0.5)}, tmp_path / "best.t")
     found = fsclib.load(tmp_path / "best.t", network=name, dataset=dataset, **PLAIN)
     assert found.size == ((288, 144) if name == "agw" else (384, 144))
     assert len(found.net.layers) == (3 if dataset == "regdb" else 4)
     expected = build_model(name, NETWORKS[key]["num_classes"], stages=len(found.net.layers)).eval()
-    load_official(expected, state_of(key))
+    load_official(expected, state)
     assert found.digest == weights.digest_of(embedding_state(expected))
 
 

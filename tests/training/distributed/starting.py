@@ -70,9 +70,9 @@ def words_of(config: dict) -> list[str]:
     return [word for name, value in config.items() for word in (f"--{name.replace('_', '-')}", json.dumps(value).strip('"'))]
 
 
-def children(process: int) -> list[int]:
-    """The ids of a process's children."""
-    found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False).stdout
+def children(process: int, word: str = "") -> list[int]:
+    """The ids of a process's children whose command lines contain `word`."""
+    found = subprocess.run(["pgrep", "-P", str(process), "-f", word], capture_output=True, text=True, check=False).stdout
     return [int(number) for number in found.split()]
 
 

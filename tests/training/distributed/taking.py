@@ -52,7 +52,7 @@ def take(out, precision="float32", number=5, loud=False, layout="channels_last",
         per_step = processes.count if config.batch == "per-process" else 1
         sampler = IdentitySampler(labels, modalities, config.identities, config.images, config.seed, per_step)
         torch.manual_seed(1)
-        net = quiet(build_model(config.network, CLASSES, stages=config.stages, backbone="resnet18"))
+        net = quiet(build_model(config.network, CLASSES, stages=config.stages, backbone="resnet18-half"))
         for part in net.modules() if loud else ():
             if isinstance(part, nn.BatchNorm2d):
                 nn.init.uniform_(part.weight, 0.5, 1.0)

@@ -25,21 +25,22 @@ for task in $tasks; do wait -n || { kill $tasks; wait; exit 1; }; done
 """
 
 
-def test_processes_on_several_machines_train_together_and_end_together(home, free_port):
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.long("four processes"))])
+def test_processes_on_several_machines_train_together_and_end_together(home, free_port, count):
     command = training(TRAINING | {"name": "nodes", "epochs": 40, "decay": "39", "validate_every": 40})
-    processes = [start(command, **launch.member(f"tcp://127.0.0.2:{free_port}", process, 4)) for process in range(4)]
+    processes = [start(command, **launch.member(f"tcp://127.0.0.2:{free_port}", process, count)) for process in range(count)]
     for line in processes[0].stdout:
         if line.startswith("epoch 1/40"):
             break
     found = listening(process.pid for process in processes)
     assert "127.0.0.2" in {str(address) for address, port in found if port == free_port}
     assert all(address.is_loopback for address, _ in found), found
-    processes[3].kill()
+    processes[-1].kill()
     ends = [process.communicate(timeout=60)[0] for process in processes]
-    assert processes[3].returncode == -9
-    assert all(process.returncode == 1 for process in processes[:3])
-    assert all("the connection to another process is lost" in end for end in ends[:3])
-    assert load("nodes").environment["processes"] == 4
+    assert processes[-1].returncode == -9
+    assert all(process.returncode == 1 for process in processes[:-1])
+    assert all("the connection to another process is lost" in end for end in ends[:-1])
+    assert load("nodes").environment["processes"] == count
 
 
 @pytest.mark.long("three trainings")

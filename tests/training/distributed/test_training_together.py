@@ -1,6 +1,7 @@
 """Runs trained by several processes: their files, how they end, and what is refused."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -9,9 +10,10 @@ from shutil import copytree
 
 import pytest
 import torch
+from conftest import settle
 from listening import of_this_test
 from safetensors.torch import load_file
-from starting import TRAINING, children, forked, load, start, together, training, words_of
+from starting import TRAINING, children, forked, load, start, together, words_of
 from waiting import until
 
 from fsclib import runs
@@ -24,8 +26,11 @@ from fsclib.system.locks import held, lock_beside
 from fsclib.system.processes import Processes
 from fsclib.training import __main__ as command_line
 from fsclib.training import loop, preparation
+from fsclib.training.distributed import launch
 from fsclib.training.distributed.rendezvous import check_devices, joined
 from fsclib.training.loop import TrainingError
+
+FOUR = pytest.mark.long("four processes")
 
 
 def same_weights(first, second):
@@ -33,11 +38,32 @@ def same_weights(first, second):
     return there.keys() == here.keys() and all(torch.equal(value, here[name]) for name, value in there.items())
 
 
+@pytest.fixture(scope="module")
+def finished(corpora, tmp_path_factory):
+    """The folder of a run trained by two processes. Tests must not change it."""
+    with pytest.MonkeyPatch.context() as patch:
+        settle(tmp_path_factory.mktemp("finished"), corpora, patch)
+        assert forked(2, loop.fit, Config(**TRAINING | {"name": "uninterrupted"})) == [0, 0]
+        return load("uninterrupted").folder
+
+
 @pytest.fixture
-def uninterrupted(home):
+def uninterrupted(home, finished):
     """A run trained by two processes."""
-    assert forked(2, loop.fit, Config(**TRAINING | {"name": "uninterrupted"})) == [0, 0]
+    copytree(finished, home / "results/llcm/uninterrupted")
     return load("uninterrupted")
+
+
+class Killer(logging.Handler):
+    """Kills one of the processes that fit has started when it shows a line that starts like this."""
+
+    def __init__(self, line: str, victim: int):
+        super().__init__()
+        self.line, self.victim = line, victim
+
+    def emit(self, record):
+        if record.getMessage().startswith(self.line):
+            os.kill(children(os.getpid(), "fsclib.training")[self.victim], signal.SIGKILL)
 
 
 def killed(arguments, after, victim):
@@ -69,25 +95,28 @@ def test_a_run_of_two_processes_is_written_once_like_any_other(uninterrupted, ca
     assert torch.equal(shared["neck"][:, order], alone.neck[:, other])
 
 
-def test_a_killed_process_ends_the_run_and_a_restart_resumes_it(uninterrupted):
-    command = training(TRAINING | {"name": "interrupted", "devices": 2})
-    printed, status = killed(command, r"^epoch 1/3: ", lambda process: children(process.pid)[1])
-    assert status != 0
-    assert "process 1 of the training was killed by SIGKILL" in printed
-    run = load("interrupted")
-    assert not run.finished
-    assert checkpoint.state(run.checkpoint("last"))["epoch"] >= 0
-    printed, status = killed(command, r"^epoch 2/3: ", lambda process: children(process.pid)[0])
-    assert status != 0
-    assert "process 0 of the training was killed by SIGKILL" in printed
-    again, status = killed(command, "", None)
-    assert status == 0, again
-    assert (printed + again).count("resuming after epoch") == 2
-    assert same_weights(load("interrupted"), uninterrupted)
-    assert load("interrupted").metrics == uninterrupted.metrics
+def test_a_killed_process_ends_the_run_and_a_restart_resumes_it(uninterrupted, monkeypatch, capfd):
+    """fit starts the processes and shows their progress."""
+    config = Config(**TRAINING | {"name": "interrupted", "devices": 2})
+    for line, victim in (("epoch 1/3: ", 1), ("epoch 2/3: ", 0)):
+        monkeypatch.setattr(launch.logger, "handlers", [Killer(line, victim)])
+        with pytest.raises(TrainingError, match=f"process {victim} of the training was killed by SIGKILL"):
+            loop.fit(config)
+        run = load("interrupted")
+        assert not run.finished
+        assert checkpoint.state(run.checkpoint("last"))["epoch"] >= 0
+    monkeypatch.undo()
+    run = loop.fit(config)
+    assert run.finished
+    assert run.environment["processes"] == 2
+    printed = capfd.readouterr().out
+    assert [f"epoch {number}/3: " in printed for number in (1, 2, 3)] == [True] * 3
+    assert printed.count("resuming after epoch") == 2
+    assert same_weights(run, uninterrupted)
+    assert run.metrics == uninterrupted.metrics
 
 
-@pytest.mark.parametrize("counts", [(2, 4), pytest.param((4, 2), marks=pytest.mark.long("four processes"))])
+@pytest.mark.parametrize("counts", [(2, 1), pytest.param((2, 4), marks=FOUR), pytest.param((4, 2), marks=FOUR)])
 def test_a_run_resumes_with_another_number_of_processes(home, counts, monkeypatch, capfd):
     config, (before, after) = Config(**TRAINING | {"name": "changing"}), counts
     keep = loop.keep
@@ -107,15 +136,6 @@ def test_a_run_resumes_with_another_number_of_processes(home, counts, monkeypatc
     log = load("changing").log()
     assert log["epoch"].tolist() == [0, 1, 2]
     assert log[:1].equals(first)
-
-
-def test_fit_starts_the_processes_and_shows_their_progress(home, capfd):
-    config = Config(**TRAINING | {"name": "started", "devices": 2})
-    run = loop.fit(config)
-    printed = capfd.readouterr().out
-    assert run.finished
-    assert run.environment["processes"] == 2
-    assert [f"epoch {number}/3: " in printed for number in (1, 2, 3)] == [True] * 3
 
 
 def test_errors_of_started_processes_are_raised_in_the_parent(home):
@@ -222,15 +242,20 @@ def test_devices_that_can_work_together_are_accepted():
     check_devices(torch.device("cpu"), processes_with(["cuda", "0", "0", 0], ["cuda", "0", "1", 0]))  # one visible GPU each
 
 
-def test_processes_with_different_configurations_or_data_are_refused(home):
-    words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "epochs": 5}])
-    assert re.search(r"process 1 on \S+: epochs: 5 vs 3", together(2, "tests.training.distributed.unequal", words))
+def fit_own(*values):
+    """Trains with the configuration of this process."""
+    loop.fit(Config(**values[int(os.environ["RANK"])]))
+
+
+def test_processes_with_different_configurations_or_data_are_refused(home, capfd):
+    values = TRAINING | {"name": "unequal"}
+    assert forked(2, fit_own, values, values | {"epochs": 5}) == [1, 1]
+    assert re.search(r"process 1 on \S+: epochs: 5 vs 3", capfd.readouterr().err)
     other = copytree(home / "data/LLCM", home / "other")
     victim = sorted((other / "vis").rglob("*.jpg"))[0]
     victim.write_bytes(sorted((other / "vis").rglob("*.jpg"))[1].read_bytes())
-    words = json.dumps([TRAINING | {"name": "unequal"}, TRAINING | {"name": "unequal", "data_root": str(other)}])
-    failure = together(2, "tests.training.distributed.unequal", words)
-    assert re.search(r"process 1 on \S+: data_hash: '\w+' vs '\w+'", failure)
+    assert forked(2, fit_own, values, values | {"data_root": str(other)}) == [1, 1]
+    assert re.search(r"process 1 on \S+: data_hash: '\w+' vs '\w+'", capfd.readouterr().err)
     assert not (home / "results/llcm/unequal").exists()
 
 
