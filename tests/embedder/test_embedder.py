@@ -74,7 +74,9 @@ def test_a_run_is_loaded_from_its_folder_or_from_a_checkpoint_in_it(trained):
     assert fsclib.load(run.checkpoint("last"), **PLAIN).digest == found.digest  # the first epoch is the best one
 
 
-@pytest.mark.parametrize(("key", "dataset"), [pytest.param("fsc_llcm", "llcm", marks=FURTHER), ("deen_regdb", "regdb"), ("agw", "sysu")])
+@pytest.mark.parametrize(
+    ("key", "dataset"), [pytest.param("fsc_llcm", "llcm", marks=FURTHER), ("deen_regdb", "regdb"), ("agw", "sysu")]
+)
 def test_a_published_checkpoint_is_loaded_with_the_options_of_its_program(tmp_path, key, dataset):
     name = key.partition("_")[0]
     state = state_of(key)

@@ -99,13 +99,13 @@ def test_a_killed_process_ends_the_run_and_a_restart_resumes_it(uninterrupted, m
     """fit starts the processes and shows their progress."""
     config = Config(**TRAINING | {"name": "interrupted", "devices": 2})
     for line, victim in (("epoch 1/3: ", 1), ("epoch 2/3: ", 0)):
-        monkeypatch.setattr(launch.logger, "handlers", [Killer(line, victim)])
-        with pytest.raises(TrainingError, match=f"process {victim} of the training was killed by SIGKILL"):
-            loop.fit(config)
+        with monkeypatch.context() as patch:
+            patch.setattr(launch.logger, "handlers", [Killer(line, victim)])
+            with pytest.raises(TrainingError, match=f"process {victim} of the training was killed by SIGKILL"):
+                loop.fit(config)
         run = load("interrupted")
         assert not run.finished
         assert checkpoint.state(run.checkpoint("last"))["epoch"] >= 0
-    monkeypatch.undo()
     run = loop.fit(config)
     assert run.finished
     assert run.environment["processes"] == 2
