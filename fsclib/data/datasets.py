@@ -32,7 +32,7 @@ def open_dataset(
 
     strict: raise DatasetError, which lists all problems, if anything is broken; otherwise skip broken entries and training
     identities with one modality only, keep their problems, and raise only if nothing usable remains.
-    `trial` selects RegDB's split, 1 … 10; the others have one.
+    `trial` selects the split of RegDB or of one's own data, 1 … 10; the others have one.
     Raises ValueError for an unknown name or an invalid trial.
     """
     return settle(read_dataset(name, root, trial, data_dir), strict=strict)
