@@ -12,7 +12,7 @@ from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest
 from fsclib.data import links, notes
 from fsclib.data.layouts import llcm, own_images, regdb, sysu
-from fsclib.data.layouts.permutations import read_permutations
+from fsclib.data.layouts.permutations import fingerprint, read_permutations
 from fsclib.data.literature import far_below
 from fsclib.data.records import FATAL, HARMLESS, Dataset, DatasetError, Problem, check_records, lonely_identities
 from fsclib.system import paths
@@ -61,7 +61,8 @@ def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data
         harmless = (*far_below(records, name), *harmless)
     links.remark(folder, records["path"])
     notes.remark(folder, harmless)
-    return Dataset(name, spec, folder, records, problems, trial, harmless, permutations)
+    digest = fingerprint(folder) if permutations else ""
+    return Dataset(name, spec, folder, records, problems, trial, harmless, permutations, digest)
 
 
 def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True) -> Dataset:
