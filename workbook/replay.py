@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m workbook.replay", description=description, argument_default=argparse.SUPPRESS)
     parser.add_argument("run", nargs="+", help="its folder, or its data set and its name")
     parser.add_argument("--data-root", help="folder of the data set, if it has moved since the training")
-    parser.add_argument("--device", help="another device than the run's: cpu, cuda or cuda:N; auto: a GPU if there is one")
+    parser.add_argument("--device", help="another device than the run's: cpu, cuda, cuda:N or mps; auto: a GPU if there is one")
     parser.add_argument("--devices", type=int, help="processes that train together; by default as many as the run's")
     parser.add_argument("--workers", type=int, help="processes that decode images; 0: one per core")
     return parser

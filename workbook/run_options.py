@@ -22,7 +22,7 @@ class RunOptions(Strict):
 
     dataset: str = option("demo", f"data set of the runs; or {own.FORMS}", choices=DATASETS)
     data_root: str = option("", "folder of the data set, if it has moved since the training")
-    device: str = option(AUTO, "cpu, cuda or cuda:N; auto: a GPU if there is one")
+    device: str = option(AUTO, "cpu, cuda, cuda:N or mps; auto: a GPU if there is one")
     workers: int = option(0, "processes that decode images; 0: one per core", low=0, high=1024)
 
     def _check_fields(self) -> dict[str, str]:
@@ -73,7 +73,7 @@ class NamedRunOptions(RunOptions):
     network: str = option("fsc", "part of an automatic name", choices=NETWORKS)
     scale: str = option(AUTO, "part of an automatic name", choices=SCALES)
     seed: int = option(0, "part of an automatic name", low=0, high=2**31 - 1)
-    trial: int = option(1, "RegDB's split that the run was trained on", low=1, high=REGDB.splits)
+    trial: int = option(1, "split of RegDB or of one's own data that the run was trained on", low=1, high=REGDB.splits)
 
     def run(self) -> Run:
         """Opens the run that the options name. Errors: those of shipped.open_run."""

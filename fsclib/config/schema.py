@@ -28,7 +28,7 @@ class Config(Strict):
 
     dataset: str = option("demo", f"which data set; or {own.FORMS}", choices=DATASETS)
     data_root: str = option("", "its folder; empty: the default location in data/", recipe=False)
-    trial: int = option(1, "which of RegDB's ten splits", low=1, high=REGDB.splits)
+    trial: int = option(1, "which of the ten splits of RegDB, or of one's own data", low=1, high=REGDB.splits)
     strict: bool = option(True, "refuse a data set with broken files instead of skipping and counting them")
     scale: str = option(AUTO, "preset for fields that are auto", choices=SCALES)
     name: str = option(AUTO, "name of the run's folder in results/<dataset>/", recipe=False)

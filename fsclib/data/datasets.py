@@ -12,7 +12,7 @@ from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest
 from fsclib.data import links, notes
 from fsclib.data.layouts import llcm, own_images, regdb, sysu
-from fsclib.data.layouts.permutations import read_permutations
+from fsclib.data.layouts.permutations import fingerprint, read_permutations
 from fsclib.data.literature import far_below
 from fsclib.data.records import FATAL, HARMLESS, Dataset, DatasetError, Problem, check_records, lonely_identities
 from fsclib.system import paths
@@ -32,7 +32,7 @@ def open_dataset(
 
     strict: raise DatasetError, which lists all problems, if anything is broken; otherwise skip broken entries and training
     identities with one modality only, keep their problems, and raise only if nothing usable remains.
-    `trial` selects RegDB's split, 1 … 10; the others have one.
+    `trial` selects the split of RegDB or of one's own data, 1 … 10; the others have one.
     Raises ValueError for an unknown name or an invalid trial.
     """
     return settle(read_dataset(name, root, trial, data_dir), strict=strict)
@@ -61,7 +61,8 @@ def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data
         harmless = (*far_below(records, name), *harmless)
     links.remark(folder, records["path"])
     notes.remark(folder, harmless)
-    return Dataset(name, spec, folder, records, problems, trial, harmless, permutations)
+    digest = fingerprint(folder) if permutations else ""
+    return Dataset(name, spec, folder, records, problems, trial, harmless, permutations, digest)
 
 
 def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True) -> Dataset:

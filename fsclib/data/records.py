@@ -77,7 +77,7 @@ class Dataset:
     """A data set on disk.
 
     problems: the broken entries that are missing from `records`; notes: those that are HARMLESS; permutations: of
-    layouts.permutations, empty if the data set has none.
+    layouts.permutations, empty if the data set has none; permutations_hash: SHA-256 of their file, or "".
     """
 
     name: str
@@ -88,6 +88,7 @@ class Dataset:
     trial: int = 1
     notes: tuple[Problem, ...] = ()
     permutations: Mapping[tuple[int, int], Sequence[Sequence[str]]] = field(default_factory=dict, repr=False)
+    permutations_hash: str = ""
 
 
 def table(rows: Sequence[tuple[str, int, int, str, str]]) -> pd.DataFrame:

@@ -321,6 +321,7 @@ def headline(summary: pd.DataFrame) -> dict[str, float]:
 def provenance(run: Run, images: Images) -> dict[str, Any]:
     """How the figures of a run were obtained, from how many images and people, and what was left out of the data."""
     state = checkpoint.state(run.checkpoint("best"))
+    official = images.dataset.permutations_hash  # "" unless official protocols were tested
     return {
         "select_on": run.config.select_on,
         "test_selected": run.config.select_on == "test",
@@ -330,4 +331,4 @@ def provenance(run: Run, images: Images) -> dict[str, Any]:
         "skipped": sum(images.skipped.values()),
         "skipped_by_kind": images.skipped,
         "numbers": recorded(images.records),
-    }
+    } | ({"permutations_sha256": official} if official else {})

@@ -1,5 +1,6 @@
 """Evaluation: every trial of every protocol, each image embedded once, and refused runs."""
 
+import hashlib
 import shutil
 
 import numpy as np
@@ -151,13 +152,15 @@ def test_official_galleries_add_rows_and_leave_the_others_as_they_are(trained, h
     shutil.copytree(home / "data" / DATASETS["sysu"].folder, root)
     run, images = trained("sysu", data_root=str(root), name="before")
     before, figures = evaluation.evaluate_run(run, images=images), run.metrics
-    write_permutations(root, permutations_of(root))
+    file = write_permutations(root, permutations_of(root))
     images = evaluation.run_images(run)
     after = evaluation.evaluate_run(run, images=images)
     official = after["mode"].str.endswith("official")
     pd.testing.assert_frame_equal(after[~official].reset_index(drop=True), before)
     assert set(after.loc[official, "mode"]) == {f"{room}{shots}-official" for room in ("all", "indoor") for shots in ("", "-multi")}
     assert run.metrics.items() >= figures.items()
+    assert "permutations_sha256" not in figures
+    assert run.metrics["permutations_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert {f"{mode}.ir2vis.rank1" for mode in after["mode"]} <= set(run.metrics)
     shown = evaluation.cmc_by_protocol(after, images.protocols)
     assert list(shown) == ["all ir2vis", "indoor ir2vis"]

@@ -7,6 +7,7 @@ is the number of the identity's images on that camera and 1 the first of them by
 The file is read here instead of by scipy.io.loadmat, which believes the sizes that a file claims and also makes other objects.
 """
 
+import hashlib
 import math
 import os
 import struct
@@ -40,7 +41,7 @@ def read_permutations(root: Path, records: pd.DataFrame, spec: DatasetSpec) -> t
     Both are empty if there is no such protocol or no such file; after any problem, the permutations are empty.
     """
     official = [protocol for protocol in spec.further if protocol.official]
-    file = next((name for name in FILES if os.path.lexists(root / name)), None)
+    file = _file(root)
     if not official or file is None:
         return {}, []
     try:
@@ -51,6 +52,16 @@ def read_permutations(root: Path, records: pd.DataFrame, spec: DatasetSpec) -> t
     test = records.iloc[select(records, "test")]
     found, complaints = _ordered(cells, test, cameras, official[0].trials, number=sum(map(len, spec.cameras.values())))
     return ({} if complaints else found), [Problem(file, None, complaint, FIX, KIND) for complaint in complaints]
+
+
+def fingerprint(root: Path) -> str:
+    """SHA-256 of the file of permutations, hexadecimal; "" without one. Errors: OSError."""
+    file = _file(root)
+    return hashlib.sha256(read_bytes(root / file, LARGEST)).hexdigest() if file else ""
+
+
+def _file(root: Path) -> str | None:
+    return next((name for name in FILES if os.path.lexists(root / name)), None)
 
 
 def _ordered(
