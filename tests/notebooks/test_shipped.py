@@ -1,9 +1,11 @@
 """Networks that come with fsclib, opened as runs: here the trunk, the smallest of them, on a small corpus."""
 
 import dataclasses
+import shutil
 
 import pytest
 import torch
+from conftest import settle
 
 from fsclib import runs
 from fsclib.config import ConfigError
@@ -15,9 +17,21 @@ from workbook import replay, shipped
 from workbook.run_options import NamedRunOptions
 
 
+@pytest.fixture(scope="module")
+def tested(corpora, tmp_path_factory):
+    """A home in which the trunk is tested. Tests must not change it."""
+    home = tmp_path_factory.mktemp("shipped")
+    with pytest.MonkeyPatch.context() as patch:
+        settle(home, corpora, patch)
+        shipped.open_run("llcm", "people/trunk", workers=1)
+    return home
+
+
 @pytest.fixture
-def opened(home):
-    return shipped.open_run("llcm", "people/trunk", workers=1)
+def opened(tested, home):
+    """The run of the trunk, in a copy that a test may change."""
+    shutil.copytree(tested / "results", home / "results")
+    return runs.load("llcm", "shipped-trunk")
 
 
 def test_a_shipped_network_is_tested_on_a_data_set(opened, home):
