@@ -16,7 +16,7 @@ AROUND = {"data_hash": "d1", "precision": "float32"}
 
 
 def starting_from(start: str, **values) -> Config:
-    return Config(**{"dataset": "llcm", "scale": "tiny", "pretrained": start} | values)
+    return Config(**{"dataset": "llcm", "scale": "tiny", "init": start} | values)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def first(tmp_path, monkeypatch):
 
 def write(run, value: float) -> None:
     torch.manual_seed(0)
-    net = assemble.network_of(run.config, 4, pretrained=False)
+    net = assemble.network_of(run.config, 4, init=False)
     torch.nn.init.constant_(net.neck.weight, value)
     checkpoint.write(run.checkpoint("best"), net, None, {"epoch": 0, "num_classes": 4})
 
