@@ -2,6 +2,7 @@
 
 import gc
 import html
+import json
 
 import numpy as np
 import pytest
@@ -32,6 +33,10 @@ def run(corpora, tmp_path_factory, tiny):
         first = evaluated(tiny(dataset="sysu", epochs=1, name="one"))
         evaluated(tiny(dataset="sysu", epochs=1, name="two", network="agw", stages=4))
         (first.folder.parent / "three").mkdir()
+        content = json.loads((first.folder / "config.json").read_text())
+        content["config"]["network"] = "stripes"  # of a package that is not installed
+        (first.folder.parent / "foreign").mkdir()
+        (first.folder.parent / "foreign" / "config.json").write_text(json.dumps(content))
         yield first
 
 
@@ -44,6 +49,13 @@ def evaluated(config):
 @pytest.fixture(scope="module")
 def desk(run):
     return Desk(run)
+
+
+def test_runs_of_missing_networks_are_left_out_with_the_reason(run, caplog):
+    assert Desk(run).names == ["one", "two"]
+    (reason,) = caplog.messages
+    assert "foreign/config.json" in reason
+    assert "network: found 'stripes'" in reason
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from fsclib.config import Config, ConfigError
 from fsclib.retrieval.evaluation import evaluate_run
 from fsclib.training.loop import fit
 from workbook import paper, shipped, sweep
-from workbook.paper import PaperOptions, commands, document, press, results, typesetting
+from workbook.paper import PaperOptions, commands, document, press, results, selection, typesetting
 from workbook.paper.items import Drawn, Item, Missing, Tabled, interval, listed
 from workbook.paper.options import NONE
 from workbook.paper.sections import spectrum
@@ -312,3 +312,20 @@ class TestTypesetting:
 
 def test_the_folder_of_papers_is_not_the_name_of_a_data_set():
     assert press.FOLDER not in Config.__dataclass_fields__["dataset"].metadata["choices"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_run_of_a_missing_network_is_named_and_the_others_are_shown(options, place, caplog, named):
+    main, foreign = options.runs[0], place / "results/llcm/foreign"
+    content = json.loads((foreign.with_name(main) / "config.json").read_text())
+    content["config"]["network"] = "stripes"  # of a package that is not installed
+    foreign.mkdir()
+    (foreign / "config.json").write_text(json.dumps(content))
+    try:
+        found = selection.choose(replace(options, runs=(main, "foreign") if named else (main,), sweep=NONE))
+    finally:
+        shutil.rmtree(foreign)
+    assert found.names == (main,)
+    assert any("foreign/config.json" in told and "network: found 'stripes'" in told for told in caplog.messages)
+    assert [(lack.what, lack.command) for lack in found.missing] == ([("run foreign", "")] if named else [])
+    assert all("network: found 'stripes'" in lack.reason for lack in found.missing)

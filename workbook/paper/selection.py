@@ -102,7 +102,7 @@ def _side_by_side(options: PaperOptions, grids: dict[str, Sweep]) -> tuple[list[
         except RunError as error:
             there = (runs.folder_of(named) / "config.json").exists()
             reason = str(error) if there else f"there is no run {name} of {options.dataset}"
-            missing.append(Missing(f"run {name}", reason, _how_to_make(named, grids)))
+            missing.append(Missing(f"run {name}", reason, "" if there else _how_to_make(named, grids)))  # it would not be replaced
             continue
         if run.finished:
             found.append(run)
