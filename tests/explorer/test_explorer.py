@@ -3,6 +3,7 @@
 import gc
 import html
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -33,10 +34,6 @@ def run(corpora, tmp_path_factory, tiny):
         first = evaluated(tiny(dataset="sysu", epochs=1, name="one"))
         evaluated(tiny(dataset="sysu", epochs=1, name="two", network="agw", stages=4))
         (first.folder.parent / "three").mkdir()
-        content = json.loads((first.folder / "config.json").read_text())
-        content["config"]["network"] = "stripes"  # of a package that is not installed
-        (first.folder.parent / "foreign").mkdir()
-        (first.folder.parent / "foreign" / "config.json").write_text(json.dumps(content))
         yield first
 
 
@@ -52,7 +49,15 @@ def desk(run):
 
 
 def test_runs_of_missing_networks_are_left_out_with_the_reason(run, caplog):
-    assert Desk(run).names == ["one", "two"]
+    content = json.loads((run.folder / "config.json").read_text())
+    content["config"]["network"] = "stripes"  # of a package that is not installed
+    foreign = run.folder.parent / "foreign"
+    foreign.mkdir()
+    (foreign / "config.json").write_text(json.dumps(content))
+    try:
+        assert Desk(run).names == ["one", "two"]
+    finally:
+        shutil.rmtree(foreign)
     (reason,) = caplog.messages
     assert "foreign/config.json" in reason
     assert "network: found 'stripes'" in reason
