@@ -264,6 +264,14 @@ def test_shared_data_are_checked_once_and_not_for_finished_cells(write, monkeypa
     assert len(asked) == 1
 
 
+def test_every_cell_that_continues_a_run_is_checked(write, monkeypatch):
+    asked = []
+    monkeypatch.setattr(refusals.preparation, "check", lambda config: asked.append(config.name))
+    fixed = yaml.safe_load(write().read_text())["fixed"]
+    cells = read(write(fixed=fixed | {"parent": "first"})).cells
+    assert asked == [cell.config.name for cell in cells]  # any field of the recipe may differ from the parent's
+
+
 def test_a_cell_can_be_sent_to_another_process(write):
     cell = read(write()).cells[1]
     job = Job.from_json(cell.to_json())

@@ -125,5 +125,5 @@ def _data(cells: Iterable[Cell], refused: bool) -> Iterator[str]:
 
 def _seen_by_the_check(config: Config) -> tuple[Hashable, ...]:
     chosen_by = (config.select_on, config.seed if config.select_on == "holdout" else None)
-    weights = (config.init, config.backbone, config.attributes_weight > 0)
+    weights = (config.init, config.backbone, config.attributes_weight > 0, config if config.parent else None)
     return (config.dataset, config.data_root, config.trial, config.identities, config.images, weights, *chosen_by)
