@@ -12,7 +12,7 @@ from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest
 from fsclib.data import links, notes
 from fsclib.data.layouts import llcm, own_images, regdb, sysu
-from fsclib.data.layouts.permutations import fingerprint, read_permutations
+from fsclib.data.layouts.permutations import read_permutations
 from fsclib.data.literature import far_below
 from fsclib.data.records import FATAL, HARMLESS, Dataset, DatasetError, Problem, check_records, lonely_identities
 from fsclib.system import paths
@@ -54,14 +54,13 @@ def read_dataset(name: str, root: str | Path | None = None, trial: int = 1, data
     place = Path(root or Path(data_dir or paths.data_dir()) / spec.folder).expanduser()
     records, found = LAYOUTS[spec.layout].read(place, trial, spec)
     folder = place.parent if place.suffix.lower() == own.TABLE else place
-    permutations, unusable = read_permutations(folder, records, spec)
+    permutations, digest, unusable = read_permutations(folder, records, spec)
     problems = tuple(problem for problem in (*found, *unusable) if problem.kind not in HARMLESS)
     harmless = tuple(problem for problem in found if problem.kind in HARMLESS)
     if not _fatal(problems) and not (folder / MARK).exists():
         harmless = (*far_below(records, name), *harmless)
     links.remark(folder, records["path"])
     notes.remark(folder, harmless)
-    digest = fingerprint(folder) if permutations else ""
     return Dataset(name, spec, folder, records, problems, trial, harmless, permutations, digest)
 
 

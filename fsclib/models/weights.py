@@ -92,9 +92,9 @@ def start_from(net: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """
     own = net.state_dict()
     fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-    layers = {name for name in (*own, *state) if name.startswith("layers.") and not name.endswith(".num_batches_tracked")}
-    both = {_layer(name) for name in layers & own.keys()} & {_layer(name) for name in layers & state.keys()}
-    if wrong := sorted(name for name in layers - fitting.keys() if _layer(name) in both) or sorted(layers if not both else ()):
+    ours, theirs = ({name for name in entries if _in_a_layer(name)} for entries in (own, state))
+    layers, shared = ours | theirs, {_layer(name) for name in ours} & {_layer(name) for name in theirs}
+    if wrong := sorted(name for name in layers - fitting.keys() if _layer(name) in shared or not shared):
         listed = ", ".join(wrong[:3])
         raise ValueError(
             f"found weights of another backbone: {len(wrong)} of {len(layers)} entries of the layers do not fit, such as {listed}; "
@@ -102,6 +102,10 @@ def start_from(net: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
         )
     net.load_state_dict(fitting, strict=False)
     return [name for name in own if name not in fitting]
+
+
+def _in_a_layer(name: str) -> bool:
+    return name.startswith("layers.") and not name.endswith(".num_batches_tracked")  # which shipped weights lack
 
 
 def _layer(name: str) -> str:

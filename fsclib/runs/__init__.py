@@ -12,6 +12,7 @@ from fsclib.runs.folder import (
     load,
     recorded,
     report,
+    resumes,
     siblings,
     table,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "load",
     "recorded",
     "report",
+    "resumes",
     "siblings",
     "table",
 ]

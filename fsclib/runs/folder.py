@@ -114,6 +114,11 @@ def folder_of(config: Config, results: Path | None = None) -> Path:
     return (results or paths.results_dir()) / config.dataset / config.name
 
 
+def resumes(config: Config, results: Path | None = None) -> bool:
+    """Whether there is a run of this name with a checkpoint from which its training resumes."""
+    return config.resume and Run(folder_of(config, results), config).checkpoint("last").exists()
+
+
 def check(config: Config, environment: Mapping[str, Any] | None = None, results: Path | None = None) -> None:
     """Checks that an existing run of this name has the same recipe and, if `environment` is given, the same data and precision.
 

@@ -45,8 +45,6 @@ def parent_of(config: Config) -> Run:
 
 def copy(run: Run) -> None:
     """Copies the log and the checkpoints of its parent into a run that has no checkpoint yet, the last checkpoint at the end."""
-    if run.checkpoint("last").exists():
-        return
     parent = parent_of(run.config)
     best = () if run.config.select_on == "last" else ("checkpoints/best.safetensors",)  # there it is the last epoch's
     with runs.alone(parent.config):  # log and checkpoints of the same epoch

@@ -113,12 +113,12 @@ def _fit(config: Config, processes: Processes) -> Run:
 
 def begin(config: Config, around: Mapping[str, Any]) -> Run:
     """The run of a configuration, begun or resumed, with the checkpoints of its parent if it continues one. Errors: as in `fit`."""
-    if not config.parent:
-        return runs.begin(config, around)
-    if not (config.resume and Run(runs.folder_of(config), config).checkpoint("last").exists()):
+    continues = config.parent and not runs.resumes(config)
+    if continues:
         continuation.check(config, around)
     run = runs.begin(config, around)
-    continuation.copy(run)
+    if continues:
+        continuation.copy(run)
     return run
 
 

@@ -67,7 +67,7 @@ def check(config: Config, processes: Processes = ALONE) -> None:
     if not processes.first:  # only process 0 writes
         return
     check_disk(config, len(sampler.labels))
-    if config.resume and runs.Run(runs.folder_of(config), config).checkpoint("last").exists():
+    if runs.resumes(config):
         return
     if config.parent:
         continuation.check(config)

@@ -35,33 +35,26 @@ KIND = "unusable official permutations"
 Permutations = Mapping[tuple[int, int], Sequence[Sequence[str]]]  # (identity, camera) → for each trial, the paths in order
 
 
-def read_permutations(root: Path, records: pd.DataFrame, spec: DatasetSpec) -> tuple[Permutations, list[Problem]]:
-    """The permutations of the test images that official protocols of a data set may search, and their problems.
+def read_permutations(root: Path, records: pd.DataFrame, spec: DatasetSpec) -> tuple[Permutations, str, list[Problem]]:
+    """The permutations of the test images that official protocols of a data set may search, the SHA-256 of their file, problems.
 
-    Both are empty if there is no such protocol or no such file; after any problem, the permutations are empty.
+    All are empty if there is no such protocol or no such file; after any problem, permutations and hash are empty.
     """
     official = [protocol for protocol in spec.further if protocol.official]
-    file = _file(root)
+    file = next((name for name in FILES if os.path.lexists(root / name)), None)
     if not official or file is None:
-        return {}, []
+        return {}, "", []
     try:
-        cells = _cells(read_bytes(root / file, LARGEST))
+        content = read_bytes(root / file, LARGEST)
+        cells = _cells(content)
     except (OSError, ValueError) as error:
-        return {}, [Problem(file, None, f"cannot be used: {getattr(error, 'strerror', None) or error}", FIX, KIND)]
+        return {}, "", [Problem(file, None, f"cannot be used: {getattr(error, 'strerror', None) or error}", FIX, KIND)]
     cameras = sorted({camera for protocol in official for camera in protocol.cameras})
     test = records.iloc[select(records, "test")]
     found, complaints = _ordered(cells, test, cameras, official[0].trials, number=sum(map(len, spec.cameras.values())))
-    return ({} if complaints else found), [Problem(file, None, complaint, FIX, KIND) for complaint in complaints]
-
-
-def fingerprint(root: Path) -> str:
-    """SHA-256 of the file of permutations, hexadecimal; "" without one. Errors: OSError."""
-    file = _file(root)
-    return hashlib.sha256(read_bytes(root / file, LARGEST)).hexdigest() if file else ""
-
-
-def _file(root: Path) -> str | None:
-    return next((name for name in FILES if os.path.lexists(root / name)), None)
+    if complaints:
+        return {}, "", [Problem(file, None, complaint, FIX, KIND) for complaint in complaints]
+    return found, hashlib.sha256(content).hexdigest(), []
 
 
 def _ordered(

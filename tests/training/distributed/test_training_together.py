@@ -66,13 +66,13 @@ class Killer(logging.Handler):
             os.kill(children(os.getpid(), "fsclib.training")[self.victim], signal.SIGKILL)
 
 
-def killed(arguments, after, victim):
-    """Runs a command and kills the process that `victim` picks once a line matches `after`; returns output and exit status."""
+def killed(arguments, after):
+    """Runs a command and kills it once a line matches `after`; returns output and exit status."""
     process, lines = start(arguments), []
     for line in process.stdout:
         lines.append(line)
         if after and re.search(after, line):
-            os.kill(victim(process), signal.SIGKILL)
+            process.kill()
             after = ""
     return "".join(lines), process.wait(60)
 
@@ -157,7 +157,7 @@ def test_no_process_is_left_when_the_parent_is_killed(home, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(home / "tmp"))
     values = TRAINING | {"name": "orphan", "devices": 2}
     program = f"import workbook; from fsclib import Config, fit; fit(Config(**{values!r}))"
-    _, status = killed([sys.executable, "-c", program], r"^epoch 1/3: ", lambda process: process.pid)
+    _, status = killed([sys.executable, "-c", program], r"^epoch 1/3: ")
     assert status == -signal.SIGKILL
     until(lambda: not held(lock_beside(load("orphan").folder)))
     until(lambda: not of_this_test())
