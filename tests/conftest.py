@@ -32,6 +32,15 @@ def settle(folder, corpora, patch):
     patch.setenv("FSCLIB_HEADLESS", "1")
 
 
+@pytest.fixture(autouse=True)
+def forget_data_sets():
+    """Data sets named in a test are unknown to the next one."""
+    before = dict(DATASETS)
+    yield
+    DATASETS.clear()
+    DATASETS.update(before)
+
+
 @pytest.fixture
 def home(corpora, tmp_path, monkeypatch):
     """A fresh FSCLIB_HOME with a link to the shared corpora and their cache."""

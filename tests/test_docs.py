@@ -9,7 +9,6 @@ import torch
 from corpora import photos
 from original import state_of
 
-from fsclib.config.specs import DATASETS
 from workbook import cli
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -28,12 +27,9 @@ def lines(name: str, kind: str) -> list[str]:
 def place(tmp_path, monkeypatch):
     """A working folder with photos/ of eight people."""
     photos(tmp_path / "photos", 8)
-    before = dict(DATASETS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
-    yield tmp_path
-    DATASETS.clear()
-    DATASETS.update(before)
+    return tmp_path
 
 
 def run(block: str) -> dict:

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -67,6 +68,8 @@ def meaning(name, value):
     """The meaning of a value that `name` accepts, derived without the library."""
     if value == "auto":
         return None
+    if name == "dataset" and value not in DATASETS:  # one's own images, named after their folder
+        return re.sub("[^A-Za-z0-9._-]+", "-", Path(value).expanduser().resolve().name) or "own"
     if get_args(TYPES[name]):
         if isinstance(value, str):
             value = [] if value in ("", "none") else [part.strip() for part in value.split(",")]
@@ -110,6 +113,8 @@ def valid(name):
 @example(name="modules", value="none")
 @example(name="lr", value=1)
 @example(name="erase_max", value=0)
+@example(name="dataset", value="~")
+@example(name="dataset", value="/")
 def test_a_value_is_accepted_as_written_or_refused_by_name(name, value):
     try:
         config, refusal = Config(**{name: value}), None

@@ -15,15 +15,6 @@ PEOPLE = ("ann", "bob", "cy", "di", "ed", "flo")
 COLUMNS = "path,id,modality"
 
 
-@pytest.fixture(autouse=True)
-def forget_data_sets():
-    """Data sets named in a test are unknown to the next one."""
-    before = dict(DATASETS)
-    yield
-    DATASETS.clear()
-    DATASETS.update(before)
-
-
 def folders(root: Path, people=PEOPLE, cameras=("",), below="") -> Path:
     for modality in ("visible", "infrared"):
         for person in people:

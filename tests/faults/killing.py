@@ -23,7 +23,6 @@ from remains import contents, differences
 from fsclib.system.locks import held
 from fsclib.system.storage import PART
 
-TRIES = 5  # further trials: a command measured on a busy machine ends before the first kills
 MARK = "FSCLIB_KILLED"  # an environment variable that identifies the descendants of a command
 PATIENCE = 30  # seconds they have to exit by themselves, on a busy machine
 WRITING, WORKING, ANY = KINDS = ("while writing a file", "at work", "at any time")
@@ -71,16 +70,16 @@ def survive(stage: Stage, corpora: Path, folder: Path, kills: int) -> Counter[st
     (template / "tmp").mkdir(parents=True)
     stage.prepare(corpora, template)
     uninterrupted, kills_by_kind = measure(stage, template, folder / "uninterrupted"), Counter()
-    latest = uninterrupted.seconds
-    for trial in range(3 * kills + TRIES):
+    pace = 1.0  # the command may be faster than when it was measured, on a busier machine
+    for trial in range(3 * kills):
         chance = random.Random(f"{stage.name} {trial}")
         home = shutil.copytree(template, folder / f"trial-{trial}", symlinks=True)
         moments = []
         label = f"{stage.name}, trial {trial}, killed at"
         for _ in range(min(chance.randint(1, 3), kills)):
-            moments.append(draw(chance, KINDS[trial % len(KINDS)], uninterrupted.began, latest))
+            moments.append(draw(chance, KINDS[trial % len(KINDS)], pace * uninterrupted.began, pace * uninterrupted.seconds))
             if not kill(stage, home, moments[-1], f"{label} {moments}"):
-                latest = max(0.7 * latest, uninterrupted.began)  # the command is faster now than when it was measured
+                pace *= 0.6
                 break
             kills_by_kind[moments[-1].kind] += 1
         complete(stage, home, f"{label} {moments}")
@@ -89,7 +88,7 @@ def survive(stage: Stage, corpora: Path, folder: Path, kills: int) -> Counter[st
         shutil.rmtree(home)
         if kills_by_kind.total() >= kills:
             return kills_by_kind
-    raise AssertionError(f"{stage.name}: {kills_by_kind.total()} kills in {3 * kills + TRIES} trials; the others came too late")
+    raise AssertionError(f"{stage.name}: {kills_by_kind.total()} kills in {3 * kills} trials; the others came too late")
 
 
 def measure(stage: Stage, template: Path, home: Path) -> Uninterrupted:
