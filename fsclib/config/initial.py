@@ -18,6 +18,8 @@ FORMS = "none, imagenet, people or people/<network> (shipped), a run as <dataset
 
 def absolute(init: str) -> str:
     """The value, a path made absolute. Errors: ValueError, RuntimeError, OSError for an invalid path."""
+    if not init.strip():  # as a path, it would be the working directory
+        raise ValueError("no value")
     return init if init in NAMES or SHIPPED.fullmatch(init) or is_run(init) else absolute_path(init)
 
 

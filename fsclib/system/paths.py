@@ -1,4 +1,4 @@
-"""Folders of data and results, independent of the working directory."""
+"""Folders of data and results, independent of the working directory, and names that are passed over in them."""
 
 import os
 from pathlib import Path
@@ -43,3 +43,8 @@ def cache_dir() -> Path:
 def results_dir() -> Path:
     """The folder of the runs: results/<dataset>/<name>/."""
     return home() / "results"
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is hidden, or made by macOS beside those of an archive; such names are never images of people."""
+    return name.startswith(".") or name == "__MACOSX"

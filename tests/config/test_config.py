@@ -36,6 +36,9 @@ SCALARS = (
 )
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.tuples(SCALARS) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=2)
 
+# values of init that valid() draws and that are no paths
+KEPT = ("none", "imagenet", "people", "people/fsc", "demo/x", "llcm/fsc-paper.seed-0")
+
 # field or unknown name → a value that is wrong regardless of the others
 WRONG = {
     "dataset": "lcm",
@@ -75,7 +78,8 @@ def meaning(name, value):
             value = [] if value in ("", "none") else [part.strip() for part in value.split(",")]
             value = [int(part) for part in value] if name == "decay" else value
         return tuple(value) if isinstance(value, (list, tuple)) else (value,)
-    return str(Path(value).expanduser().absolute()) if name == "data_root" and value else value
+    path = (name == "data_root" and value) or (name == "init" and value not in KEPT)
+    return str(Path(value).expanduser().absolute()) if path else value
 
 
 def valid(name):
@@ -89,7 +93,7 @@ def valid(name):
         "erase_min": st.floats(0, 0.02),
         "erase_max": st.floats(0.8, 1),
         "name": st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True).filter(lambda name: name != AUTO),
-        "init": st.sampled_from(["none", "imagenet", "people", "people/fsc", "demo/x", "llcm/fsc-paper.seed-0", "/x.pth"]),
+        "init": st.sampled_from([*KEPT, "/x.pth", "~/x.pth", "."]),
         "parent": st.sampled_from(["", "first", "fsc-paper-seed0"]),
         "trial": st.just(1),
         "devices": st.just(1),  # more devices would have to divide the identities
@@ -115,6 +119,11 @@ def valid(name):
 @example(name="erase_max", value=0)
 @example(name="dataset", value="~")
 @example(name="dataset", value="/")
+@example(name="init", value="")
+@example(name="init", value=" ")
+@example(name="init", value=".")
+@example(name="init", value="~")
+@example(name="init", value="/")
 def test_a_value_is_accepted_as_written_or_refused_by_name(name, value):
     try:
         config, refusal = Config(**{name: value}), None
@@ -187,6 +196,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all_valid_ones():
         ({"trial": 2}, ["found 2", "expected 1, since demo has a single split"]),
         ({"trial": 11}, ["found 11", "at most 10"]),
         ({"init": "regbd/x"}, ["'regbd/x'", "no such file", "of demo, sysu, regdb, llcm, did you mean 'regdb'?"]),
+        ({"init": ""}, ["found ''", "expected none, imagenet", "no value"]),
         ({"init": "people/FSC"}, ["'people/FSC'", "people/<network>"]),
         ({"device": "cuda:01"}, ["'cuda:01'", "cuda:N"]),
     ],

@@ -133,7 +133,8 @@ def test_a_folder_is_embedded_file_by_file(corpus, embedder, tmp_path, caplog):
     for name, file in zip(("b.jpg", "a.PNG", "below/c.jpeg"), files, strict=True):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.open(file).save(tmp_path / name)
-    for name in ("notes.txt", ".hidden.jpg"):
+    for name in ("notes.txt", ".hidden.jpg", ".thumbnails/a.jpg", "__MACOSX/a.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     found = embedder.embed(tmp_path, "visible")
     assert list(found.names) == [str(tmp_path / name) for name in ("a.PNG", "b.jpg", "below/c.jpeg")]
@@ -224,6 +225,7 @@ def test_impossible_rankings_are_refused(embedder, options, message):
     [
         ([np.zeros((8, 8, 3), np.uint8)], "thermal", "modality: found 'thermal', expected visible or infrared"),
         ("a.jpg", "visible", "found 'a.jpg', expected a folder, or a list of paths"),
+        ("", "visible", "found '', expected a folder"),
         (__file__, "visible", "put a single picture into a list"),
         (BLACK, "visible", "put it into a list"),
         ([np.zeros((8, 8, 3))], "visible", r"picture 0: found float64 \(8, 8, 3\)"),

@@ -12,6 +12,7 @@ from fsclib.data.layouts.advice import RESTORE
 from fsclib.data.layouts.listing import READABLE, complaint
 from fsclib.data.pixels.decoding import EXTENSIONS
 from fsclib.data.records import EMPTY_FOLDER, HARMLESS, MISNAMED, PASSED_OVER, Problem
+from fsclib.system.paths import is_hidden
 
 OTHER_IMAGES = (
     *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jfif", ".tga", ".psd", ".exr", ".hdr", ".ico", ".svg"),
@@ -45,7 +46,7 @@ def camera_images(
     else:
         present = found.keys() & wanted.keys()
     images = {wanted[name]: folder_images(root, f"{folder}/{name}", problems) for name in sorted(present)}
-    others = [found[name] for name in sorted(found.keys() - present) if not _hidden(name)]
+    others = [found[name] for name in sorted(found.keys() - present) if not is_hidden(name)]
     short = {entry.name: f"{int(entry.name):04d}" for entry in others if _is_number(entry.name) and _is_folder(entry)}
     short = {name: full for name, full in short.items() if full in wanted}
     if short:
@@ -66,7 +67,7 @@ def folder_images(root: Path, folder: str, problems: list[Problem]) -> list[str]
     images = []
     try:
         with os.scandir(f"{root}/{folder}") as found:
-            entries = sorted((entry for entry in found if not _hidden(entry.name)), key=lambda entry: entry.name)
+            entries = sorted((entry for entry in found if not is_hidden(entry.name)), key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -111,10 +112,6 @@ def _passed_over(folder: str, entry: os.DirEntry, told: str, fix: str = "") -> P
 
 def _place(folder: str, entry: os.DirEntry) -> str:
     return f"{folder}/{entry.name.encode('utf-8', 'backslashreplace').decode()}"
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
 
 
 def _is_number(name: str) -> bool:

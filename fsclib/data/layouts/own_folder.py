@@ -10,6 +10,7 @@ from pathlib import Path
 from fsclib.data.layouts.folders import folder_images
 from fsclib.data.layouts.words import MODALITY_WORDS, SPLIT_WORDS
 from fsclib.data.records import MISSING_ROOT, PASSED_OVER, Problem
+from fsclib.system.paths import is_hidden
 
 TREE = "visible/<id>/ and infrared/<id>/ with images of each person, or these below train/ and test/"
 
@@ -46,7 +47,7 @@ def _folders(root: Path, folder: str, problems: list[Problem]) -> list[str]:
     """Names of the folders in a folder, sorted, without hidden ones."""
     try:
         with os.scandir(root / folder) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+            return sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden(entry.name))
     except OSError as error:
         found = f"cannot be listed: {error.strerror}"
         problems.append(Problem(folder or str(root), None, found, f"give a folder with {TREE}", MISSING_ROOT))

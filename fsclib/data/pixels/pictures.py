@@ -12,6 +12,7 @@ from PIL import Image
 
 from fsclib.config.strict import shown
 from fsclib.data.pixels.decoding import EXTENSIONS, decode, eight_bits, read
+from fsclib.system.paths import is_hidden
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +32,7 @@ def listed(pictures: Pictures) -> list[Picture]:
     """
     if isinstance(pictures, (str, Path)):
         place = Path(pictures).expanduser()
-        if not place.is_dir():
+        if not str(pictures).strip() or not place.is_dir():  # "" would be the working directory
             fix = "; put a single picture into a list" * place.is_file()
             raise ValueError(f"images: found {shown(str(pictures))}, {FORMS}{fix}")
         return _in_folder(place)
@@ -90,7 +91,11 @@ def warn(broken: Sequence[tuple[str, str]]) -> None:
 
 
 def _in_folder(folder: Path) -> list[Picture]:
-    files = sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names if not name.startswith("."))
+    files = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        files += [Path(place, name) for name in names if not is_hidden(name)]
+    files.sort()
     found: list[Picture] = [file for file in files if file.suffix.lower() in EXTENSIONS]
     if not found:
         raise ValueError(f"images: {folder} has no file that ends in {', '.join(EXTENSIONS)}; give a folder of images")
