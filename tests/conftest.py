@@ -1,6 +1,7 @@
 """Fixtures that many tests share: small corpora, written once per session, and a configuration that trains in seconds."""
 
 import os
+import shutil
 from functools import cache
 
 import pytest
@@ -75,7 +76,20 @@ def trained(corpora, tiny, tmp_path_factory):
             settle(tmp_path_factory.mktemp("trained"), corpora, patch)
             return fit(tiny(**values))
 
-    return run
+    return lambda **values: run(**dict(sorted(({"dataset": "llcm"} | values).items())))
+
+
+@pytest.fixture
+def copied(home, trained):
+    """copied(epochs=1, …) is a copy in `home` of what `trained` gives, which a test may change."""
+    from fsclib import runs
+
+    def copy(**values):
+        run = trained(**values)
+        shutil.copytree(run.folder, home / "results" / run.config.dataset / run.config.name)
+        return runs.load(run.config.dataset, run.config.name, device="cpu", workers=1)
+
+    return copy
 
 
 def pytest_collection_modifyitems(items):

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -79,8 +80,10 @@ def test_fine_tuning(place, capsys):
 
 def test_published_checkpoints(place):
     torch.save({"net": state_of("agw"), "epoch": 60}, CHECKPOINT)
+    for person in (place / "photos").glob("*/[3-8]"):  # two people are enough for a ResNet-50
+        shutil.rmtree(person)
     first, second = lines("published-checkpoints.md", "python")
-    assert run(first)["vectors"].shape == (80, 4096)
+    assert run(first)["vectors"].shape == (20, 4096)
     run(second.replace("num_classes=395", "num_classes=20"))  # the people of the reference network
 
 

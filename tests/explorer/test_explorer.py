@@ -14,7 +14,6 @@ from fsclib.config import ConfigError
 from fsclib.config.specs import DATASETS
 from fsclib.data.protocols import query_and_gallery
 from fsclib.retrieval import evaluation
-from fsclib.retrieval.evaluation import evaluate_run
 from fsclib.retrieval.features import similarity
 from fsclib.runs import RunError
 from fsclib.training.loop import fit
@@ -31,16 +30,10 @@ def run(corpora, tmp_path_factory, tiny):
     home = tmp_path_factory.mktemp("explorer")
     with pytest.MonkeyPatch.context() as patch:
         settle(home, corpora, patch)
-        first = evaluated(tiny(dataset="sysu", epochs=1, name="one"))
-        evaluated(tiny(dataset="sysu", epochs=1, name="two", network="agw", stages=4))
+        first = fit(tiny(dataset="sysu", epochs=1, name="one"))
+        fit(tiny(dataset="sysu", epochs=1, name="two", network="agw", stages=4))
         (first.folder.parent / "three").mkdir()
         yield first
-
-
-def evaluated(config):
-    run = fit(config)
-    evaluate_run(run)
-    return run
 
 
 @pytest.fixture(scope="module")

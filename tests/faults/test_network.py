@@ -27,7 +27,7 @@ def attack(port, marker):
 
 
 def test_training_listens_on_loopback_only_and_executes_nothing_sent(home):
-    process = start(home, *training("closed", devices=2, epochs=4))
+    process = start(home, *training("closed", devices=2, epochs=2))
     found, attacks = set(), []
     while process.poll() is None:
         there = listening(of_this_test())

@@ -75,7 +75,7 @@ def test_disk_that_fills_up_during_a_training(disk, tmp_path):
 def test_other_programs(disk, kind):
     (disk / "notebooks").mkdir()
     notebook(disk / "notebooks")
-    corpus = ["synthpeople", "--layout", "llcm", "--out", disk / "corpus", "--identities", "60", "--images", "2"]
+    corpus = ["synthpeople", "--layout", "llcm", "--out", disk / "corpus", "--identities", "12", "--images", "1"]
     programs = [["workbook.html_report", disk / "notebooks"], [*corpus, "--height", "64", "--width", "24", "--workers", "2"]]
     for words in programs if LONG else programs[1:]:
         refused(disk, kind, *words)

@@ -243,12 +243,12 @@ def test_a_published_checkpoint_fills_all_entries_and_skips_dead_parts(net):
 
 def test_a_published_checkpoint_of_agw_may_hold_dead_parts_too():
     dead = ["visible_module.visible.layer4.2.bn3.weight", "thermal_module.thermal.fc.weight", "base_resnet.base.bn1.bias"]
-    net = build_model("agw", NETWORKS["agw"]["num_classes"])
-    load_official(net, state_of("agw") | {name: torch.zeros(3) for name in dead})
-    assert torch.equal(net.non_locals[2][1].theta.weight, state_of("agw")["NL_3.1.theta.weight"])
-    assert torch.equal(net.infrared_stem.norm.bias, state_of("agw")["thermal_module.thermal.bn1.bias"])
+    net, state = build_model("agw", NETWORKS["agw"]["num_classes"]), state_of("agw")
+    load_official(net, state | {name: torch.zeros(3) for name in dead})
+    assert torch.equal(net.non_locals[2][1].theta.weight, state["NL_3.1.theta.weight"])
+    assert torch.equal(net.infrared_stem.norm.bias, state["thermal_module.thermal.bn1.bias"])
     with pytest.raises(ValueError, match=r"NL_2\.0\.theta\.weight: unknown"):
-        load_official(build_model("twostream", NETWORKS["agw"]["num_classes"]), state_of("agw"))
+        load_official(build_model("twostream", NETWORKS["agw"]["num_classes"]), state)
 
 
 def test_layer4_is_dead_with_three_stages_only(net):

@@ -103,6 +103,20 @@ def executed(home, monkeypatch):
     return _executed
 
 
+@pytest.fixture(params=["cells", pytest.param("papermill", marks=pytest.mark.long("kernels of four more notebooks"))])
+def text_of(request, executed, capsys):
+    """text_of(notebook, folder, name=value, …) runs a notebook, its cells in this process or as `executed`; returns its text."""
+
+    def _text_of(notebook: str, folder: str, **parameters) -> str:
+        if request.param == "papermill":
+            return outputs(executed(notebook, folder, **parameters))
+        capsys.readouterr()
+        run_cells(notebook, **parameters)
+        return capsys.readouterr().out
+
+    return _text_of
+
+
 def outputs(notebook: Path) -> str:
     """All text that a notebook printed or returned."""
     texts = []
@@ -145,10 +159,10 @@ def test_data_training_evaluation_and_explorer(home, executed):
     assert "widget-view" not in explorer.read_text()
 
 
-def test_spectra_and_attention(home, executed, tiny):
+def test_spectra_and_attention(home, text_of, tiny):
     """On SYSU-MM01's layout and from the root of the repository."""
     run = fit(tiny(dataset="sysu", epochs=1, identities=4))
-    found = executed("04_spectrum", ".", dataset="sysu", name=run.config.name, people=2)
+    found = text_of("04_spectrum", ".", dataset="sysu", name=run.config.name, people=2)
     gains = ("spectrum_gains_view_1_FSA", "spectrum_gains_view_2_FSA")
     assert drawn(run.folder / "figures", "spectrum_modules", "spectrum_modules_single", "spectrum_radial", "spectrum_gates", *gains)
     assert drawn(run.folder / "figures", "spectrum_gap", "spectrum_features")
@@ -158,37 +172,41 @@ def test_spectra_and_attention(home, executed, tiny):
     assert list(pd.read_csv(run.folder / "tables" / "spectrum_suppression.csv")["module"].unique()) == [
         f"view {view} {module}" for view in (1, 2) for module in ("FSA", "GCA", "ST")
     ]
-    assert "FSCNet: FSA, GCA, ST in each of 2 views" in outputs(found)
-    found = executed("05_attention", ".", dataset="sysu", names=run.config.name, people=1, sample=4)
+    assert "FSCNet: FSA, GCA, ST in each of 2 views" in found
+    found = text_of("05_attention", ".", dataset="sysu", names=run.config.name, people=1, sample=4)
     assert drawn(run.folder / "figures", "attention_pairs", "attention_targets", "attention_views", "attention_shares")
     shares = pd.read_csv(run.folder / "tables" / "attention_shares.csv").groupby(["modality", "target"])["share"]
     assert shares.max().between(0, 100).all()
-    assert "One run, so nothing stands beside it." in outputs(found)
+    assert "One run, so nothing stands beside it." in found
 
 
-def test_embedding_gallery_and_paper(home, executed, tiny):
+def test_embedding_and_gallery(home, text_of, tiny):
     """On RegDB's layout, from either folder."""
     run = fit(tiny(dataset="regdb", epochs=1, identities=4, branches=1, name="one"))
-    found = executed("07_embedding", "notebooks", dataset="regdb", names="one", failures=2)
+    found = text_of("07_embedding", "notebooks", dataset="regdb", names="one", failures=2)
     names = ("embedding_map", "embedding_distances", "embedding_gap", "embedding_views", "embedding_failures")
     assert drawn(run.folder / "figures", *names)
     distances = pd.read_csv(run.folder / "tables" / "embedding_distances.csv").set_index(["kind", "figure"])["value"]
     assert distances["visible–infrared", "AUC"].between(0, 1).any()
-    assert "one run: nothing to compare it with" in outputs(found)
+    assert "one run: nothing to compare it with" in found
 
     asked = {"dataset": "regdb", "name": "one", "sizes": "600,1200", "queries": 20, "dimensions": 32}
     if importlib.util.find_spec("faiss"):
-        found = executed("10_gallery", ".", **asked)
+        found = text_of("10_gallery", ".", **asked)
         assert drawn(run.folder / "figures", "search_costs")
         measured = pd.read_csv(run.folder / "tables" / "search_measured.csv").set_index(["images", "kind"])
         assert (measured["recall10"].xs("exact", level="kind") > 0.95).all()
         assert (measured["recall10"] > 0.5).all()
         assert (run.folder / "search" / "ivfpq-1200-dimensions32" / "index.json").exists()
-        assert str(run.folder / "search") in outputs(found)
+        assert str(run.folder / "search") in found
     else:
-        with pytest.raises(PapermillExecutionError, match=re.escape("pip install 'fsclib[gallery]'")):
-            executed("10_gallery", ".", **asked)
+        with pytest.raises((PapermillExecutionError, ImportError), match=re.escape("pip install 'fsclib[gallery]'")):
+            text_of("10_gallery", ".", **asked)
 
+
+def test_paper(home, executed, tiny):
+    """Of a network without modules, which has fewer figures."""
+    fit(tiny(dataset="regdb", network="twostream", stages=4, epochs=1, identities=4, name="one"))
     found = executed("09_paper", ".", dataset="regdb", runs="one", sweep="none", workers=1)
     made = home / "results" / "paper" / "regdb"
     assert "literature" in outputs(found)
@@ -229,6 +247,7 @@ def test_an_ablation_from_grid_to_tables(home, executed):
     assert (report / "three-agw-seed0.ipynb").exists()
 
 
+@pytest.mark.long("two more notebooks of a sweep")
 def test_shipped_networks_are_compared_without_training(home, capsys):
     """Two rows of the committed sweep on a small corpus: notebook 02 with nothing to train, then the cells of 06."""
     grid = yaml.safe_load((REPOSITORY / "sweeps/people.yaml").read_text())

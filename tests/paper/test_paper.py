@@ -14,7 +14,7 @@ import yaml
 from conftest import settle
 
 from fsclib.config import Config, ConfigError
-from fsclib.retrieval.evaluation import evaluate_run
+from fsclib.figures import style
 from fsclib.training.loop import fit
 from workbook import paper, shipped, sweep
 from workbook.paper import PaperOptions, commands, document, press, results, selection, typesetting
@@ -28,6 +28,19 @@ SECTIONS = ["Data", "Training", "Retrieval", "Ablation", "Frequencies", "Attenti
 OF_IMAGES = {"people", "counts", "spectra"}  # items that need no run
 
 
+@pytest.fixture(scope="module", autouse=True)
+def coarse():
+    """PNG files of few pixels, not cropped to their content, in a third of the time: these tests are about the others."""
+    savefig = style.Picture.savefig
+
+    def save(figure, file, **options):
+        savefig(figure, file, **options | ({"dpi": 50, "bbox_inches": None} if options["format"] == "png" else {}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style.Picture, "savefig", save)
+        yield
+
+
 @pytest.fixture(scope="module")
 def place(corpora, tmp_path_factory, tiny):
     """A home with an ablation of two rows, trained and tested: FSC-Net without modules, and with all of them."""
@@ -39,7 +52,7 @@ def place(corpora, tmp_path_factory, tiny):
     with pytest.MonkeyPatch.context() as patch:
         settle(home, corpora, patch)
         for cell in sweep.read(home / "two.yaml").cells:
-            evaluate_run(fit(cell.config))
+            fit(cell.config)
         yield home
 
 

@@ -28,19 +28,19 @@ FURTHER = {"sysu": {("all-multi", "ir2vis", 10), ("indoor-multi", "ir2vis", 10)}
 
 
 @pytest.fixture
-def trained(home, tiny):
-    """Trains a run of one epoch; returns it and its images."""
+def tested(copied):
+    """A run of one epoch, which a test may change, and its images."""
 
     def build(dataset, **values):
-        run = fit(tiny(dataset=dataset, epochs=1, **values))
+        run = copied(dataset=dataset, epochs=1, **values)
         return run, evaluation.run_images(run)
 
     return build
 
 
 @pytest.mark.parametrize("dataset", list(ROWS))
-def test_every_protocol_has_its_rows(trained, dataset):
-    run, images = trained(dataset)
+def test_every_protocol_has_its_rows(tested, dataset):
+    run, images = tested(dataset)
     table = evaluation.evaluate_run(run, images=images)
     for (weighting, mirror), part in table.groupby(["weighting", "mirror"]):
         found = {(mode, direction, len(group)) for (mode, direction), group in part.groupby(["mode", "direction"])}
@@ -55,8 +55,8 @@ def test_every_protocol_has_its_rows(trained, dataset):
     assert set(run.headline()["protocol"]) == {" ".join(p for p in row[:2] if p) for row in ROWS[dataset] | FURTHER[dataset]}
 
 
-def test_a_run_records_the_numbers_of_its_images_and_people(trained):
-    run, images = trained("llcm")
+def test_a_run_records_the_numbers_of_its_images_and_people(tested):
+    run, images = tested("llcm")
     evaluation.evaluate_run(run, images=images)
     test = images.records[images.records["split"] == "test"]
     assert run.metrics["numbers"]["test visible images"] == (test["modality"] == "visible").sum()
@@ -74,8 +74,8 @@ def slow_features(net, images, row):
     return [torch.stack(part) for part in zip(*found, strict=True)]
 
 
-def test_a_trial_follows_its_formula(trained):
-    run, images = trained("llcm")
+def test_a_trial_follows_its_formula(tested):
+    run, images = tested("llcm")
     table, records = evaluation.evaluate_run(run, images=images), images.records
     protocol = next(p for p in DATASETS["llcm"].protocols if (p.mode, p.direction) == ("paper", "ir2vis"))
     query, gallery = protocols.query_and_gallery(records, protocol, 3)
@@ -103,8 +103,8 @@ def test_a_trial_follows_its_formula(trained):
     assert row["map"] == pytest.approx(100 * expected.map, abs=1e-6)
 
 
-def test_each_image_is_embedded_once_and_then_read_from_the_run(trained, monkeypatch):
-    run, images = trained("sysu")
+def test_each_image_is_embedded_once_and_then_read_from_the_run(tested, monkeypatch):
+    run, images = tested("sysu")
     shutil.rmtree(run.folder / "embeddings")
     seen, embed = [], FSCNet.embed
     monkeypatch.setattr(FSCNet, "embed", lambda net, pixels, modality: seen.append(len(pixels)) or embed(net, pixels, modality))
@@ -115,8 +115,8 @@ def test_each_image_is_embedded_once_and_then_read_from_the_run(trained, monkeyp
     pd.testing.assert_frame_equal(first, again)
 
 
-def test_summary_is_mean_and_standard_deviation_over_trials(trained):
-    run, images = trained("sysu")
+def test_summary_is_mean_and_standard_deviation_over_trials(tested):
+    run, images = tested("sysu")
     table = evaluation.evaluate_run(run, images=images)
     row = evaluation.summarise(table).iloc[0]
     keys = ["mode", "direction", "weighting", "mirror"]
@@ -127,8 +127,8 @@ def test_summary_is_mean_and_standard_deviation_over_trials(trained):
 
 
 @pytest.mark.parametrize("dataset", list(ROWS))
-def test_people_add_up_to_the_headline_without_comparing_again(trained, dataset, monkeypatch):
-    run, images = trained(dataset)
+def test_people_add_up_to_the_headline_without_comparing_again(tested, dataset, monkeypatch):
+    run, images = tested(dataset)
     compared, similarity = [], evaluation.similarity
     monkeypatch.setattr(evaluation, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
     table = evaluation.evaluate_run(run, images=images)
@@ -147,10 +147,10 @@ def test_people_add_up_to_the_headline_without_comparing_again(trained, dataset,
             assert (part["share"] * part[figure]).sum() == pytest.approx(headline, abs=1e-9)
 
 
-def test_official_galleries_add_rows_and_leave_the_others_as_they_are(trained, home, tmp_path):
+def test_official_galleries_add_rows_and_leave_the_others_as_they_are(tested, home, tmp_path):
     root = tmp_path / "SYSU"
     shutil.copytree(home / "data" / DATASETS["sysu"].folder, root)
-    run, images = trained("sysu", data_root=str(root), name="before")
+    run, images = tested("sysu", data_root=str(root), name="before")
     before, figures = evaluation.evaluate_run(run, images=images), run.metrics
     file = write_permutations(root, permutations_of(root))
     images = evaluation.run_images(run)
@@ -179,15 +179,15 @@ def test_multi_shot_counts_identities_for_ranks_and_images_for_precision():
     assert found.minp == pytest.approx(2 / 6)
 
 
-def test_the_error_for_a_missing_table_says_how_to_make_it(trained):
-    run, _ = trained("llcm")
+def test_the_error_for_a_missing_table_says_how_to_make_it(tested):
+    run, _ = tested("llcm")
     (run.folder / "tables/identities.csv").unlink()
     with pytest.raises(RunError, match=rf"identities\.csv does not exist.*03_evaluate.*-p dataset llcm -p name {run.folder.name}"):
         run.read_table("identities")
 
 
-def test_trials_of_regdb_are_separate_models(trained):
-    (first, images), (second, _) = trained("regdb", trial=1), trained("regdb", trial=2)
+def test_trials_of_regdb_are_separate_models(tested):
+    (first, images), (second, _) = tested("regdb", trial=1), tested("regdb", trial=2)
     with pytest.raises(RunError, match="was trained on trial 1 and has seen test identities of trial 2"):
         evaluation.evaluate_run(first, trial=2, images=images)
     with pytest.raises(RunError, match="holds other data"):
@@ -198,8 +198,8 @@ def test_trials_of_regdb_are_separate_models(trained):
     assert set(evaluation.summarise(together)["trials"]) == {2}
 
 
-def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(trained, tmp_path, home):
-    run, images = trained("llcm")
+def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(tested, tmp_path, home):
+    run, images = tested("llcm")
     shutil.rmtree(run.folder / "embeddings")
     best = run.checkpoint("best")
     best.rename(best.with_name("elsewhere"))
@@ -208,15 +208,15 @@ def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(trained, tmp_p
 
     root = tmp_path / "changed"
     shutil.copytree(home / "data" / DATASETS["llcm"].folder, root)
-    run, _ = trained("llcm", data_root=str(root), name="changed")
+    run, _ = tested("llcm", data_root=str(root), name="changed")
     picture = next((root / "test_vis").rglob("*.jpg"))
     picture.write_bytes(next((root / "test_nir").rglob("*.jpg")).read_bytes())
     with pytest.raises(RunError, match="holds other data"):
         evaluation.run_images(run)
 
 
-def test_baselines_are_tested_on_the_same_galleries(trained):
-    run, images = trained("llcm")
+def test_baselines_are_tested_on_the_same_galleries(tested):
+    run, images = tested("llcm")
     table = baselines.table(run, images)
     assert set(table["method"]) == {"chance", "raw pixels", "untrained network", "this run"}
     own = table[table["method"] == "this run"].set_index(["mode", "direction"])["rank1"]
@@ -227,8 +227,8 @@ def test_baselines_are_tested_on_the_same_galleries(trained):
     assert torch.allclose(features.pool.sum(2), torch.zeros(2, 4), atol=1e-4)
 
 
-def test_ranked_lists_are_the_most_similar_permitted_images(trained):
-    run, images = trained("sysu")
+def test_ranked_lists_are_the_most_similar_permitted_images(tested):
+    run, images = tested("sysu")
     queries, found, right, names = samples.ranked_lists(run, images, queries=5, seed=1)
     assert len(queries) == len(found) == len(right) == len(names) == 5
     records = images.records
@@ -276,10 +276,10 @@ def test_a_protocol_without_a_match_is_refused_before_training(home, tiny, tmp_p
     assert not list((home / "results").rglob("config.json"))
 
 
-def test_a_reordered_index_file_counts_as_other_data(trained, home, tmp_path):
+def test_a_reordered_index_file_counts_as_other_data(tested, home, tmp_path):
     root = tmp_path / "reordered"
     shutil.copytree(home / "data" / DATASETS["llcm"].folder, root)
-    run, _ = trained("llcm", data_root=str(root), name="reordered")
+    run, _ = tested("llcm", data_root=str(root), name="reordered")
     index = root / "idx/train_vis.txt"
     lines = index.read_text().splitlines()
     index.write_text("\n".join([*lines[1:], lines[0]]) + "\n")

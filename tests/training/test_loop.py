@@ -30,12 +30,6 @@ def quick(tiny):
     return lambda **values: tiny(**STEPS | values)
 
 
-def copied(run, home):
-    """Copies a finished run into the results of `home`; returns its configuration."""
-    shutil.copytree(run.folder, home / "results" / run.config.dataset / run.config.name)
-    return run.config
-
-
 def weights(run, name="last"):
     return load_file(run.checkpoint(name))
 
@@ -110,8 +104,8 @@ def test_a_run_has_all_its_files_and_metadata(home, quick, dataset):
     assert run.environment["packages"]["torch"]
 
 
-def test_a_finished_run_is_not_trained_again(home, trained, capsys):
-    config = copied(trained(epochs=1, **STEPS), home)
+def test_a_finished_run_is_not_trained_again(copied, capsys):
+    config = copied(epochs=1, **STEPS).config
     folder = runs.folder_of(config)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert fit(config).folder == folder
@@ -172,15 +166,15 @@ def test_held_out_identities_are_not_trained_on(trained):
     assert classes[0] - classes[1] == 2
 
 
-def test_another_configuration_of_the_same_name_is_refused_before_decoding(home, quick, trained, monkeypatch):
-    taken = copied(trained(epochs=1, **STEPS), home).name
+def test_another_configuration_of_the_same_name_is_refused_before_decoding(quick, copied, monkeypatch):
+    taken = copied(epochs=1, **STEPS).config.name
     monkeypatch.setattr(preparation, "images_of", lambda config: pytest.fail("decoded"))
     with pytest.raises(RunError, match=r"epochs: 1 vs 2"):
         fit(quick(epochs=2, name=taken))
 
 
-def test_resume_false_starts_over_and_keeps_the_old_run(home, quick, trained):
-    again = copied(trained(epochs=1, **STEPS), home).name
+def test_resume_false_starts_over_and_keeps_the_old_run(quick, copied):
+    again = copied(epochs=1, **STEPS).config.name
     run = fit(quick(epochs=2, name=again, resume=False))
     assert len(run.log()) == 2
     assert (run.folder.parent / f"{again}.old-1" / "metrics.json").exists()
