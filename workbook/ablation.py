@@ -83,7 +83,7 @@ def compare_all(grid: Sweep, options: AblationOptions) -> Found:
     own = runs.table(dataset=options.dataset, names=names)
     missing = len(names) - len(runs.finished(own))
     allow = [*options.allow, *(REPLICATE if missing else ())]
-    notes = [f"{missing} of {len(names)} runs are not finished."] * bool(missing)
+    notes = [f"{missing} of {len(names)} runs are not finished, or cannot be read."] * bool(missing)
     found: dict[str, Comparison] = {}
     for contrast in contrasts(own):
         try:

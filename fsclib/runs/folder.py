@@ -244,20 +244,15 @@ def table(results: Path | None = None, *, dataset: str = "*", names: Collection[
     the images and identities of its data set, None if they are not recorded. The name is the folder's, as expected by `load`: a run
     that was moved aside still has its old name in config.json. Runs that cannot be read, such as those of a network that is not
     installed, are left out, and logged with the reason.
-    Errors: RunError that names every run among `names` that cannot be read.
     """
-    rows, broken = [], []
+    rows = []
     for file in sorted((results or paths.results_dir()).glob(f"{dataset}/*/config.json")):
         if names is not None and file.parent.name not in names:
             continue
         try:
             rows.append(_row(_run(file.parent)))
         except RunError as error:
-            broken.append(str(error))
-    if broken and names is not None:
-        raise RunError("\n".join(broken))
-    for reason in broken:
-        logger.warning(f"left out: {reason}")
+            logger.warning(f"left out: {error}")
     return pd.DataFrame(rows)
 
 

@@ -95,7 +95,6 @@ def _of_a_run(folder: Path) -> dict[str, Target]:
     config, log, refused = run.folder / "config.json", run.folder / "log.csv", (RunError,)
     return {
         "config.json of a run": Target(config, lambda: runs.load("llcm", "run", folder / "results"), refused),
-        "config.json in a table": Target(config, lambda: runs.table(folder / "results", names=["run"]), refused),
         "config.json before training": Target(config, lambda: runs.check(run.config, results=folder / "results"), refused),
         "metrics.json": Target(run.folder / "metrics.json", lambda: (run.headline(), run.metrics), refused),
         "log.csv": Target(log, run.log, refused),

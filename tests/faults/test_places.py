@@ -75,11 +75,10 @@ def test_name_is_never_used_as_a_path(place, use):
     keep("hostile files", f"names given to {use}", outcomes)
 
 
-def test_run_in_a_folder_with_an_invalid_name_is_reported(place):
+def test_run_in_a_folder_with_an_invalid_name_is_reported(place, caplog):
     (place / "results/llcm/run").rename(place / "results/llcm/<b>$x$")
-    assert list(runs.table(dataset="llcm")) == []
-    with pytest.raises(RunError, match=r"'<b>\$x\$' is not a valid name of a run; rename the folder"):
-        runs.table(names=["<b>$x$"])
+    assert list(runs.table(dataset="llcm")) == list(runs.table(names=["<b>$x$"])) == []
+    assert [message.count("'<b>$x$' is not a valid name of a run; rename the folder") for message in caplog.messages] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -97,10 +96,9 @@ def test_run_in_a_folder_with_an_invalid_name_is_reported(place):
 def test_config_of_another_run_or_with_bad_values_is_refused(place, changes, problem):
     _change(place / "results/llcm/run", config=changes)
     before = tree(place)
-    for reading in (lambda: runs.load("llcm", "run"), lambda: runs.table(names=["run"])):
-        with pytest.raises(RunError) as caught:
-            reading()
-        assert problem in str(caught.value)
+    with pytest.raises(RunError) as caught:
+        runs.load("llcm", "run")
+    assert problem in str(caught.value)
     assert tree(place) == before
 
 

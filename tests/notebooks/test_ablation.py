@@ -1,15 +1,19 @@
 """Notebook 06, from a sweep and its options to comparisons, or to a refusal before anything is run."""
 
+import json
+
 import pandas as pd
 import pytest
 import yaml
 
+from fsclib import runs
 from fsclib.analysis.comparison import ComparisonError
 from fsclib.analysis.switches import Contrast
 from fsclib.config import Config, ConfigError
 from workbook import ablation, sweep
 from workbook.ablation import AblationOptions
 
+ENVIRONMENT = {"data_hash": "d1", "precision": "float32", "revision": "r1"}
 SMALL = {"dataset": "llcm", "scale": "tiny", "stages": 4, "height": 64, "width": 24, "identities": 2, "images": 2, "epochs": 1}
 
 
@@ -49,6 +53,19 @@ def test_the_error_for_nothing_to_compare_counts_unfinished_runs(grid):
     options = AblationOptions(sweep=grid, dataset="llcm", network="agw", execute=False)
     with pytest.raises(ComparisonError, match=r"3 of 3 runs are not finished"):
         ablation.compare_all(ablation.read(options), options)
+
+
+def test_an_unreadable_run_counts_as_missing_and_is_named(grid, home, caplog):
+    options = AblationOptions(sweep=grid, dataset="llcm", network="agw", execute=False)
+    read = ablation.read(options)
+    run = runs.begin(read.cells[0].config, ENVIRONMENT)
+    content = json.loads((run.folder / "config.json").read_text())
+    content["config"]["network"] = "stripes"  # of a package that is not installed
+    (run.folder / "config.json").write_text(json.dumps(content))
+    assert list(ablation.run(read, options)["state"]) == ["waiting"] * 3
+    with pytest.raises(ComparisonError, match=r"3 of 3 runs are not finished, or cannot be read"):
+        ablation.compare_all(read, options)
+    assert any(f"{run.folder.name}/config.json" in told and "found 'stripes'" in told for told in caplog.messages)
 
 
 def test_the_baseline_is_that_of_the_options_or_of_the_preset():
