@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from fsclib.config import Config, ConfigError, own, presets
+from fsclib.config import Config, ConfigError, own, presets, registry
 from fsclib.config.names import NAME
 from fsclib.config.presets import BEFORE
 from fsclib.config.schema import RECIPE, difference
@@ -258,7 +258,8 @@ def table(results: Path | None = None, *, dataset: str = "*", names: Collection[
 
 def _run(folder: Path) -> Run:
     file = folder / "config.json"
-    config = _config(file, _read(contents.config, file)["config"])
+    found = _read(contents.config, file)
+    config = _config(file, found["config"], found["environment"].get("extensions", {}))
     if config.dataset != folder.parent.name:
         raise RunError(f"{file}: found data set {config.dataset!r}, expected {folder.parent.name!r} in this folder; {FIX}")
     if not NAME.fullmatch(folder.name):
@@ -277,11 +278,14 @@ def config_of(row: Mapping[str, Any]) -> Config:
     return Config(**{name: row[name] for name in RECIPE})
 
 
-def _config(file: Path, values: Mapping[str, Any]) -> Config:
+def _config(file: Path, values: Mapping[str, Any], extensions: Collection[str] = ()) -> Config:
+    """The configuration of a run; extensions: packages that were installed at its start and may have added what it names."""
     try:
         return Config(**BEFORE | presets.renamed(values))
     except ConfigError as error:
-        raise RunError(f"{file}: written by another version? {error}\n{FIX}") from error
+        missing = sorted(map(shown, set(extensions) - registry.versions().keys()))
+        fix = f"install {', '.join(missing)}, which the run was made with, or move the folder out of results/" if missing else FIX
+        raise RunError(f"{file}: written by another version? {error}\n{fix}") from error
 
 
 def _row(run: Run) -> dict[str, Any]:

@@ -248,6 +248,7 @@ def test_a_table_leaves_out_unreadable_runs_and_logs_the_reason(begin, tmp_path,
     foreign, broken = begin(name="foreign"), begin(name="broken")
     content = json.loads((foreign.folder / "config.json").read_text())
     content["config"]["network"] = "stripes"  # of a package that is not installed
+    content["environment"]["extensions"] = {"striped-reid": "1.0"}
     (foreign.folder / "config.json").write_text(json.dumps(content))
     (broken.folder / "config.json").write_text("{")
     assert list(runs.table(tmp_path)["name"]) == ["good"]
@@ -255,6 +256,7 @@ def test_a_table_leaves_out_unreadable_runs_and_logs_the_reason(begin, tmp_path,
     (reason,) = (message for message in caplog.messages if "foreign" in message)
     assert "foreign/config.json: written by another version?" in reason
     assert "network: found 'stripes'" in reason
+    assert "install 'striped-reid', which the run was made with, or move the folder out of results/" in reason
     caplog.clear()
     assert list(runs.table(tmp_path, names=["good", "foreign"])["name"]) == ["good"]
     (again,) = caplog.messages
