@@ -6,6 +6,7 @@ import torch
 
 from fsclib.config import Config
 from fsclib.data.images import Images, open_images
+from fsclib.data.progressive import reduced_size
 from fsclib.models import timm_backbones, weights
 from fsclib.models.networks import Network, build_model
 from fsclib.runs.environment import environment
@@ -41,7 +42,8 @@ def network_of(config: Config, num_classes: int, init: bool, attributes: int = 0
         init="imagenet" if init and config.init == "imagenet" else "none",
     )
     if config.backbone.startswith(timm_backbones.PREFIX):
-        timm_backbones.adapt(net, config.backbone, (config.height, config.width))
+        size = config.height, config.width
+        timm_backbones.adapt(net, config.backbone, size, reduced_size(*size) if config.small_epochs else None)
     if attributes:
         net.add_attributes(attributes)
     if state is not None:

@@ -4,18 +4,16 @@ from collections.abc import Generator
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from fsclib import losses
 from fsclib.data.attributes import Targets
 from fsclib.data.batches import batches
+from fsclib.data.progressive import reduced
 from fsclib.data.sampler import IdentitySampler
 from fsclib.system.device import autocast
 from fsclib.system.processes import ALONE, Processes
 from fsclib.training.settings import Settings
-
-SMALLEST = 128  # rows: 2×1 maps of layer4 became nan in bfloat16 (torch 2.15, AMX)
 
 
 def training_steps(
@@ -49,7 +47,7 @@ def training_steps(
     drawn = rows[visible_rows], rows[infrared_rows], labels
     for step, (visible, infrared, label) in enumerate(batches(pixels, *drawn, device, generator, settings.augmentation, part)):
         if epoch < settings.small_epochs:
-            visible, infrared = (smaller(images) for images in (visible, infrared))
+            visible, infrared = (reduced(images) for images in (visible, infrared))
         settings.optimization.set_rates(optimizer, epoch, step, sampler.steps)
         with autocast(device, precision):
             output = net(visible, infrared)
@@ -62,17 +60,6 @@ def training_steps(
             nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
         optimizer.step()
         yield losses.Parts(*(part.detach().to(device) for part in parts))
-
-
-def smaller(images: Tensor) -> Tensor:
-    """Shrinks images to two thirds, the height to a multiple of 32: (N, 3, H, W) → (N, 3, h, w); unchanged below SMALLEST rows.
-
-    Early epochs learn as well at this size, in less than half the time (progressive resizing: Howard, DAWNBench 2018).
-    """
-    if images.shape[2] < SMALLEST:
-        return images
-    height, width = (2 * side / 3 for side in images.shape[2:])
-    return F.interpolate(images, (32 * round(height / 32), round(width)), mode="bilinear", antialias=True)
 
 
 def random_seed(seed: int, epoch: int, process: int, stream: int) -> int:

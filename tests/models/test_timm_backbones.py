@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fsclib.config import Config, ConfigError
+from fsclib.data.progressive import reduced_size
 from fsclib.models.folding import folded
 from fsclib.models.networks import build_model
 from fsclib.models.official import load_official
@@ -82,7 +83,7 @@ def test_networks_with_parts_between_stages_train_on_a_hierarchy(name, network):
     net = seeded(lambda: build_model(network, 3, backbone=name))
     net.to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
-        output = net(torch.randn(2, 3, 128, 64), torch.randn(2, 3, 128, 64))  # maps of 2×1 can become nan: steps.SMALLEST
+        output = net(torch.randn(2, 3, 128, 64), torch.randn(2, 3, 128, 64))  # maps of 2×1 can become nan: progressive.SMALLEST
     output.logits.square().sum().backward()
     body = [(key, p.grad) for key, p in net.named_parameters() if p.requires_grad]
     assert [key for key, gradient in body if gradient is None or not gradient.isfinite().all()] == []
@@ -181,6 +182,9 @@ def test_images_that_cannot_pass_are_refused_before_training():
             ValueError, match=r"images of 64×24 cannot pass FSCNet with backbone 'timm/test_convnext'.*multiples of 32"
         ):
             timm_backbones.adapt(net, CONVNEXT, (64, 24))
+        timm_backbones.adapt(net, CONVNEXT, (192, 96), reduced_size(192, 96))
+        with pytest.raises(ValueError, match=r"images of 192×85 cannot pass FSCNet.*; set small_epochs to 0"):
+            timm_backbones.adapt(net, CONVNEXT, (288, 128), reduced_size(288, 128))
 
 
 def test_pretrained_weights_are_read_from_a_file_in_the_hub_folder(monkeypatch, tmp_path):

@@ -105,8 +105,8 @@ def test_the_total_is_the_sum_of_its_weighted_parts(tiny):
 
 def test_the_first_epochs_can_use_smaller_images(tiny, monkeypatch):
     seen = []
-    whole = steps.smaller
-    monkeypatch.setattr(steps, "smaller", lambda images: seen.append(whole(images).shape[2:]) or whole(images))
+    whole = steps.reduced
+    monkeypatch.setattr(steps, "reduced", lambda images: seen.append(whole(images).shape[2:]) or whole(images))
     taken(tiny(height=128, width=48, small_epochs=1))
     assert set(seen) == {(96, 32)}
     seen.clear()

@@ -31,11 +31,11 @@ def build(name: str, stages: int, pretrained: bool) -> Trunk:
     return (whole if is_transformer(name) else hierarchy)(name, model, stages)
 
 
-def adapt(net: nn.Module, name: str, size: tuple[int, int]) -> None:
+def adapt(net: nn.Module, name: str, size: tuple[int, int], reduced: tuple[int, int] | None = None) -> None:
     """Prepares a network with a backbone of timm for images of this (height, width), in place.
 
-    A network on the device "meta", as it is built before a training to learn its size, is also checked: ValueError if such images
-    cannot pass it.
+    A network on the device "meta", as it is built before a training to learn its size, is also checked: ValueError if images of
+    this size, or of the `reduced` size of the first epochs, cannot pass it.
     """
     for part in net.modules():
         if isinstance(part, Transformer):
@@ -44,8 +44,10 @@ def adapt(net: nn.Module, name: str, size: tuple[int, int]) -> None:
             part.resize((rows, columns))
     if not next(net.parameters()).is_meta:
         return
-    try:
-        shape(net, (2, 3, *size), (2, 3, *size))
-    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-        problem = f"images of {size[0]}×{size[1]} cannot pass {type(net).__name__} with backbone {name!r} ({error})"
-        raise ValueError(f"{problem}; choose a height and width that are multiples of 32, or network 'twostream'") from error
+    fixes = "choose a height and width that are multiples of 32, or network 'twostream'", "set small_epochs to 0"
+    for (height, width), fix in zip((size, reduced or size), fixes, strict=True):
+        try:
+            shape(net, (2, 3, height, width), (2, 3, height, width))
+        except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+            problem = f"images of {height}×{width} cannot pass {type(net).__name__} with backbone {name!r} ({error})"
+            raise ValueError(f"{problem}; {fix}") from error
