@@ -91,6 +91,22 @@ def orthogonality(features):
     return sum(sum(a * b for a, b in zip(x, y, strict=True)) for x, y in zip(view_1, view_2, strict=True)) / (3 * len(view_1))
 
 
+def top_ranking(features, labels, margin=0.5, intra_margin=0.1, intra_weight=0.1):
+    features, half, terms = normalised(features), len(labels) // 2, []
+    for i, anchor in enumerate(labels):
+        others = range(half, 2 * half) if i < half else range(half)
+        positives = [j for j in others if labels[j] == anchor]
+        negatives = [j for j in others if labels[j] != anchor]
+        if not positives or not negatives:
+            continue
+        furthest = max(positives, key=lambda j: distance(features[i], features[j]))
+        closest = min(negatives, key=lambda j: distance(features[i], features[j]))
+        between = distance(features[i], features[furthest]) - distance(features[i], features[closest])
+        terms.append(hinge(margin + between))
+        terms.append(intra_weight * hinge(intra_margin - distance(features[furthest], features[closest])))
+    return sum(terms) / half if terms else 0 * features.sum()
+
+
 def is_dropped(protocol, query_id, query_cam, gallery_id, gallery_cam):
     if protocol == "sysu":
         return query_cam == 3 and gallery_cam == 2

@@ -5,6 +5,7 @@ from fsclib.losses.center_pair_mining import center_pair_mining
 from fsclib.losses.identity import identity
 from fsclib.losses.info_nce import info_nce
 from fsclib.losses.orthogonality import orthogonality
+from fsclib.losses.top_ranking import top_ranking
 from fsclib.losses.total import LOSSES, LossWeights, Output, Parts, agw_loss, fsc_loss
 from fsclib.losses.triplet import batch_hard_triplet, weighted_regularised_triplet
 
@@ -21,5 +22,6 @@ __all__ = [
     "identity",
     "info_nce",
     "orthogonality",
+    "top_ranking",
     "weighted_regularised_triplet",
 ]

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from fsclib import losses
 
-REFERENCE = np.load(Path(__file__).parents[1] / "reference" / "losses.npz", allow_pickle=False)
+FOLDER = Path(__file__).parents[1] / "reference"
+REFERENCE, BDTR = (np.load(FOLDER / name, allow_pickle=False) for name in ("losses.npz", "bdtr.npz"))
 
 
 def normalised_triplet(features, labels):
@@ -27,6 +28,7 @@ def plain_normalised_triplet(features, labels):
 
 ON_ROWS = {
     "batch_hard": (losses.batch_hard_triplet, plain.batch_hard_triplet),
+    "top_ranking": (losses.top_ranking, plain.top_ranking),
     "weighted": (losses.weighted_regularised_triplet, plain.weighted_regularised_triplet),
     "weighted_normalised": (normalised_triplet, plain_normalised_triplet),
 }
@@ -82,6 +84,16 @@ def test_published_values_and_gradients(case, name, loss, gradient_error):
     assert value.dtype == torch.float32
     assert value.item() == pytest.approx(float(REFERENCE[f"{case}_{name}"]), rel=1e-5)
     assert (gradient - expected).abs().max() <= gradient_error * expected.abs().max()
+
+
+@pytest.mark.parametrize("case", ["P8K1", "P4K3", "P5K2"])
+def test_the_ranking_loss_of_bdtr_has_the_published_values_and_gradients(case):
+    features, labels = torch.tensor(BDTR[f"{case}_feat"]).double(), torch.tensor(BDTR[f"{case}_label"])
+    value, gradient = value_and_gradient(losses.top_ranking, features, labels.repeat(2))
+    assert value.item() == pytest.approx(float(BDTR[f"{case}_bdtr"]), rel=1e-12)
+    np.testing.assert_allclose(gradient, BDTR[f"{case}_bdtr_grad"], atol=1e-12)
+    within = value - losses.top_ranking(features, labels.repeat(2), intra_weight=0)
+    assert within > 0  # the reference tests the second term too
 
 
 @pytest.mark.parametrize("name", [*ON_ROWS, *ON_VIEWS])
