@@ -62,17 +62,22 @@ def deviation(found: torch.Tensor, expected: np.ndarray) -> float:
     return float(np.abs(found.detach().numpy() - expected).max() / np.abs(expected).max())
 
 
-def forward_step(net, nudge: float = 0.0):
-    """Output and losses of the reference's training step, without dropout and drop-path.
-
-    nudge: standard deviation of a random relative change of each pixel; 1e-7 is about the last bit of float32.
-    """
-    net.train()
+def without_dropout(net):
+    """Switches off dropout and drop-path, as in all of the reference's training steps."""
     for module in net.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
         if isinstance(module, DropPath):
             module.rate = 0.0
+    return net
+
+
+def forward_step(net, nudge: float = 0.0):
+    """Output and losses of the reference's training step, without dropout and drop-path.
+
+    nudge: standard deviation of a random relative change of each pixel; 1e-7 is about the last bit of float32.
+    """
+    without_dropout(net.train())
     dtype = next(net.parameters()).dtype
     noise = torch.Generator().manual_seed(0)
     nudged = (x * (1 + nudge * torch.randn(x.shape, generator=noise)) for x in (images(11, 6), images(12, 6)))
