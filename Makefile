@@ -37,7 +37,7 @@ test: .venv/installed lint
 # many more kills, broken files, random inputs and processes than make test has time for; the results go into results/faults/
 test-faults: .venv/installed
 	OMP_NUM_THREADS=1 FSCLIB_FAULTS=long $(BIN)/python -m pytest -n $(TESTS) --dist worksteal tests/faults tests/training/distributed tests/benchmarks \
-	  tests/embedder tests/models/test_published_checkpoints.py tests/notebooks/test_notebooks.py tests/training/test_trajectory.py
+	  tests/inference/embedder tests/models/test_published_checkpoints.py tests/notebooks/test_notebooks.py tests/training/test_trajectory.py
 	@$(BIN)/python tests/faults/tally.py
 
 # JupyterLab in headless Chromium, which must be installed: apt install chromium

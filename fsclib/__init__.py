@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fsclib import losses, metrics
     from fsclib.config import Config
-    from fsclib.embedder import load
-    from fsclib.errors import FsclibError
+    from fsclib.inference.embedder import load
     from fsclib.models.networks import build_model
     from fsclib.retrieval.evaluation import evaluate_run as evaluate
+    from fsclib.system.errors import FsclibError
     from fsclib.training.loop import fit
 
 __version__ = "0.1.0"
 __all__ = ["Config", "FsclibError", "build_model", "evaluate", "fit", "load", "losses", "metrics"]
 _PLACES = {  # name → module that has it, and its name there
-    "FsclibError": ("fsclib.errors", "FsclibError"),
+    "FsclibError": ("fsclib.system.errors", "FsclibError"),
     "Config": ("fsclib.config", "Config"),
     "build_model": ("fsclib.models.networks", "build_model"),
     "evaluate": ("fsclib.retrieval.evaluation", "evaluate_run"),
     "fit": ("fsclib.training.loop", "fit"),
-    "load": ("fsclib.embedder", "load"),
+    "load": ("fsclib.inference.embedder", "load"),
 }
 
 

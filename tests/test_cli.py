@@ -8,7 +8,7 @@ import corpora
 import pandas as pd
 import pytest
 
-from fsclib.embedder import read_embeddings
+from fsclib.inference.embedder import read_embeddings
 from workbook import cli
 
 

@@ -62,7 +62,7 @@ def test_without_flock_and_resource_everything_imports_with_one_warning(tmp_path
 import sys
 from pathlib import Path
 sys.modules.update(fcntl=None, resource=None)
-import fsclib.embedder, fsclib.training.loop, workbook.run_options, synthpeople.generate
+import fsclib.inference.embedder, fsclib.training.loop, workbook.run_options, synthpeople.generate
 from fsclib.system.locks import locked
 from fsclib.system.storage import write_text
 for _ in range(2):

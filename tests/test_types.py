@@ -34,7 +34,7 @@ from fsclib.losses import Parts
 from fsclib.metrics import Metrics
 from fsclib.models.networks import Embedding, Network, Output
 from fsclib.models.official import load_official, read_official
-from fsclib.embedder import Embedder, Embeddings, RankedLists
+from fsclib.inference.embedder import Embedder, Embeddings, RankedLists
 from fsclib.runs import Run
 
 embedder = fsclib.load("people/fsc")

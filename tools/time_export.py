@@ -19,7 +19,7 @@ import fsclib
 from fsclib import metrics
 from fsclib.data.images import open_images
 from fsclib.data.records import select
-from fsclib.export import Exported, export
+from fsclib.inference.export import Exported, export
 from fsclib.metrics import chance
 from fsclib.retrieval.baselines import pixel_features
 from workbook import demo

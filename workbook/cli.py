@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional, arg
 
-from fsclib.errors import FsclibError
 from fsclib.system import log
+from fsclib.system.errors import FsclibError
 
 Model = Annotated[str, arg(help="shipped network, folder of a run, or checkpoint file")]
 Network = Annotated[str, arg(help="network of a published program's checkpoint: fsc, deen, agw or twostream")]
@@ -31,7 +31,7 @@ def embed(
     dataset: TrainedOn = "",
     device: Device = "auto",
 ) -> None:
-    """Turns the images of a folder into vectors, which fsclib rank and fsclib.embedder.read_embeddings take.
+    """Turns the images of a folder into vectors, which fsclib rank and fsclib.inference.embedder.read_embeddings take.
 
     Example: fsclib embed photos/visible --modality visible --out gallery
     """
@@ -84,7 +84,7 @@ def export(
     Example: fsclib export people/fsc --format onnx --out exported
     """
     import fsclib
-    from fsclib.export import export as write
+    from fsclib.inference.export import export as write
 
     folders = {"visible": visible, "infrared": infrared}
     calibration = {modality: folder for modality, folder in folders.items() if folder}

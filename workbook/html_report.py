@@ -29,8 +29,8 @@ from markupsafe import Markup, escape
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from fsclib.errors import FsclibError
 from fsclib.system.disk_space import make_folder
+from fsclib.system.errors import FsclibError
 from fsclib.system.reading import read_text
 from fsclib.system.storage import write_text
 from workbook.inert import inert

@@ -7,7 +7,7 @@ import numpy as np
 
 from fsclib.analysis.attention.shares import KINDS
 from fsclib.config.strict import shown
-from fsclib.errors import FsclibError
+from fsclib.system.errors import FsclibError
 from fsclib.system.reading import read_json
 from synthpeople.corpus import Corpus
 from synthpeople.drawing import DRAWING, PARTS

@@ -17,9 +17,9 @@ from fsclib.analysis.comparability import FACTS, REPLICATE, key, protocol_of, re
 from fsclib.config.schema import RECIPE, parsed
 from fsclib.config.strict import nearest
 from fsclib.data.protocols import DIRECTIONS
-from fsclib.errors import FsclibError
 from fsclib.metrics.differences import FIGURES, paired_difference
 from fsclib.runs import Run
+from fsclib.system.errors import FsclibError
 
 DECIMALS = 1  # of printed figures; figures that print alike share a place
 ENOUGH_PEOPLE, ENOUGH_RUNS = 100, 3

@@ -23,8 +23,8 @@ from fsclib.config.schema import RECIPE
 from fsclib.config.specs import DATASETS
 from fsclib.data.literature import departures
 from fsclib.data.protocols import DIRECTIONS
-from fsclib.errors import FsclibError
 from fsclib.runs import config_of, finished
+from fsclib.system.errors import FsclibError
 from fsclib.system.reading import read_text
 
 FILE = Path(__file__).with_name("published.csv")

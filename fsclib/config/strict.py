@@ -8,7 +8,7 @@ from dataclasses import Field, dataclass, field
 from typing import Any, Self, get_args, get_type_hints
 
 from fsclib.config import registry
-from fsclib.errors import FsclibError
+from fsclib.system.errors import FsclibError
 
 AUTO = "auto"
 SHOWN = 5  # invalid entries of a list that a message names

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fsclib.config.specs import DatasetSpec
-from fsclib.errors import FsclibError, printable
+from fsclib.system.errors import FsclibError, printable
 
 COLUMNS = ("path", "identity", "camera", "modality", "split")
 VISIBLE, INFRARED = "visible", "infrared"

@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from fsclib.config.strict import shown
-from fsclib.errors import FsclibError
+from fsclib.system.errors import FsclibError
 from fsclib.system.reading import regular
 from fsclib.system.storage import replacing
 from fsclib.system.tensor_files import open_tensors

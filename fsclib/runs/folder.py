@@ -25,11 +25,11 @@ from fsclib.config.presets import BEFORE
 from fsclib.config.schema import RECIPE, difference
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import AUTO, nearest, shown
-from fsclib.errors import FsclibError
 from fsclib.runs import contents
 from fsclib.runs.reports import Report
 from fsclib.system import paths
 from fsclib.system.disk_space import make_folder, writing
+from fsclib.system.errors import FsclibError
 from fsclib.system.locks import holder, lock_beside, locked
 from fsclib.system.storage import remove_abandoned, replacing, temporary_for, write_text
 

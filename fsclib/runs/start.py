@@ -5,12 +5,12 @@ from pathlib import Path
 from torch import Tensor
 
 from fsclib.config import Config
-from fsclib.errors import FsclibError
 from fsclib.models import weights
 from fsclib.models.backbone import imagenet_weights
 from fsclib.models.official import foreign, read_official, renamed
 from fsclib.runs import checkpoint, folder
 from fsclib.runs.folder import Run
+from fsclib.system.errors import FsclibError
 
 
 def starting_weights(init: str, backbone: str) -> dict[str, Tensor] | None:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from fsclib.errors import FsclibError
+from fsclib.system.errors import FsclibError
 from fsclib.system.opening import check_folders
 from fsclib.system.reading import regular
 

@@ -5,7 +5,7 @@ import io
 import logging
 import sys
 
-from fsclib.errors import printable
+from fsclib.system.errors import printable
 
 HANDLER = "fsclib.system.log"  # compared by name, because %autoreload replaces the class
 

@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
-from fsclib.errors import FsclibError
+from fsclib.system.errors import FsclibError
 
 CAUTIOUS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for its other end
 KINDS = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISDIR, "a folder"))

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from fsclib.errors import FsclibError
+from fsclib.system.errors import FsclibError
 
 
 class HomeError(FsclibError, OSError):

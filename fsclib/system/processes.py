@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from fsclib.errors import FsclibError
+from fsclib.system.errors import FsclibError
 
 T = TypeVar("T")
 

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fsclib.errors import FsclibError
 from fsclib.losses import Parts
 from fsclib.models.networks import Network
 from fsclib.runs import checkpoint
 from fsclib.runs.checkpoint import CheckpointError
+from fsclib.system.errors import FsclibError
 from fsclib.system.processes import ALONE, Elsewhere, Processes
 from fsclib.training.state import Training
 

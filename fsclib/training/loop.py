@@ -14,12 +14,12 @@ import torch
 
 from fsclib import runs
 from fsclib.config import Config
-from fsclib.errors import FsclibError
 from fsclib.models.networks import Network
 from fsclib.retrieval import evaluation
 from fsclib.runs import Run, checkpoint
 from fsclib.runs.assemble import environment_of
 from fsclib.system.device import device_of, name_of, precision_of
+from fsclib.system.errors import FsclibError
 from fsclib.system.processes import Processes, noticing, started
 from fsclib.system.progress import progress
 from fsclib.training import collapse, continuation, divergence, preparation

@@ -11,7 +11,7 @@ from pathlib import Path
 from tally import LONG
 from writers import Writer, prepare
 
-from fsclib.errors import FsclibError
+from fsclib.system.errors import FsclibError
 
 MOST = 60 if LONG else 5  # files tried per writer
 SECONDS = 60.0  # enough for every writer, on a busy machine too; waiting for a pipe would never end

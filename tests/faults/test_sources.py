@@ -31,7 +31,7 @@ ALLOWED = {  # in tests that create what must be refused, or that pickle errors 
     "tests/models/test_published_checkpoints.py": {"import pickle"},
     "tests/people/test_tools.py": {"__import__"},  # for programs in tools/
     "tests/notebooks/test_notebooks.py": {"exec"},  # for the notebooks' own cells
-    "tests/export/test_exporting.py": {"exec"},  # for the lines of docs/
+    "tests/inference/export/test_exporting.py": {"exec"},  # for the lines of docs/
     "tests/test_docs.py": {"compile", "exec"},  # the same
     "tests/models/test_timm_backbones.py": {"exec"},  # the same
     "tests/notebooks/test_parameters.py": {"exec"},  # for cells written in the test

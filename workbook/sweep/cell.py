@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fsclib.errors import printable
 from fsclib.system.disk_space import make_folder
+from fsclib.system.errors import printable
 from fsclib.system.locks import held, lock_beside, locked
 from fsclib.system.opening import check_file
 from fsclib.system.reading import read_bytes

@@ -11,8 +11,8 @@ from itertools import groupby
 from types import ModuleType
 from typing import Any
 
-from fsclib.errors import FsclibError
 from fsclib.system.disk_space import make_folder
+from fsclib.system.errors import FsclibError
 from workbook.sweep.cell import WAITING, fail, state
 from workbook.sweep.grid import Sweep
 from workbook.sweep.worker import settle

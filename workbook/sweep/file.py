@@ -23,8 +23,8 @@ from typing import Any
 import yaml
 
 from fsclib.config.strict import nearest, shown
-from fsclib.errors import FsclibError
 from fsclib.system import paths
+from fsclib.system.errors import FsclibError
 from fsclib.system.reading import read_text
 
 KEYS = ("notebook", "fixed", "grids", "seeds", "slurm")

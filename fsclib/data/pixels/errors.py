@@ -1,6 +1,6 @@
 """Decoding errors that are not due to a single image file."""
 
-from fsclib.errors import FsclibError
+from fsclib.system.errors import FsclibError
 
 
 class DecodingError(FsclibError, RuntimeError):

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 from fsclib.config.strict import AUTO, Strict, option, shown
-from fsclib.errors import FsclibError
 from fsclib.retrieval.features import WEIGHTINGS
+from fsclib.system.errors import FsclibError
 
 HASH = re.compile(r"[0-9a-f]{32}")
 EXACT, IVFPQ = "exact", "ivfpq"

@@ -14,8 +14,8 @@ from PIL import Image
 import fsclib
 from fsclib.data.images import open_images
 from fsclib.data.records import select
-from fsclib.embedder import ranked, read_embeddings
-from fsclib.embedder.loading import embedding_state
+from fsclib.inference.embedder import ranked, read_embeddings
+from fsclib.inference.embedder.loading import embedding_state
 from fsclib.models import weights
 from fsclib.models.networks import build_model
 from fsclib.models.official import load_official
@@ -254,7 +254,7 @@ def test_sources_without_a_network_are_refused(source, message):
 
 def test_the_lines_of_the_readme_run(corpus, tmp_path):
     """All lines except the training."""
-    text = (Path(__file__).parents[2] / "README.md").read_text()
+    text = (Path(__file__).parents[3] / "README.md").read_text()
     block = next(block for block in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S) if "fsclib.load" in block)
     files = sorted(corpus.rglob("*.jpg"))
     for name in ("a.jpg", "b.jpg", "c.png"):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fsclib.export import Exported
-from fsclib.export.card import INPUT, MODALITIES, OUTPUT, Card, write_card
-from fsclib.export.errors import ExportError
-from fsclib.export.runner import session
+from fsclib.inference.export import Exported
+from fsclib.inference.export.card import INPUT, MODALITIES, OUTPUT, Card, write_card
+from fsclib.inference.export.errors import ExportError
+from fsclib.inference.export.runner import session
 
 onnx = pytest.importorskip("onnx", reason="needs the extra fsclib[export]")
 pytest.importorskip("onnxruntime", reason="needs the extra fsclib[export]")
@@ -72,8 +72,8 @@ def test_the_runner_needs_no_torch(folder):
     program = f"""
 import sys
 import numpy as np
-import fsclib.export.runner
-exported = fsclib.export.runner.Exported({str(folder)!r})
+import fsclib.inference.export.runner
+exported = fsclib.inference.export.runner.Exported({str(folder)!r})
 print(exported.embed([np.full((8, 8, 3), 7, np.uint8)], "visible"), {{"torch", "pandas"}} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

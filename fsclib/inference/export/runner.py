@@ -1,6 +1,6 @@
 """Runs an exported network in ONNX Runtime, without torch: needs NumPy, Pillow and ONNX Runtime.
 
-exported = Exported("exported")                     # a folder written by fsclib.export.export
+exported = Exported("exported")                     # a folder written by fsclib.inference.export.export
 vectors = exported.embed(["a.jpg", "b.jpg"], "visible")   # (2, D)
 """
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from fsclib.config.strict import shown
 from fsclib.data.pixels.pictures import Pictures, all_pixels
-from fsclib.export.card import INPUT, MODALITIES, OUTPUT, Card, read_card
-from fsclib.export.errors import ExportError
+from fsclib.inference.export.card import INPUT, MODALITIES, OUTPUT, Card, read_card
+from fsclib.inference.export.errors import ExportError
 from fsclib.system.reading import regular
 
 if TYPE_CHECKING:

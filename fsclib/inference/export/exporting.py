@@ -10,12 +10,12 @@ import torch
 
 from fsclib.config.strict import shown
 from fsclib.data.pixels.pictures import Pictures, all_pixels
-from fsclib.embedder import Embedder, load
-from fsclib.export import programs
-from fsclib.export.card import INPUT, MODALITIES, OUTPUT, SUFFIXES, Card, write_card
-from fsclib.export.errors import ExportError
-from fsclib.export.quantisation import int8
-from fsclib.export.runner import session
+from fsclib.inference.embedder import Embedder, load
+from fsclib.inference.export import programs
+from fsclib.inference.export.card import INPUT, MODALITIES, OUTPUT, SUFFIXES, Card, write_card
+from fsclib.inference.export.errors import ExportError
+from fsclib.inference.export.quantisation import int8
+from fsclib.inference.export.runner import session
 from fsclib.system.disk_space import make_folder
 from fsclib.system.storage import replacing
 

@@ -21,8 +21,8 @@ from fsclib.config.strict import shown
 from fsclib.data.pixels.pictures import Picture, Pictures, listed, names_of, pixels_of, warn
 from fsclib.data.protocols import DIRECTIONS
 from fsclib.data.records import INFRARED, MODALITIES, VISIBLE
-from fsclib.embedder.embeddings import Embeddings, are_saved_in, read_embeddings
-from fsclib.embedder.ranked import RankedLists, ranked
+from fsclib.inference.embedder.embeddings import Embeddings, are_saved_in, read_embeddings
+from fsclib.inference.embedder.ranked import RankedLists, ranked
 from fsclib.models.networks import Network
 from fsclib.retrieval.features import views_of
 from fsclib.system.progress import progress

@@ -9,7 +9,7 @@ from fsclib.config import presets
 from fsclib.config.registry import NETWORKS, expands
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest, shown
-from fsclib.embedder.embedder import Embedder
+from fsclib.inference.embedder.embedder import Embedder
 from fsclib.models import weights
 from fsclib.models.folding import folded
 from fsclib.models.networks import Network, build_model

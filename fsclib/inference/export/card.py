@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from fsclib.config.strict import shown
-from fsclib.export.errors import ExportError
+from fsclib.inference.export.errors import ExportError
 from fsclib.system.reading import read_json
 from fsclib.system.storage import write_text
 

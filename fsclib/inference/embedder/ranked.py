@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fsclib.data.pixels.pictures import Picture, pixels_of
-from fsclib.embedder.embeddings import Embeddings
+from fsclib.inference.embedder.embeddings import Embeddings
 
 if TYPE_CHECKING:
     from fsclib.figures.style import Figure

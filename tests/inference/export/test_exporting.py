@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from small_networks import SIZE, embedder
 
-from fsclib.export import Exported, export
-from fsclib.export.errors import ExportError
+from fsclib.inference.export import Exported, export
+from fsclib.inference.export.errors import ExportError
 
 pytest.importorskip("onnxscript", reason="needs the extra fsclib[export]")
 pytest.importorskip("onnxruntime", reason="needs the extra fsclib[export]")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", (Path(__file__).parents[2] / "docs" / "export.md").read_text(), re.M | re.S)
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", (Path(__file__).parents[3] / "docs" / "export.md").read_text(), re.M | re.S)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def place(network, tmp_path, monkeypatch):
     for name in ("a.jpg", "b.jpg", "c.png"):
         Image.fromarray(draw.integers(0, 256, (*SIZE, 3), np.uint8)).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("fsclib.export.exporting.load", lambda source, **options: network)
+    monkeypatch.setattr("fsclib.inference.export.exporting.load", lambda source, **options: network)
     return tmp_path
 
 
@@ -92,7 +92,7 @@ def test_impossible_options_are_refused(tmp_path, options, message):
 
 
 def test_an_export_that_differs_from_the_network_is_refused(network, tmp_path, monkeypatch):
-    monkeypatch.setattr("fsclib.export.exporting.TOLERANCE", -1.0)
+    monkeypatch.setattr("fsclib.inference.export.exporting.TOLERANCE", -1.0)
     with pytest.raises(ExportError, match=r"TwoStream: the export differs from the network by .*, expected at most"):
         export(network, tmp_path / "exported", format="torch")
     assert not (tmp_path / "exported").exists()

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from fsclib.export.card import INPUT, OUTPUT
-from fsclib.export.errors import ExportError
+from fsclib.inference.export.card import INPUT, OUTPUT
+from fsclib.inference.export.errors import ExportError
 from fsclib.models.networks import Network
 from fsclib.retrieval.features import views_of
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from fsclib.embedder import Embedder
+from fsclib.inference.embedder import Embedder
 from fsclib.models.folding import folded
 from fsclib.models.networks import build_model
 from fsclib.models.weights import digest_of

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fsclib.export.card import INPUT
+from fsclib.inference.export.card import INPUT
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -10,15 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fsclib.export.exporting import export
-    from fsclib.export.runner import Exported
+    from fsclib.inference.export.exporting import export
+    from fsclib.inference.export.runner import Exported
 
 __all__ = ["Exported", "export"]
-_PLACES = {"export": "fsclib.export.exporting", "Exported": "fsclib.export.runner"}
+_PLACES = {"export": "fsclib.inference.export.exporting", "Exported": "fsclib.inference.export.runner"}
 
 if not TYPE_CHECKING:  # as in fsclib
 
     def __getattr__(name: str) -> Any:
         if name in _PLACES:
             return getattr(import_module(_PLACES[name]), name)
-        raise AttributeError(f"module 'fsclib.export' has no attribute {name!r}")
+        raise AttributeError(f"module 'fsclib.inference.export' has no attribute {name!r}")

@@ -9,10 +9,10 @@ import pytest
 import torch
 from small_networks import SIZE, embedder
 
-from fsclib.export.card import INPUT
-from fsclib.export.errors import ExportError
-from fsclib.export.programs import Vectors, onnx_model, torch_file, torch_program
-from fsclib.export.runner import session
+from fsclib.inference.export.card import INPUT
+from fsclib.inference.export.errors import ExportError
+from fsclib.inference.export.programs import Vectors, onnx_model, torch_file, torch_program
+from fsclib.inference.export.runner import session
 from fsclib.models.networks import TwoStream
 
 pytest.importorskip("onnxscript", reason="needs the extra fsclib[export]")

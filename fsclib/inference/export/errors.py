@@ -1,6 +1,6 @@
 """The error of exporting a network and of running an exported one."""
 
-from fsclib.errors import FsclibError
+from fsclib.system.errors import FsclibError
 
 
 class ExportError(FsclibError, ValueError):
