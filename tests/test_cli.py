@@ -1,5 +1,6 @@
 """The command line: every command explains itself, does what its example says, and refuses nonsense with a message and a status."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,11 @@ import corpora
 import pandas as pd
 import pytest
 
+from fsclib import runs
+from fsclib.config import Config
+from fsclib.data.records import DatasetError
 from fsclib.inference.embedder import read_embeddings
+from fsclib.training.loop import fit
 from workbook import cli
 
 
@@ -59,6 +64,20 @@ def test_a_network_is_evaluated_on_ones_own_folder_beside_chance(photos, tmp_pat
     for word in ("ir2vis", "vis2ir", "chance", "raw pixels"):
         assert word in printed
     assert (tmp_path / "results/photos/shipped-agw-trial1/metrics.json").exists()
+
+
+def test_data_of_test_images_only_are_evaluated_but_not_trained_on(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
+    mine = tmp_path / "mine"
+    shutil.copytree(photos, mine / "test")
+    for chosen in ("last", "holdout"):
+        with pytest.raises(DatasetError, match="all images are test images — put some people into the split train"):
+            fit(Config(dataset=str(mine), select_on=chosen, device="cpu"))
+    assert not (tmp_path / "results").exists()
+    assert cli.main(["evaluate", str(mine), "--name", "people/agw", "--device", "cpu"]) == 0
+    assert "chance" in capsys.readouterr().out
+    run = runs.load("mine", "shipped-agw-trial1", device="cpu")
+    assert run.metrics["numbers"]["test visible images"] == 60
 
 
 def test_errors_are_a_message_without_a_traceback():

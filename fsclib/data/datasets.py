@@ -74,10 +74,11 @@ def settle(dataset: Dataset, broken: Sequence[Problem] = (), strict: bool = True
     if not _fatal(problems):  # else the checks would only report consequences of a missing file
         layout = LAYOUTS[dataset.spec.layout]
         indexes = layout.training_index(dataset.trial), layout.retrieval_index(dataset.trial)
-        problems += check_records(records, *indexes)
+        test_only = layout is own_images
+        problems += check_records(records, *indexes, test_only)
         records = _without_lonely(records)
         if not _fatal(problems):
-            problems += check_records(records, *indexes)  # the dropped identities may have been the last ones
+            problems += check_records(records, *indexes, test_only)  # the dropped identities may have been the last ones
     if _fatal(problems) or (strict and problems):
         remedy = f" ({dataset.spec.remedy})" if dataset.spec.remedy else ""
         raise DatasetError(problems, f"{dataset.name} in {dataset.root}{remedy}")

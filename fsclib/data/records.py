@@ -155,13 +155,20 @@ def lonely_identities(records: pd.DataFrame) -> np.ndarray:
     return modalities.index[modalities < 2].to_numpy(dtype=np.int64)
 
 
-def check_records(records: pd.DataFrame, index: str = "the training index", test_index: str = "the test index") -> list[Problem]:
-    """Problems that prevent cross-modal training or testing. `index` and `test_index` name the files that list the identities."""
+def check_records(
+    records: pd.DataFrame, index: str = "the training index", test_index: str = "the test index", test_only: bool = False
+) -> list[Problem]:
+    """Problems that prevent cross-modal training or testing. `index` and `test_index` name the files that list the identities.
+
+    test_only: whether all images may be test images; such data can test a network, but not train one.
+    """
     problems = []
     training = records.iloc[select(records, ("train", "val"))]
     test = records.iloc[select(records, "test")]
 
     absent = [modality for modality in MODALITIES if modality not in training["modality"].unique()]
+    if test_only and training.empty:
+        absent = []
     for modality in absent:
         fix = "training needs images of both modalities for the same identities; restore them"
         problems.append(Problem(index, None, f"no {modality} training image", fix, NO_TRAINING))

@@ -44,8 +44,9 @@ def fit(config: Config) -> Run:
     With `devices` above 1, or in each of several processes that know each other (distributed/rendezvous.py), they train together.
     Errors: DatasetError, RunError, CheckpointError, ValueError before any training; TrainingError when a loss is not finite.
     """
+    if started() == 1:
+        preparation.check(config)  # fail before anything is written, or other processes are started
     if config.devices > 1 and started() == 1:
-        preparation.check(config)  # fail early, before starting other processes
         if told := launch.run(config):
             raise TrainingError(told)
         return runs.load(config.dataset, config.name, data_root=config.data_root, device=config.device, workers=config.workers)

@@ -17,7 +17,16 @@ from fsclib.data.attributes import Targets, held_out, person_of, read_attributes
 from fsclib.data.datasets import open_dataset
 from fsclib.data.images import Images
 from fsclib.data.protocols import training_rows
-from fsclib.data.records import INFRARED, VISIBLE, Dataset, DatasetError, training_labels
+from fsclib.data.records import (
+    INFRARED,
+    NO_TRAINING,
+    VISIBLE,
+    Dataset,
+    DatasetError,
+    Problem,
+    seen_by_both,
+    training_labels,
+)
 from fsclib.data.sampler import IdentitySampler
 from fsclib.models import weights
 from fsclib.models.backbone import imagenet_weights
@@ -33,8 +42,12 @@ logger = logging.getLogger(__name__)
 
 
 def prepared(config: Config, processes: Processes) -> tuple[Images, np.ndarray, IdentitySampler]:
-    """Checks a configuration; returns its images, the rows to train on, (M,), and a sampler over them."""
-    check(config, processes)
+    """Checks a configuration; returns its images, the rows to train on, (M,), and a sampler over them.
+
+    A single process has called `check` before it took the lock on the run.
+    """
+    if processes.count > 1:
+        check(config, processes)
     images = images_of(config)
     with telling(images.dataset):
         evaluation.check_protocols(images.dataset)  # again: broken images may have been the last matches
@@ -132,13 +145,22 @@ def check_alike(config: Config, around: Mapping[str, Any], processes: Processes)
 
 
 def training_set(dataset: Dataset, config: Config, processes: int = 1) -> tuple[pd.DataFrame, np.ndarray, IdentitySampler]:
-    """The records of a data set, some held out if `select_on` needs it, those to train on, (M,), and a sampler over these."""
+    """The records of a data set, some held out if `select_on` needs it, those to train on, (M,), and a sampler over these.
+
+    Test images stand in for training images that do not exist if a network is only tested. Errors: DatasetError if it is trained.
+    """
     records, holdout = dataset.records, config.select_on == "holdout"
+    if config.epochs and not len(training_rows(records, include_val=True)):
+        fix = "put some people into the split train, or leave the split out, which is then drawn"
+        nothing = Problem(dataset.root.name, None, "all images are test images", fix, NO_TRAINING)
+        raise DatasetError([nothing], f"{dataset.name} in {dataset.root}")
     if holdout:
         records = held_out(dataset, config.seed)
         evaluation.check_validation(records, dataset.spec.validation)
     # unless identities are held out, SYSU-MM01's own validation identities are trained on too
     chosen = training_rows(records, include_val=not holdout)
+    if not len(chosen):
+        chosen = np.flatnonzero(records["identity"].isin(seen_by_both(records)))
     modalities = records["modality"].to_numpy()[chosen]
     if config.streams == "visible":  # each visible image once as it is and once as pseudo-infrared
         chosen = np.tile(chosen[modalities == VISIBLE], 2)
