@@ -93,8 +93,11 @@ def copied(home, trained):
 
 
 def pytest_collection_modifyitems(items):
-    """Runs the longest tests first, so that parallel workers finish at about the same time, and some in the long form only."""
-    items.sort(key=lambda item: "notebooks" not in item.path.parts)
+    """Runs the longest tests first, so that parallel workers finish at about the same time, and some in the long form only.
+
+    Those that fork this process precede all others: torch refuses to train in a fork once its autograd engine has started threads.
+    """
+    items.sort(key=lambda item: ("distributed" not in item.path.parts, "notebooks" not in item.path.parts))
     if os.environ.get("FSCLIB_FAULTS") != "long":
         for item in items:
             if mark := item.get_closest_marker("long"):

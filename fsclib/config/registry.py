@@ -39,7 +39,7 @@ class Names(Collection[str]):
 NETWORKS = Names("fsclib.models.networks", "NETWORKS", ("fsc", "deen", "agw", "twostream"))
 MODULES = Names("fsclib.models.fsc", "MODULES", ("frequency", "channel", "spatial"))
 BACKBONES = Names("fsclib.models.backbone", "BACKBONES", ("resnet18-half", "resnet18", "resnet34", "resnet50", "resnet101"))
-LOSSES = Names("fsclib.losses.total", "LOSSES", ("fsc", "agw"))
+LOSSES = Names("fsclib.losses.total", "LOSSES", ("fsc", "agw", "bdtr"))
 EXPANDING = ("fsc", "deen")  # the networks of fsclib that have FSC-Net's expansion
 
 

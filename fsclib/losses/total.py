@@ -2,6 +2,7 @@
 
     FSC-Net, DEEN     identity + triplet + 0.8 Σₖ CPM(0, k) + 0.01 orthogonality
     AGW, two-stream   identity + weighted regularised triplet
+    BDTR              identity + top ranking
 
 A batch has N visible and N infrared images and V views (embeddings) of each: features (V, 2N, D), logits (V, 2N, C), labels (2N,),
 visible rows first. Labels are arbitrary integers, and identities may have different numbers of images. Every loss is a scalar.
@@ -18,6 +19,7 @@ from fsclib.losses.center_pair_mining import CPM_MARGIN, mined_pairs
 from fsclib.losses.identity import identity
 from fsclib.losses.orthogonality import orthogonality_of
 from fsclib.losses.pairwise import at_least_float32, check_modalities, check_rows, products_of, share_above_zero
+from fsclib.losses.top_ranking import INTRA_MARGIN, INTRA_WEIGHT, RANKING_MARGIN, ranking_hinges
 from fsclib.losses.triplet import TRIPLET_MARGIN, hinges_of, weighted_difference
 
 ZERO = torch.zeros(())
@@ -60,12 +62,12 @@ class Parts(NamedTuple):
 
     total: Tensor
     identity: Tensor
-    triplet: Tensor
+    triplet: Tensor  # or the top-ranking loss
     cpm: Tensor = ZERO  # summed over view pairs
     orthogonality: Tensor = ZERO
     infonce: Tensor = ZERO
     attributes: Tensor = ZERO
-    triplet_active: Tensor = ZERO  # share of anchors with a hinge above 0; for the weighted triplet, of wrongly ordered anchors
+    triplet_active: Tensor = ZERO  # share of anchors with a hinge above 0; for the weighted triplet, of wrongly ordered ones
     cpm_active: Tensor = ZERO  # share of the hinges of pair mining that are above 0
     pooled_cosine: Tensor = ZERO  # mean cosine between different people, of pooled features
     neck_cosine: Tensor = ZERO  # the same for features after the neck
@@ -101,4 +103,17 @@ def agw_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED) -
     return Parts(classified + triplet, classified, triplet, triplet_active=share_above_zero(difference))
 
 
-LOSSES = {"fsc": fsc_loss, "agw": agw_loss}  # name → function of (output, labels, weights)
+def bdtr_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED) -> Parts:
+    """The training loss of BDTR: identity + the top-ranking loss of each view, averaged, as the part `triplet`.
+
+    Shapes as in `fsc_loss`; the margins and factors of `weights` are not used.
+    """
+    features = output.neck if weights.metric_on == "neck" else output.features
+    classified = identity(output.logits, labels, weights.label_smoothing)
+    hinges = [ranking_hinges(view, labels, RANKING_MARGIN, INTRA_MARGIN) for view in features]
+    between, within = (torch.stack(parts) for parts in zip(*hinges, strict=True))
+    ranking = 2 * (between.mean() + INTRA_WEIGHT * within.mean())
+    return Parts(classified + ranking, classified, ranking, triplet_active=share_above_zero(between))
+
+
+LOSSES = {"fsc": fsc_loss, "agw": agw_loss, "bdtr": bdtr_loss}  # name → function of (output, labels, weights)
