@@ -41,9 +41,8 @@ def original_entry(name: str, shape: list[int]) -> torch.Tensor:
     return torch.from_numpy(np.asarray(value, np.float32))
 
 
-def images(seed: int, number: int) -> torch.Tensor:
-    draw = np.random.RandomState(seed).standard_normal((number, 3, 192, 72))
-    return torch.from_numpy(draw.astype(np.float32))
+def images(seed: int, number: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.from_numpy(np.random.RandomState(seed).standard_normal((number, 3, 192, 72))).to(dtype)
 
 
 def state_of(key: str) -> dict[str, torch.Tensor]:

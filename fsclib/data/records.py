@@ -166,9 +166,8 @@ def check_records(
     training = records.iloc[select(records, ("train", "val"))]
     test = records.iloc[select(records, "test")]
 
-    absent = [modality for modality in MODALITIES if modality not in training["modality"].unique()]
-    if test_only and training.empty:
-        absent = []
+    needed = () if test_only and training.empty else MODALITIES
+    absent = [modality for modality in needed if modality not in training["modality"].unique()]
     for modality in absent:
         fix = "training needs images of both modalities for the same identities; restore them"
         problems.append(Problem(index, None, f"no {modality} training image", fix, NO_TRAINING))

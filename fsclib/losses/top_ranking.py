@@ -28,7 +28,7 @@ def top_ranking(
     In [0, 2 · (2 + margin + intra_weight · intra_margin)].
     """
     ranking, intra = ranking_hinges(features, labels, margin, intra_margin)
-    return 2 * (ranking.mean() + intra_weight * intra.mean())
+    return both_directions(ranking, intra, intra_weight)
 
 
 def ranking_hinges(features: Tensor, labels: Tensor, margin: float, intra_margin: float) -> tuple[Tensor, Tensor]:
@@ -47,6 +47,11 @@ def ranking_hinges(features: Tensor, labels: Tensor, margin: float, intra_margin
     between = margin + _distance(rows, positive) - _distance(rows, negative)
     within = intra_margin - _distance(positive, negative)
     return between.relu() * valid, within.relu() * valid
+
+
+def both_directions(ranking: Tensor, intra: Tensor, intra_weight: float = INTRA_WEIGHT) -> Tensor:
+    """The loss from the hinges of all anchors, of which each direction has half."""
+    return 2 * (ranking.mean() + intra_weight * intra.mean())
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from fsclib.losses.center_pair_mining import CPM_MARGIN, mined_pairs
 from fsclib.losses.identity import identity
 from fsclib.losses.orthogonality import orthogonality_of
 from fsclib.losses.pairwise import at_least_float32, check_modalities, check_rows, products_of, share_above_zero
-from fsclib.losses.top_ranking import INTRA_MARGIN, INTRA_WEIGHT, RANKING_MARGIN, ranking_hinges
+from fsclib.losses.top_ranking import INTRA_MARGIN, RANKING_MARGIN, both_directions, ranking_hinges
 from fsclib.losses.triplet import TRIPLET_MARGIN, hinges_of, weighted_difference
 
 ZERO = torch.zeros(())
@@ -112,7 +112,7 @@ def bdtr_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED) 
     classified = identity(output.logits, labels, weights.label_smoothing)
     hinges = [ranking_hinges(view, labels, RANKING_MARGIN, INTRA_MARGIN) for view in features]
     between, within = (torch.stack(parts) for parts in zip(*hinges, strict=True))
-    ranking = 2 * (between.mean() + INTRA_WEIGHT * within.mean())
+    ranking = both_directions(between, within)
     return Parts(classified + ranking, classified, ranking, triplet_active=share_above_zero(between))
 
 

@@ -44,26 +44,23 @@ def fit(config: Config) -> Run:
     With `devices` above 1, or in each of several processes that know each other (distributed/rendezvous.py), they train together.
     Errors: DatasetError, RunError, CheckpointError, ValueError before any training; TrainingError when a loss is not finite.
     """
-    if started() == 1:
-        preparation.check(config)  # fail before anything is written, or other processes are started
     if config.devices > 1 and started() == 1:
+        preparation.check(config)  # fail early, before starting other processes
         if told := launch.run(config):
             raise TrainingError(told)
         return runs.load(config.dataset, config.name, data_root=config.data_root, device=config.device, workers=config.workers)
-    with (
-        joined(device_of(config.device)) as processes,
-        noticing(),
-        runs.alone(config) if processes.first else contextlib.nullcontext(),
-    ):
-        return _fit(config, processes)
+    with joined(device_of(config.device)) as processes, noticing(), contextlib.ExitStack() as held:
+        return _fit(config, processes, held)
 
 
-def _fit(config: Config, processes: Processes) -> Run:
+def _fit(config: Config, processes: Processes, held: contextlib.ExitStack) -> Run:
     device = device_of(config.device)
     precision = precision_of(config.precision, device)
     images, chosen, sampler = processes.agree(lambda: preparation.prepared(config, processes))
     around = environment_of(config, device, precision, images, processes.count)
     processes.agree(lambda: preparation.check_alike(config, around, processes))
+    # only now: the lock is a file, and a training that is refused leaves nothing behind
+    processes.agree(lambda: held.enter_context(runs.alone(config)) if processes.first else None)
     run = processes.agree(lambda: begin(config, around) if processes.first else Run(runs.folder_of(config), config))
     if processes.told(run.finished if processes.first else None):
         if processes.first:

@@ -42,12 +42,8 @@ logger = logging.getLogger(__name__)
 
 
 def prepared(config: Config, processes: Processes) -> tuple[Images, np.ndarray, IdentitySampler]:
-    """Checks a configuration; returns its images, the rows to train on, (M,), and a sampler over them.
-
-    A single process has called `check` before it took the lock on the run.
-    """
-    if processes.count > 1:
-        check(config, processes)
+    """Checks a configuration; returns its images, the rows to train on, (M,), and a sampler over them."""
+    check(config, processes)
     images = images_of(config)
     with telling(images.dataset):
         evaluation.check_protocols(images.dataset)  # again: broken images may have been the last matches

@@ -2,12 +2,12 @@
 
 import gc
 import html
-import json
 import shutil
 
 import numpy as np
 import pytest
 from conftest import settle
+from foreign import write_foreign
 
 from fsclib import metrics
 from fsclib.config import ConfigError
@@ -42,11 +42,8 @@ def desk(run):
 
 
 def test_runs_of_missing_networks_are_left_out_with_the_reason(run, caplog):
-    content = json.loads((run.folder / "config.json").read_text())
-    content["config"]["network"] = "stripes"  # of a package that is not installed
     foreign = run.folder.parent / "foreign"
-    foreign.mkdir()
-    (foreign / "config.json").write_text(json.dumps(content))
+    write_foreign(foreign, run.folder)
     try:
         assert Desk(run).names == ["one", "two"]
     finally:

@@ -1,10 +1,9 @@
 """Notebook 06, from a sweep and its options to comparisons, or to a refusal before anything is run."""
 
-import json
-
 import pandas as pd
 import pytest
 import yaml
+from foreign import write_foreign
 
 from fsclib import runs
 from fsclib.analysis.comparison import ComparisonError
@@ -59,9 +58,7 @@ def test_an_unreadable_run_counts_as_missing_and_is_named(grid, home, caplog):
     options = AblationOptions(sweep=grid, dataset="llcm", network="agw", execute=False)
     read = ablation.read(options)
     run = runs.begin(read.cells[0].config, ENVIRONMENT)
-    content = json.loads((run.folder / "config.json").read_text())
-    content["config"]["network"] = "stripes"  # of a package that is not installed
-    (run.folder / "config.json").write_text(json.dumps(content))
+    write_foreign(run.folder, run.folder)
     assert list(ablation.run(read, options)["state"]) == ["waiting"] * 3
     with pytest.raises(ComparisonError, match=r"3 of 3 runs are not finished, or cannot be read"):
         ablation.compare_all(read, options)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import settle
+from foreign import write_foreign
 
 from fsclib.config import Config, ConfigError
 from fsclib.figures import style
@@ -330,10 +331,7 @@ def test_the_folder_of_papers_is_not_the_name_of_a_data_set():
 @pytest.mark.parametrize("named", [True, False])
 def test_a_run_of_a_missing_network_is_named_and_the_others_are_shown(options, place, caplog, named):
     main, foreign = options.runs[0], place / "results/llcm/foreign"
-    content = json.loads((foreign.with_name(main) / "config.json").read_text())
-    content["config"]["network"] = "stripes"  # of a package that is not installed
-    foreign.mkdir()
-    (foreign / "config.json").write_text(json.dumps(content))
+    write_foreign(foreign, foreign.with_name(main))
     try:
         found = selection.choose(replace(options, runs=(main, "foreign") if named else (main,), sweep=NONE))
     finally:

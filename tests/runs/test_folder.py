@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from foreign import write_foreign
 from matplotlib.figure import Figure
 
 from fsclib import runs
@@ -246,10 +247,7 @@ def test_table_of_several_runs(begin, tmp_path):
 def test_a_table_leaves_out_unreadable_runs_and_logs_the_reason(begin, tmp_path, caplog):
     begin(name="good")
     foreign, broken = begin(name="foreign"), begin(name="broken")
-    content = json.loads((foreign.folder / "config.json").read_text())
-    content["config"]["network"] = "stripes"  # of a package that is not installed
-    content["environment"]["extensions"] = {"striped-reid": "1.0"}
-    (foreign.folder / "config.json").write_text(json.dumps(content))
+    write_foreign(foreign.folder, foreign.folder, extensions={"striped-reid": "1.0"})
     (broken.folder / "config.json").write_text("{")
     assert list(runs.table(tmp_path)["name"]) == ["good"]
     assert len(caplog.messages) == 2

@@ -3,17 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from original import REFERENCE, network, without_dropout
+from original import REFERENCE, images, network, without_dropout
 
 from fsclib.config import Config
 from fsclib.training.settings import settings_of
 
 STEPS = np.load(REFERENCE / "trajectory.npz", allow_pickle=False)
 PARTS = ("identity", "triplet", "cpm", "orthogonality", "total")
-
-
-def images(seed):
-    return torch.from_numpy(np.random.RandomState(seed).standard_normal((6, 3, 192, 72)))
 
 
 WHOLE = pytest.mark.long("five steps of a ResNet-50 in float64")
@@ -29,7 +25,8 @@ def test_training_follows_the_published_trainer(name, steps):
         labels = torch.from_numpy(np.sort(np.random.RandomState(100 + 10 * step).permutation(20)[:3]).repeat(2))
         assert labels.tolist() == STEPS[f"{name}_llcm_labels"][step].tolist()
         settings.optimization.set_rates(optimizer, int(epoch))
-        parts = settings.objective(net(images(101 + 10 * step), images(102 + 10 * step)), labels.repeat(2), step)
+        visible, infrared = (images(seed + 10 * step, 6, torch.float64) for seed in (101, 102))
+        parts = settings.objective(net(visible, infrared), labels.repeat(2), step)
         optimizer.zero_grad()
         parts.total.backward()
         optimizer.step()

@@ -44,8 +44,10 @@ def adapt(net: nn.Module, name: str, size: tuple[int, int], reduced: tuple[int, 
             part.resize((rows, columns))
     if not next(net.parameters()).is_meta:
         return
-    fixes = "choose a height and width that are multiples of 32, or network 'twostream'", "set small_epochs to 0"
-    for (height, width), fix in zip((size, reduced or size), fixes, strict=True):
+    sizes = {size: "choose a height and width that are multiples of 32, or network 'twostream'"}
+    if reduced:
+        sizes.setdefault(reduced, "set small_epochs to 0")
+    for (height, width), fix in sizes.items():
         try:
             shape(net, (2, 3, height, width), (2, 3, height, width))
         except (RuntimeError, ValueError, AssertionError, IndexError) as error:

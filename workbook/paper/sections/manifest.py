@@ -33,7 +33,7 @@ class Plan:
 def plan(options: PaperOptions) -> Plan:
     """Plans the paper that these options describe.
 
-    Errors: SweepError for a named sweep that is broken; RunError for an unreadable run folder of the data set.
+    Errors: SweepError for a named sweep that is broken. Runs that cannot be read are left out, and logged with the reason.
     """
     cast = choose(options)
     sections, missing = {}, list(cast.missing)
