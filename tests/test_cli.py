@@ -80,6 +80,15 @@ def test_data_of_test_images_only_are_evaluated_but_not_trained_on(photos, tmp_p
     assert run.metrics["numbers"]["test visible images"] == 60
 
 
+def test_a_broken_image_is_refused_and_leaves_no_run_behind(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
+    mine = shutil.copytree(photos, tmp_path / "mine")
+    next(mine.rglob("*.bmp")).write_bytes(b"BM")
+    assert cli.main(["evaluate", str(mine), "--name", "people/agw", "--device", "cpu"]) == 1
+    assert "1 × broken image" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
 def test_errors_are_a_message_without_a_traceback():
     done = subprocess.run(
         [sys.executable, "-m", "workbook.cli", "train", "--epochs", "x"],
