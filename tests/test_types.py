@@ -32,7 +32,7 @@ import fsclib
 from fsclib import losses, metrics
 from fsclib.losses import Parts
 from fsclib.metrics import Metrics
-from fsclib.models.networks import Embedding, Network, Output
+from fsclib.models.base import Embedding, Network, Output
 from fsclib.models.official import load_official, read_official
 from fsclib.inference.embedder import Embedder, Embeddings, RankedLists
 from fsclib.runs import Run

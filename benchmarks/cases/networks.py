@@ -19,8 +19,8 @@ from fsclib.config import Config
 from fsclib.config.specs import LLCM
 from fsclib.data.images import Images
 from fsclib.data.records import VISIBLE, Dataset, table
+from fsclib.models.base import Network
 from fsclib.models.folding import folded
-from fsclib.models.networks import Network
 from fsclib.retrieval.features import embed
 from fsclib.runs.assemble import network_of
 from fsclib.training.dry_run import dry_steps, random_pixels

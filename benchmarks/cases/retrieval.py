@@ -12,7 +12,7 @@ from benchmarks.plain import losses as plain_losses
 from benchmarks.plain import metrics as plain_metrics
 from benchmarks.sizes import Search
 from fsclib import losses, metrics
-from fsclib.models.networks import Output
+from fsclib.models.base import Output
 
 FEATURES, VIEWS = 2048, 3  # D and V of FSC-Net
 CAMERAS = {"sysu": ((3, 6), (1, 2, 4, 5)), "regdb": ((2,), (1,)), "llcm": ((1, 2, 4, 5, 6, 7, 8, 9), (1, 2, 3, 4, 5, 6, 7, 8, 9))}

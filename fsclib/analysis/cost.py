@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fsclib.config import Config
 from fsclib.data.records import VISIBLE
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 from fsclib.runs.assemble import network_of
 from fsclib.system import children
 from fsclib.system.device import autocast, device_of, name_of, peak_memory, precision_of

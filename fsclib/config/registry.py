@@ -36,10 +36,10 @@ class Names(Collection[str]):
         return len(self._all())
 
 
-NETWORKS = Names("fsclib.models.networks", "NETWORKS", ("fsc", "deen", "agw", "twostream"))
+NETWORKS = Names("fsclib.models.networks", "NETWORKS", ("fsc", "deen", "agw", "bdtr", "twostream", "onestream", "zeropad"))
 MODULES = Names("fsclib.models.fsc", "MODULES", ("frequency", "channel", "spatial"))
 BACKBONES = Names("fsclib.models.backbone", "BACKBONES", ("resnet18-half", "resnet18", "resnet34", "resnet50", "resnet101"))
-LOSSES = Names("fsclib.losses.total", "LOSSES", ("fsc", "agw", "bdtr"))
+LOSSES = Names("fsclib.losses.total", "LOSSES", ("fsc", "agw", "bdtr", "identity"))
 EXPANDING = ("fsc", "deen")  # the networks of fsclib that have FSC-Net's expansion
 
 

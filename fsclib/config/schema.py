@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 from fsclib.config import initial, location, own, presets
 from fsclib.config.names import LONGEST, NAME
-from fsclib.config.presets import OPTIMIZERS, SCALES, SCHEDULES
+from fsclib.config.presets import AUGMENTATIONS, OPTIMIZERS, SCALES, SCHEDULES
 from fsclib.config.registry import BACKBONES, LOSSES, MODULES, NETWORKS, expands
 from fsclib.config.specs import DATASETS, REGDB, DatasetSpec
 from fsclib.config.strict import AUTO, ConfigError, Strict, checked, named, option, shown
@@ -81,10 +81,15 @@ class Config(Strict):
     attributes_weight: float = option(
         AUTO, "weight of person attributes as additional targets, for synthetic people (Lin et al., PR 2019)", low=0
     )
+    augmentation: str = option(AUTO, "preset for the following fields that are auto", choices=AUGMENTATIONS)
     padding: int = option(AUTO, "black pixels around an image before it is cropped at random", low=0, high=100)
     grayscale: float = option(AUTO, "probability that an image loses its colours", low=0, high=1)
     channel: float = option(AUTO, "probability that a visible image keeps one channel (Ye et al., ICCV 2021)", low=0, high=1)
     pseudo_infrared: float = option(AUTO, "probability that a visible image becomes a pseudo-infrared one", low=0, high=1)
+    amplitude_swap: float = option(
+        AUTO, "probability that an image gets the amplitude spectrum of the other modality's image (Xu et al., CVPR 2021)",
+        low=0, high=1,
+    )  # fmt: skip
     jitter: float = option(AUTO, "largest relative change of an image's brightness and contrast", low=0, high=0.9)
     erase: float = option(AUTO, "probability that a rectangle of an image is erased", low=0, high=1)
     erase_min: float = option(AUTO, "smallest share of an image that random erasing covers", low=0, high=1)
@@ -104,7 +109,7 @@ class Config(Strict):
     def __post_init__(self) -> None:
         unknown = own.adopt(self)
         problems = self._check_fields() | unknown
-        for name, value in presets.preset(self.dataset, self.network, self.scale).items():
+        for name, value in presets.preset(self.dataset, self.network, self.scale, self.augmentation).items():
             if getattr(self, name) == AUTO:
                 object.__setattr__(self, name, value)
         contradictions = [problem for names, problem in _contradictions(self) if not problems.keys() & names]
@@ -136,8 +141,8 @@ class Config(Strict):
         return {name: values[name] for name in RECIPE}
 
     def departures(self) -> dict[str, Any]:
-        """The fields of the recipe that differ from the presets of its data set, scale and network."""
-        chosen = {name: getattr(self, name) for name in ("dataset", "scale", "network", "trial", "seed")}
+        """The fields of the recipe that differ from the presets of its data set, scale, network and augmentation."""
+        chosen = {name: getattr(self, name) for name in ("dataset", "scale", "network", "augmentation", "trial", "seed")}
         usual = Config(**chosen).recipe()
         return {name: value for name, value in self.recipe().items() if value != usual[name]}
 
@@ -179,6 +184,16 @@ def _contradictions(config: Config) -> Iterator[tuple[set[str], str]]:
         yield {"branches", "network"}, f"branches: found {config.branches} with network {config.network!r}, which has none; {fix}"
     if config.network == "agw" and config.stages != 4:
         yield {"stages", "network"}, f"stages: found {config.stages} with network 'agw', expected 4, as on every data set"
+    if config.network == "bdtr" and config.loss != "bdtr":
+        fix = "leave the loss out, or use network 'twostream', which is the same network"
+        yield {"loss", "network"}, f"loss: found {config.loss!r} with network 'bdtr', which is defined by its loss; {fix}"
+    if config.network == "zeropad" and config.backbone not in BACKBONES.own:
+        expected = f"one of {', '.join(BACKBONES.own)}: stems of other packages have three input channels, zeropad needs two"
+        yield {"backbone", "network"}, f"backbone: found {config.backbone!r} with network 'zeropad', expected {expected}"
+    if config.amplitude_swap and config.streams == "visible":
+        fix = "set it to 0, or use streams=both"
+        problem = f"amplitude_swap: found {config.amplitude_swap} with streams=visible, which has no infrared images; {fix}"
+        yield {"amplitude_swap", "streams"}, problem
     if list(config.decay) != sorted(set(config.decay)):
         yield {"decay"}, f"decay: found {config.decay}, expected epochs in ascending order"
     if config.erase_min > config.erase_max:

@@ -1,6 +1,7 @@
 """Augmentation of a whole batch at once, on the training device.
 
-    pad with black → grayscale → crop back to H×W → mirror → colours (colour.py) → normalise → erase a rectangle
+    pad with black → grayscale → crop back to H×W → mirror → colours (colour.py) → amplitude swap (amplitude.py) → normalise
+    → erase a rectangle
 
 Random numbers come from a generator on the CPU and are all drawn before the first image is processed, so the augmentation is the
 same on CPU and GPU, and GPU steps need no synchronisation. Source: the published program of DEEN; random erasing: Zhong et al.,
@@ -14,9 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fsclib.data.amplitude import swap_amplitudes
 from fsclib.data.colour import ColourDraws, apply_colours, draw_colours
+from fsclib.models.imagenet import MEAN, STD
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, in RGB on a scale from 0 to 1
 LUMA = (19595 / 65536, 38470 / 65536, 7471 / 65536)  # 0.299, 0.587, 0.114 of ITU-R 601-2, in Pillow's fixed-point form
 ATTEMPTS = 100  # rectangles drawn per image until one fits
 
@@ -34,6 +36,7 @@ class Augmentation:
     channel      probability that a visible image is reduced to a single channel
     pseudo_infrared  probability that a visible image becomes a pseudo-infrared image
     jitter       range of the contrast and brightness factors, 1 ± jitter
+    amplitude_swap  probability that an image gets the amplitudes of its partner in the other modality
     only_visible  whether the images of the infrared stream are visible images too, which all become pseudo-infrared
 
     Raises ValueError for impossible values.
@@ -48,10 +51,11 @@ class Augmentation:
     channel: float = 0.0
     pseudo_infrared: float = 0.0
     jitter: float = 0.0
+    amplitude_swap: float = 0.0
     only_visible: bool = False
 
     def __post_init__(self) -> None:
-        shares = (self.grayscale, self.flip, self.erase, self.channel, self.pseudo_infrared, self.jitter)
+        shares = (self.grayscale, self.flip, self.erase, self.channel, self.pseudo_infrared, self.jitter, self.amplitude_swap)
         if self.padding < 0 or not all(0 <= share <= 1 for share in shares):
             raise ValueError(f"{self}: expected padding of at least 0 and probabilities between 0 and 1")
         if not (0 <= self.erase_area[0] <= self.erase_area[1] <= 1 and 0 < self.erase_ratio <= 1):
@@ -112,8 +116,13 @@ def draw(count: int, height: int, width: int, generator: torch.Generator, settin
     return Draws(gray, flip, top, left, whole(height - tall + 1), whole(width - wide + 1), tall, wide)
 
 
-def apply(images: Tensor, draws: Draws, padding: int, coloured: ColourDraws | None = None) -> Tensor:
-    """Augment images as drawn: uint8 (B, H, W, 3) → normalised float32 (B, 3, H, W), on the device of both."""
+def apply(
+    images: Tensor, draws: Draws, padding: int, coloured: ColourDraws | None = None, swapped: Tensor | None = None
+) -> Tensor:
+    """Augment images as drawn: uint8 (B, H, W, 3) → normalised float32 (B, 3, H, W), on the device of both.
+
+    swapped: (B,) bool, images whose amplitudes are swapped, of a batch with visible images first; None: none.
+    """
     _check(images)
     count, height, width, _ = images.shape
     y, x = (torch.arange(side, device=images.device) for side in (height, width))
@@ -127,7 +136,8 @@ def apply(images: Tensor, draws: Draws, padding: int, coloured: ColourDraws | No
     # with weights of 0 and 1, lerp selects in place, without a mask per channel
     planes = _planes(cropped[..., :3])
     planes = planes.lerp_(_luma(planes).expand_as(planes), draws.grayscale.float()[:, None, None, None])
-    planes = _normalise(planes if coloured is None else apply_colours(planes, coloured))
+    planes = planes if coloured is None else apply_colours(planes, coloured)
+    planes = _normalise(planes if swapped is None else swap_amplitudes(planes, swapped))
 
     # as published, the fill is the unnormalised MEAN in the normalised image, not the mean colour, which would be 0
     inside_y = (y >= draws.erase_top[:, None]) & (y < (draws.erase_top + draws.erase_height)[:, None])
@@ -154,9 +164,13 @@ def augment(
     count, height, width, _ = images.shape
     shape = (batch or count, height, width)
     draws, coloured = draw(*shape, generator, settings), colours(shape, generator, settings)
+    swapped = torch.rand(shape[0], generator=generator) < settings.amplitude_swap if settings.amplitude_swap else None
     if places is not None:
         draws, coloured = draws.of(places), coloured and coloured.of(places)
-    return apply(images, draws.to(images.device), settings.padding, coloured and coloured.to(images.device))
+        swapped = None if swapped is None else swapped[places]
+    device = images.device
+    swapped = None if swapped is None else swapped.to(device, non_blocking=True)
+    return apply(images, draws.to(device), settings.padding, coloured and coloured.to(device), swapped)
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """The training losses of the networks, as weighted sums of parts.
 
-    FSC-Net, DEEN     identity + triplet + 0.8 Σₖ CPM(0, k) + 0.01 orthogonality
-    AGW, two-stream   identity + weighted regularised triplet
-    BDTR              identity + top ranking
+    fsc       FSC-Net, DEEN             identity + triplet + 0.8 Σₖ CPM(0, k) + 0.01 orthogonality
+    agw       AGW, two-stream           identity + weighted regularised triplet
+    bdtr      BDTR                      identity + top ranking
+    identity  one-stream, zero-padding  identity
 
 A batch has N visible and N infrared images and V views (embeddings) of each: features (V, 2N, D), logits (V, 2N, C), labels (2N,),
 visible rows first. Labels are arbitrary integers, and identities may have different numbers of images. Every loss is a scalar.
@@ -116,4 +117,11 @@ def bdtr_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED) 
     return Parts(classified + ranking, classified, ranking, triplet_active=share_above_zero(between))
 
 
-LOSSES = {"fsc": fsc_loss, "agw": agw_loss, "bdtr": bdtr_loss}  # name → function of (output, labels, weights)
+def identity_loss(output: Output, labels: Tensor, weights: LossWeights = PUBLISHED) -> Parts:
+    """The training loss of the one-stream and the zero-padding network: identity alone. Shapes as in `fsc_loss`."""
+    classified = identity(output.logits, labels, weights.label_smoothing)
+    return Parts(classified, classified, ZERO)
+
+
+# name → function of (output, labels, weights)
+LOSSES = {"fsc": fsc_loss, "agw": agw_loss, "bdtr": bdtr_loss, "identity": identity_loss}

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fsclib.models.backbone import Stem
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 from fsclib.models.resnet import BasicBlock, Bottleneck
 
 PAIRS = {  # class → names of its convolutions and of the norm after each; all other uses of their outputs are known

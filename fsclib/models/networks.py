@@ -1,8 +1,9 @@
-"""The networks: FSC-Net and DEEN, the two-stream baseline and AGW.
+"""The networks: FSC-Net and DEEN, AGW, the two-stream baseline, BDTR, and those with a single stem (single_stem.py).
 
 two-stream  visible → stem ┐
                            ┼ layer1 → layer2 → layer3 → layer4 → average pool → BN neck → classifier
             infrared → stem┘
+BDTR        the same, trained with the top-ranking loss
 AGW         the same with non-local blocks after the last blocks of layer2 and layer3, and generalised-mean pooling
 FSC-Net     layer1 → MFA → layer2 → MFA → layer3 → MFA → expansion into views x, x₁, x₂ → layer4 → average pool → …
 DEEN        FSC-Net without its three modules
@@ -11,108 +12,19 @@ With three stages, FSC-Net's expansion is before the third layer, and the last M
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from fsclib.models import weights
 from fsclib.models.aggregation import MultistageFeatureAggregation
-from fsclib.models.backbone import build_backbone
+from fsclib.models.base import Network, average, generalised_mean
 from fsclib.models.expansion import DiverseEmbeddingExpansion
 from fsclib.models.fsc import PUBLISHED
 from fsclib.models.nonlocal_block import NonLocal
+from fsclib.models.single_stem import OneStream, ZeroPadding
 
-MODALITIES = ("visible", "infrared")
 NON_LOCALS = (0, 2, 3, 0)  # number of AGW's non-local blocks in each layer, after its last residual blocks
-
-
-class Embedding(NamedTuple):
-    """The embeddings of images: pooled features and features after the BN neck, each (B, V, D) float32, not normalised."""
-
-    pool: Tensor
-    neck: Tensor
-
-
-class Output(NamedTuple):
-    """The input of the losses, float32, visible images first, then infrared.
-
-    features (V, 2N, D); logits (V, 2N, C); neck (V, 2N, D), features after the neck; attributes (V, 2N, Σ sizes), the logits of
-    all attributes side by side, None if the network has no attribute head.
-    """
-
-    features: Tensor
-    logits: Tensor
-    neck: Tensor
-    attributes: Tensor | None = None
-
-
-class Network(nn.Module):
-    """Two stems, one trunk, a BN neck and a classifier; and, in training only, a linear head for person attributes.
-
-    A subclass calls `add_trunk`, builds its own parts, calls `add_head`, and implements `pooled`, which maps the stems' output to
-    the features of V views.
-    """
-
-    views = 1
-    between_stages = False  # whether the network has parts between the stages of its backbone, which a vision transformer lacks
-    if TYPE_CHECKING:  # nn.Module's returns Any
-
-        def __call__(self, visible: Tensor, infrared: Tensor) -> Output: ...
-
-    def add_trunk(self, backbone: str, stages: int, pretrained: bool) -> list[int]:
-        """Adds both stems and the layers; returns the output channels of the stems and each layer. pretrained: on ImageNet."""
-        self.visible_stem, self.infrared_stem, self.layers, channels, self.strides = build_backbone(backbone, stages, pretrained)
-        if self.between_stages and len(self.layers) != stages:
-            problem = f"found {backbone!r}, which has no stages, but {type(self).__name__} has parts between stages"
-            raise ValueError(f"backbone: {problem}; use network 'twostream', or another backbone")
-        return channels
-
-    def add_head(self, size: int, num_classes: int) -> None:
-        """Adds the BN neck and the classifier for features of this size."""
-        self.register_module("attributes", None)
-        self.neck = nn.BatchNorm1d(size)
-        self.neck.bias.requires_grad_(False)  # keeps the neck features centred on the origin (Luo et al., CVPRW 2019)
-        self.classifier = nn.Linear(size, num_classes, bias=False)
-        nn.init.normal_(self.neck.weight, 1.0, 0.01)
-        nn.init.normal_(self.classifier.weight, 0.0, 0.001)
-
-    def add_attributes(self, values: int) -> None:
-        """Adds an attribute head. values: total number of values of all attributes."""
-        self.attributes = nn.Linear(self.neck.num_features, values)
-
-    def pooled(self, low: Tensor) -> Tensor:
-        """The stems' output (B, C, h, w) → pooled features (V·B, D), at least float32, view-major."""
-        raise NotImplementedError
-
-    def _necked(self, features: Tensor) -> Tensor:
-        with torch.autocast(features.device.type, enabled=False):
-            return self.neck(features)
-
-    def forward(self, visible: Tensor, infrared: Tensor) -> Output:
-        """Normalised images (N, 3, H, W) of either modality → Output."""
-        return self.classified(self.features(visible, infrared))
-
-    def features(self, visible: Tensor, infrared: Tensor) -> Tensor:
-        """Normalised images (N, 3, H, W) of either modality → pooled features (V·2N, D), view-major, visible images first."""
-        return self.pooled(torch.cat([self.visible_stem(visible), self.infrared_stem(infrared)]))
-
-    def classified(self, features: Tensor) -> Output:
-        """Pooled features (V·2N, D), as returned by `features` → Output."""
-        with torch.autocast(features.device.type, enabled=False):
-            neck = self._necked(features)
-            found = [features, self.classifier(neck), neck]
-            if self.attributes is not None:
-                found.append(self.attributes(neck))
-        return Output(*(rows.view(self.views, -1, rows.shape[1]) for rows in found))
-
-    def embed(self, images: Tensor, modality: str) -> Embedding:
-        """Normalised images (B, 3, H, W) of one modality, "visible" or "infrared" → Embedding."""
-        if modality not in MODALITIES:
-            raise ValueError(f"modality: found {modality!r}, expected one of {', '.join(MODALITIES)}")
-        pool = self.pooled((self.visible_stem if modality == "visible" else self.infrared_stem)(images))
-        neck = self._necked(pool)
-        return Embedding(*(f.unflatten(0, (self.views, -1)).transpose(0, 1) for f in (pool, neck)))
 
 
 class TwoStream(Network):
@@ -127,6 +39,10 @@ class TwoStream(Network):
         for layer in self.layers:
             low = layer(low)
         return average(low)
+
+
+class BDTR(TwoStream):
+    """Two-stream, which the presets train with the top-ranking loss (Ye et al., IJCAI 2018, who use an AlexNet); V = 1."""
 
 
 class AGW(Network):
@@ -204,18 +120,9 @@ class DEEN(FSCNet):
         super().__init__(num_classes, **options | {"modules": ()})
 
 
-def average(maps: Tensor) -> Tensor:
-    """Mean over positions, (B, D, h, w) → (B, D), at least float32."""
-    return maps.mean((2, 3), dtype=torch.promote_types(maps.dtype, torch.float32))
-
-
-def generalised_mean(maps: Tensor) -> Tensor:
-    """(⟨max(x, 0)³⟩ + 1e-12)^⅓ over positions, (B, D, h, w) → (B, D), at least float32."""
-    full = maps.to(torch.promote_types(maps.dtype, torch.float32)).clamp(min=0)
-    return (full.pow(3).mean((2, 3)) + 1e-12).pow(1 / 3)
-
-
-NETWORKS: dict[str, type[Network]] = {"fsc": FSCNet, "deen": DEEN, "agw": AGW, "twostream": TwoStream}
+NETWORKS: dict[str, type[Network]] = {
+    "fsc": FSCNet, "deen": DEEN, "agw": AGW, "bdtr": BDTR, "twostream": TwoStream, "onestream": OneStream, "zeropad": ZeroPadding,
+}  # fmt: skip
 
 
 def build_model(
@@ -230,7 +137,7 @@ def build_model(
 ) -> Network:
     """Builds a network by name, one of NETWORKS.
 
-    Args: `num_classes` training identities; `stages` 4 for SYSU-MM01 and LLCM, 3 for RegDB (AGW and two-stream: 4 everywhere);
+    Args: `num_classes` training identities; `stages` 4 for SYSU-MM01 and LLCM, 3 for RegDB (FSC-Net and DEEN alone);
     `modules` active FSC-Net modules in order, and `branches` of its expansion, both ignored by networks without them;
     `backbone` a name of BACKBONES, such as "resnet50", or a model of timm, "timm/…"; `init` "none", "imagenet", or shipped
     weights by name ("people", …; see weights.names).
@@ -243,5 +150,5 @@ def build_model(
     state = weights.read(init, backbone) if init not in ("none", "imagenet") else None  # first, because it may raise
     net = network(num_classes, stages=stages, backbone=backbone, pretrained=init == "imagenet", **own)
     if state is not None:
-        weights.start_from(net, state)
+        weights.start_from(net, net.adapted(state))
     return net

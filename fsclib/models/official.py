@@ -15,8 +15,9 @@ from torch import Tensor
 
 from fsclib.models import torchfile
 from fsclib.models.backbone import Stem
+from fsclib.models.base import Network
 from fsclib.models.expansion import DILATIONS
-from fsclib.models.networks import FSCNet, Network
+from fsclib.models.networks import FSCNet
 
 WRAPPED = re.compile(r"^(?:module\.|_orig_mod\.)+")  # added by DataParallel and torch.compile
 HOLDERS = ("net", "state_dict", "model")  # entries that hold a network's state, beside results and epoch
@@ -87,7 +88,7 @@ def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
     Errors: ValueError for a network whose backbone is not a ResNet of fsclib, and one that names the trunk of another program and
     lists unknown entries, entries of another shape and entries of `net` missing from the checkpoint.
     """
-    if isinstance(net, Network) and not isinstance(net.visible_stem, Stem):
+    if isinstance(net, Network) and not isinstance(net.stems["visible"], Stem):
         found = f"found a {type(net).__name__} with a backbone of another package"
         raise ValueError(f"{found}, expected a ResNet, as in the published programs: build it with backbone='resnet50'")
     own = net.state_dict()

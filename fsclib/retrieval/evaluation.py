@@ -20,8 +20,8 @@ from fsclib.data.literature import recorded
 from fsclib.data.protocols import Protocol
 from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
 from fsclib.metrics import chance, differences
+from fsclib.models.base import Network
 from fsclib.models.folding import folded
-from fsclib.models.networks import Network
 from fsclib.retrieval.features import WEIGHTINGS, Features, embed_together, read_features, similarity, write_features
 from fsclib.runs import Run, RunError, checkpoint
 from fsclib.runs.assemble import images_of, network_of

@@ -18,7 +18,7 @@ from torch import Tensor
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 from fsclib.system.device import autocast
 from fsclib.system.disk_space import make_folder
 from fsclib.system.processes import ALONE, Processes

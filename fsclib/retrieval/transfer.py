@@ -16,8 +16,8 @@ from fsclib.data.images import Images
 from fsclib.data.records import select
 from fsclib.metrics import differences
 from fsclib.metrics.bootstrap import interval, multiplicities
+from fsclib.models.base import Network
 from fsclib.models.folding import folded
-from fsclib.models.networks import Network
 from fsclib.retrieval import evaluation
 from fsclib.retrieval.features import Features, embed
 

@@ -8,7 +8,8 @@ from fsclib.config import Config
 from fsclib.data.images import Images, open_images
 from fsclib.data.progressive import reduced_size
 from fsclib.models import timm_backbones, weights
-from fsclib.models.networks import Network, build_model
+from fsclib.models.base import Network
+from fsclib.models.networks import build_model
 from fsclib.runs.environment import environment
 from fsclib.runs.start import digest_of_start, starting_weights
 
@@ -47,7 +48,7 @@ def network_of(config: Config, num_classes: int, init: bool, attributes: int = 0
     if attributes:
         net.add_attributes(attributes)
     if state is not None:
-        weights.start_from(net, state)
+        weights.start_from(net, net.adapted(state))
     return net
 
 

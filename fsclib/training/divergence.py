@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from fsclib.losses import Parts
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 from fsclib.runs import checkpoint
 from fsclib.runs.checkpoint import CheckpointError
 from fsclib.system.errors import FsclibError

@@ -9,7 +9,7 @@ import torch
 from fsclib import losses
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 from fsclib.training.settings import Settings
 from fsclib.training.steps import training_steps
 

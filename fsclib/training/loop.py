@@ -14,7 +14,7 @@ import torch
 
 from fsclib import runs
 from fsclib.config import Config
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 from fsclib.retrieval import evaluation
 from fsclib.runs import Run, checkpoint
 from fsclib.runs.assemble import environment_of

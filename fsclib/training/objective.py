@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fsclib import losses
 from fsclib.losses.pairwise import mean_cosine
-from fsclib.models.networks import Output
+from fsclib.models.base import Output
 
 
 @dataclass(frozen=True)

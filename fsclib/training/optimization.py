@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 
 COSINE_END = 0.01  # of the learning rate
 

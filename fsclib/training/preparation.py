@@ -95,7 +95,8 @@ def check_start(config: Config, num_classes: int) -> None:
     state = starting_weights(config.init, config.backbone)
     if state is not None and not weights.are_shipped(config.init):
         try:
-            left = weights.start_from(network_of(config, num_classes, init=False), state)
+            net = network_of(config, num_classes, init=False)
+            left = weights.start_from(net, net.adapted(state))
         except ValueError as error:
             raise ValueError(f"init: {config.init}: {error}") from None
         parts = sorted({name.split(".")[0] for name in left})

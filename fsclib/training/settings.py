@@ -66,6 +66,7 @@ def settings_of(config: Config) -> Settings:
             channel=config.channel,
             pseudo_infrared=config.pseudo_infrared,
             jitter=config.jitter,
+            amplitude_swap=config.amplitude_swap,
             only_visible=config.streams == "visible",
         ),
         seed=config.seed,

@@ -13,7 +13,7 @@ from fsclib.data.attributes import Targets
 from fsclib.data.images import Images
 from fsclib.data.records import INFRARED, VISIBLE
 from fsclib.data.sampler import IdentitySampler
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 from fsclib.runs import Run, checkpoint
 from fsclib.runs.assemble import network_of
 from fsclib.system.processes import ALONE, Processes

@@ -13,8 +13,9 @@ from fsclib import metrics as own_metrics
 from fsclib.config import Config
 from fsclib.data.augment import normalise
 from fsclib.data.images import open_images
+from fsclib.models.base import Output
 from fsclib.models.fsc import DropPath
-from fsclib.models.networks import Output, build_model
+from fsclib.models.networks import build_model
 from fsclib.models.official import DEAD, branch_channels, load_official, place, use_published_order
 from fsclib.retrieval import features as embedding_features
 from fsclib.training.settings import settings_of

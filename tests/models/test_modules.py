@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from fsclib.models.aggregation import ChannelNonLocal, MultistageFeatureAggregation, PositionNonLocal
+from fsclib.models.base import generalised_mean
 from fsclib.models.expansion import DiverseEmbeddingExpansion
 from fsclib.models.fsc import DropPath, FrequencySemanticAttention, GatedConvAttention, SpatialTransform, mirrored
-from fsclib.models.networks import generalised_mean
 from fsclib.models.nonlocal_block import NonLocal
 
 SIZES = [(6, 4), (5, 4), (6, 3), (5, 3), (1, 2)]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fsclib.data.augment import normalise
-from fsclib.models.networks import Embedding
+from fsclib.models.base import Embedding
 from fsclib.retrieval.features import WEIGHTINGS, Features, embed, read_features, similarity, write_features
 
 ORIGIN = {"checkpoint": "c1", "data": "d1"}

@@ -35,7 +35,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 
 if TYPE_CHECKING:
     from pytorch_grad_cam.base_cam import BaseCAM

@@ -9,8 +9,8 @@ from torch import Tensor
 from fsclib.analysis.attention.maps import unit_rows
 from fsclib.analysis.literature import NETWORKS
 from fsclib.data.images import Images
+from fsclib.models.base import Network
 from fsclib.models.fsc import PUBLISHED
-from fsclib.models.networks import Network
 from fsclib.retrieval import evaluation
 from fsclib.retrieval.features import Features
 from fsclib.runs import Run

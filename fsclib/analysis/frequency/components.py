@@ -11,7 +11,7 @@ from fsclib.analysis.samples import Sheet
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 
 TAILS = 1, 99  # percentiles at which a colour is darkest and brightest: otherwise single peaks would leave the rest grey
 

@@ -23,8 +23,8 @@ from fsclib.analysis.frequency import maps, spectrum
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
+from fsclib.models.base import Network
 from fsclib.models.fsc import FrequencySemanticAttention, mirrored
-from fsclib.models.networks import Network
 
 QUANTILES = (0.05, 0.5, 0.95)
 

@@ -19,8 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fsclib.models.base import Network
 from fsclib.models.fsc import SHORT
-from fsclib.models.networks import AGW, FSCNet, Network
+from fsclib.models.networks import AGW, FSCNet
 
 BATCH = 32  # images whose maps are held at once
 
@@ -39,7 +40,7 @@ class Point:
 
 def points(net: Network) -> dict[str, Point]:
     """Every point of a network by its name, in the order in which an image passes them."""
-    stems = (net.visible_stem, net.infrared_stem)
+    stems = tuple(dict.fromkeys(net.stems.values()))
     found = {"input": Point(stems, entering=True), "stem": Point(stems)}
     for number, layer in enumerate(net.layers):
         if isinstance(net, FSCNet) and number == len(net.layers) - 1:

@@ -17,7 +17,7 @@ from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.images import Images
 from fsclib.data.records import MODALITIES, seen_by_both, select
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 from fsclib.system.progress import progress
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fsclib.data.augment import STD
+from fsclib.models.imagenet import STD
 
 
 def disturbed(images: Tensor, rows: np.ndarray, level: float, seed: int) -> Tensor:

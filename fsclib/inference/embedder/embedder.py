@@ -23,7 +23,7 @@ from fsclib.data.protocols import DIRECTIONS
 from fsclib.data.records import INFRARED, MODALITIES, VISIBLE
 from fsclib.inference.embedder.embeddings import Embeddings, are_saved_in, read_embeddings
 from fsclib.inference.embedder.ranked import RankedLists, ranked
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 from fsclib.retrieval.features import views_of
 from fsclib.system.progress import progress
 

@@ -11,8 +11,9 @@ from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest, shown
 from fsclib.inference.embedder.embedder import Embedder
 from fsclib.models import weights
+from fsclib.models.base import Network
 from fsclib.models.folding import folded
-from fsclib.models.networks import Network, build_model
+from fsclib.models.networks import build_model
 from fsclib.models.official import load_official, read_official
 from fsclib.retrieval.evaluation import run_network
 from fsclib.runs.start import run_at

@@ -12,7 +12,7 @@ from torch.export import Dim, ExportedProgram
 
 from fsclib.inference.export.card import INPUT, OUTPUT
 from fsclib.inference.export.errors import ExportError
-from fsclib.models.networks import Network
+from fsclib.models.base import Network
 from fsclib.retrieval.features import views_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ class Vectors(nn.Module):
         self.net = copy.deepcopy(net).cpu().eval().requires_grad_(False).to(memory_format=torch.contiguous_format)
         self.net.classifier = nn.Identity()  # type: ignore[assignment]
         self.net.register_module("attributes", None)
-        setattr(self.net, "infrared_stem" if modality == "visible" else "visible_stem", nn.Identity())
+        other = self.net.stems["infrared" if modality == "visible" else "visible"]
+        for name, part in list(self.net.named_children()):
+            if part is other and part is not self.net.stems[modality]:
+                setattr(self.net, name, nn.Identity())
         for part in self.net.modules():
             if hasattr(part, "matrix_products"):
                 part.matrix_products = True  # type: ignore[assignment]  # to torch, attributes are tensors or modules

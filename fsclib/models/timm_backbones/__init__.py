@@ -39,8 +39,8 @@ def adapt(net: nn.Module, name: str, size: tuple[int, int], reduced: tuple[int, 
     """
     for part in net.modules():
         if isinstance(part, Transformer):
-            stem: Any = net.get_submodule("visible_stem.module")
-            rows, columns = (math.ceil(side / patch) for side, patch in zip(size, stem.patch_size, strict=True))
+            stems: Any = net.stems
+            rows, columns = (math.ceil(side / patch) for side, patch in zip(size, stems["visible"].module.patch_size, strict=True))
             part.resize((rows, columns))
     if not next(net.parameters()).is_meta:
         return

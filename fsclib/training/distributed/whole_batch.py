@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from fsclib.models.networks import Network, Output
+from fsclib.models.base import Network, Output
 
 NEW, OLD = "forward_sync_buffers", "broadcast_buffers"  # one option, whose name changed with torch 2.15
 COPY_BUFFERS = NEW if NEW in signature(DistributedDataParallel).parameters else OLD  # from process 0 before each step

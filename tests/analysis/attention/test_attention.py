@@ -10,7 +10,8 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import nn
 
 from fsclib.analysis.attention.maps import above_mean, eigen_cam, grad_cam, likeness, unit_rows
-from fsclib.models.networks import Embedding, build_model
+from fsclib.models.base import Embedding
+from fsclib.models.networks import build_model
 from fsclib.retrieval.features import similarity
 
 

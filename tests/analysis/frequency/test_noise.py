@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from fsclib.analysis.frequency import noise
-from fsclib.data.augment import STD, normalise
+from fsclib.data.augment import normalise
+from fsclib.models.imagenet import STD
 
 
 def test_noise_has_the_stated_level_and_keeps_grey_images_grey():
