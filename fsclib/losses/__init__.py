@@ -6,7 +6,7 @@ from fsclib.losses.identity import identity
 from fsclib.losses.info_nce import info_nce
 from fsclib.losses.orthogonality import orthogonality
 from fsclib.losses.top_ranking import top_ranking
-from fsclib.losses.total import LOSSES, LossWeights, Output, Parts, agw_loss, bdtr_loss, fsc_loss
+from fsclib.losses.total import LOSSES, LossWeights, Output, Parts, agw_loss, bdtr_loss, fsc_loss, identity_loss
 from fsclib.losses.triplet import batch_hard_triplet, weighted_regularised_triplet
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "center_pair_mining",
     "fsc_loss",
     "identity",
+    "identity_loss",
     "info_nce",
     "orthogonality",
     "top_ranking",

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fsclib.config import Config, ConfigError
-from fsclib.config.presets import SCALES
+from fsclib.config.presets import AUGMENTATIONS, SCALES
 from fsclib.config.schema import difference
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import AUTO
@@ -98,6 +98,7 @@ def valid(name):
         "trial": st.just(1),
         "devices": st.just(1),  # more devices would have to divide the identities
         "network": st.just("fsc"),
+        "streams": st.just("both"),  # amplitude_swap needs both
         "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:0", "cuda:12"]),
         "data_root": st.sampled_from(["", "here", "~/data", "/data/with space", "../up"]),
     }
@@ -186,12 +187,16 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all_valid_ones():
         ({"decay": "20,x"}, ["'x' (str)", "a whole number"]),
         ({"decay": [80, 20]}, ["(80, 20)", "ascending"]),
         ({"momentum": "auto"}, ["'auto'", "a number"]),
-        ({"network": "auto"}, ["no preset", "fsc, deen, agw, twostream"]),
+        ({"network": "auto"}, ["no preset", "fsc, deen, agw, bdtr, twostream, onestream, zeropad"]),
         ({"modules": ["channel"], "network": "deen"}, ["'deen'", "has none"]),
         ({"modules": ["channel"], "network": "agw"}, ["'agw'", "has none"]),
         ({"branches": 1, "network": "twostream"}, ["found 1", "'twostream'", "has none"]),
         ({"branches": 3}, ["found 3", "at most 2"]),
         ({"stages": 3, "network": "agw"}, ["found 3", "'agw'", "expected 4"]),
+        ({"loss": "agw", "network": "bdtr"}, ["'agw'", "defined by its loss", "'twostream'"]),
+        ({"backbone": "timm/resnet18", "network": "zeropad"}, ["'timm/resnet18'", "expected one of resnet18-half", "two"]),
+        ({"amplitude_swap": 0.5, "streams": "visible"}, ["found 0.5", "no infrared images", "streams=both"]),
+        ({"augmentation": "fcs"}, ["'fcs'", "plain, fsc, colour", "did you mean 'fsc'?"]),
         ({"erase_min": 0.5, "erase_max": 0.4}, ["0.5", "erase_max, which is 0.4"]),
         ({"trial": 2}, ["found 2", "expected 1, since demo has a single split"]),
         ({"trial": 11}, ["found 11", "at most 10"]),
@@ -261,6 +266,41 @@ def test_baselines_have_the_published_recipe_of_agw(dataset, network):
     assert (config.height, config.width, config.identities, config.images) == (288, 144, 8, 4)
     assert (config.epochs, config.warmup, config.decay, config.padding) == (80, 10, (20, 50), 10)
     assert (config.loss, config.grayscale, config.erase, config.stages, config.modules) == ("agw", 0, 0, 4, ())
+
+
+def test_bdtr_has_the_recipe_of_its_program():
+    config = Config(dataset="sysu", network="bdtr")
+    assert (config.loss, config.identities, config.images, config.height) == ("bdtr", 64, 1, 288)
+    assert (config.epochs, config.lr, config.body_lr, config.warmup, config.decay) == (61, 0.01, 0.001, 0, (30, 60))
+    assert (config.grayscale, config.erase) == (0, 0)
+
+
+@pytest.mark.parametrize("network", ["onestream", "zeropad"])
+def test_networks_with_a_single_stem_are_trained_with_the_identity_loss(network):
+    assert Config(dataset="sysu", network=network).loss == "identity"
+    assert Config(network=network).loss == "fsc"  # in the demo all networks but BDTR share their loss
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("scale", SCALES)
+def test_an_augmentation_is_the_same_on_every_network(network, scale):
+    fields = [*AUGMENTATIONS["plain"], "augmentation"]
+    for name, values in AUGMENTATIONS.items():
+        config = Config(dataset="llcm", network=network, scale=scale, augmentation=name)
+        assert {field: getattr(config, field) for field in fields} == values | {"augmentation": name}
+        assert config.departures() == {}
+
+
+def test_a_field_that_is_given_overrides_its_augmentation():
+    config = Config(augmentation="fsc", erase=0.1)
+    assert (config.grayscale, config.erase, config.channel) == (0.5, 0.1, 0)
+    assert config.departures() == {"erase": 0.1}
+
+
+def test_the_published_augmentations_of_the_networks():
+    found = {name: Config(dataset="sysu", network=name).augmentation for name in ("fsc", "deen", "agw", "bdtr", "twostream", "onestream", "zeropad")}
+    assert {name for name, augmentation in found.items() if augmentation == "fsc"} == {"fsc", "deen"}
+    assert set(found.values()) == {"fsc", "plain"}
 
 
 def test_departures_are_the_values_that_differ_from_the_preset():

@@ -148,7 +148,15 @@ def test_total_of_bdtr():
     assert 0 < parts.triplet_active <= 1
 
 
-@pytest.mark.parametrize("loss", losses.LOSSES.values())
+def test_total_of_the_identity_loss():
+    labels = torch.tensor([2, 2, 0, 0, 1, 1] * 2)
+    views, logits = random_views(1, labels), random_views(2, labels)
+    parts = losses.identity_loss(SimpleNamespace(features=views, logits=logits), labels)
+    assert parts.total.item() == parts.identity.item() == pytest.approx(plain.identity(logits, labels).item())
+    assert parts.triplet == 0
+
+
+@pytest.mark.parametrize("loss", [losses.fsc_loss, losses.agw_loss, losses.bdtr_loss])
 def test_triplets_on_the_neck_use_neck_features_only(loss):
     labels = torch.tensor([2, 2, 0, 0, 1, 1] * 2)
     views, logits, neck = (random_views(seed, labels) for seed in (1, 2, 3))

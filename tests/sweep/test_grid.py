@@ -60,7 +60,7 @@ def test_the_committed_sweeps_have_the_expected_cells(monkeypatch, tmp_path):
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
     monkeypatch.setattr(refusals.preparation, "check", lambda config: True)
     monkeypatch.setattr(refusals.demo, "ensure", lambda *where: None)  # draws no corpus
-    ablation, people = read("ablation"), read("people")
+    ablation, methods, people = read("ablation"), read("methods"), read("people")
     assert len(ablation.cells) == 30
     assert [cell.config.modules for cell in ablation.cells[:8]] == [
         (), ("frequency",), ("channel",), ("spatial",), ("frequency", "channel"), ("frequency", "spatial"), ("channel", "spatial"),
@@ -70,8 +70,11 @@ def test_the_committed_sweeps_have_the_expected_cells(monkeypatch, tmp_path):
     assert [cell.config.seed for cell in ablation.cells] == [0] * 10 + [1] * 10 + [2] * 10
     assert {cell.config.scale for cell in ablation.cells} == {"tiny"}
     assert [cell.config.init for cell in people.cells] == [f"people/{cell.config.network}" for cell in people.cells]
-    assert {cell.config.network for cell in people.cells} == set(NETWORKS)
+    assert {cell.config.network for cell in people.cells} == {"fsc", "deen", "agw", "twostream"}  # those that are shipped
     assert {cell.config.epochs for cell in people.cells} == {0}
+    assert [cell.config.network for cell in methods.cells] == [*NETWORKS] * 3
+    alike = ("augmentation", "grayscale", "erase", "epochs", "small_epochs", "identities", "images", "height", "init")
+    assert all(len({getattr(cell.config, name) for cell in methods.cells}) == 1 for name in alike)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_a_duplicate_key_is_refused(home):
 
 
 def test_the_error_for_a_missing_file_lists_the_existing_sweeps(tmp_path):
-    assert "which has ablation, people" in problems(tmp_path / "nothing.yaml")
+    assert "which has ablation, methods, people" in problems(tmp_path / "nothing.yaml")
 
 
 @pytest.mark.parametrize(
