@@ -4,7 +4,8 @@ A table holds one data set, mode, direction and setting; each way of testing has
 re-ranked, so they appear in tables of that setting only. Runs on synthetic people, on data of unknown origin, or on data whose
 numbers of images and identities are not the published ones (DatasetSpec.reported, within 2 %) are refused.
 
-published.csv has one row per method and table, in per cent, with its source.
+published.csv has one row per method and table, in per cent, with its source. A method that has published no accuracy, such as
+FSC-Net, has rows without figures, the first of their tables.
 """
 
 import csv
@@ -33,8 +34,12 @@ TABLE = ["dataset", "mode", "direction", "setting"]  # rows that agree in these 
 COLUMNS = ["method", "venue", "year", "backbone", "image_size", *TABLE[:3], *FIGURES, "setting", "source", "note"]
 SINGLE_SHOT = "supervised, single-shot, no re-ranking"  # the settings of our own runs
 MULTI_SHOT = "supervised, multi-shot, no re-ranking"
+UNPUBLISHED = "published no accuracy"  # the note of a row without figures
 # Figures that these sources give for methods other than the named one are secondary: copied or rerun. The file does not mark them.
-OTHERS = {"DEEN paper, arXiv 2303.14481": "DEEN", "ZYK100/LLCM README": "DEEN"}
+OTHERS = {
+    "DEEN paper, arXiv 2303.14481": "DEEN", "ZYK100/LLCM README": "DEEN",
+    "MDCRNet paper, tables 1-2": "MDCRNet", "QS-DENG/CMAF README, version with results": "CMFN",
+}  # fmt: skip
 
 NETWORKS = {"fsc": "FSC-Net", "deen": "DEEN", "agw": "AGW", "twostream": "two-stream"}
 SELECTED = {"last": "last epoch", "holdout": "selected on held-out identities", "test": "test-selected"}
@@ -58,7 +63,7 @@ class PublishedError(FsclibError, ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Comparable rows: published ones by year, then own ones.
+    """Comparable rows: published ones without figures, then the others by year, then own ones.
 
     frame, for CSV: own (bool), method, venue, year (Int64), backbone, image_size; rank1, map, minp in per cent, each with its
     standard deviation over runs, …_std (nan: published, or a single run); protocol (own: how it was tested; else the setting),
@@ -142,7 +147,8 @@ def comparable(own_runs: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list
 
 
 def beside(own_runs: pd.DataFrame, dataset: str, mode: str, direction: str, setting: str = SINGLE_SHOT) -> Table:
-    """Published figures of one setting by year, then rank-1; in the setting of our own runs, own ones below them.
+    """Published figures of one setting by year, then rank-1, below methods that have published none; in the setting of our own
+    runs, own ones below them.
 
     own_runs: rows of runs.table(); unfinished runs, runs moved aside and those of other data sets are skipped. Runs that differ
     only in the seed, for RegDB in seed or trial, form one row.
@@ -152,6 +158,7 @@ def beside(own_runs: pd.DataFrame, dataset: str, mode: str, direction: str, sett
     _refuse_incomparable(own)
     found, key = literature(), (dataset, mode, direction, setting)
     rows = found[(found[TABLE] == list(key)).all(axis=1)].sort_values(["year", "rank1"], kind="stable")
+    rows = rows.sort_values("rank1", key=pd.Series.notna, kind="stable")
     if rows.empty:
         known = found.loc[found["dataset"] == dataset, TABLE] if dataset in set(found["dataset"]) else found[["dataset"]]
         expected = known.drop_duplicates().itertuples(index=False, name=None)
@@ -188,10 +195,14 @@ def _problems(row: Mapping[str | None, Any], line: int, seen: dict[tuple[str, ..
         problems.append(f"direction: found {row['direction']!r}, expected {' or '.join(directions)}")
     if not re.fullmatch(r"((19|20)[0-9]{2})?", row["year"]):
         problems.append(f"year: found {row['year']!r}, expected four digits or nothing")
+    unpublished = row["note"] == UNPUBLISHED
     for name in FIGURES:
         number = re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", row[name]) and float(row[name]) <= 100
-        if not number and (row[name] or name == "rank1"):
-            problems.append(f"{name}: found {row[name]!r}, expected 0 to 100 per cent{' or nothing' * (name != 'rank1')}")
+        if unpublished and row[name]:
+            problems.append(f"{name}: found {row[name]!r}, expected nothing beside the note {UNPUBLISHED!r}")
+        elif not number and (row[name] or (name == "rank1" and not unpublished)):
+            other = f"nothing with the note {UNPUBLISHED!r}" if name == "rank1" else "nothing"
+            problems.append(f"{name}: found {row[name]!r}, expected 0 to 100 per cent or {other}")
     key = tuple(row[name] for name in ("method", *TABLE))
     if (first := seen.setdefault(key, line)) != line:
         problems.append(f"{', '.join(filter(None, key))}: repeats line {first}; keep one of the two")

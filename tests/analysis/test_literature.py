@@ -105,7 +105,7 @@ def test_results_of_other_settings_are_in_no_single_shot_table():
     tables = [beside(NONE, *key) for key in [("sysu", "all", "ir2vis"), ("regdb", "", "vis2ir"), ("llcm", "paper", "vis2ir")]]
     methods = {method for table in tables for method in table.frame["method"]}
     assert {"DEEN", "AGW", "BIT"} <= methods
-    assert methods.isdisjoint({"MCJA", "YYDS", "SAAI", "IDKL", "CSDN", "DSFAD"})
+    assert methods.isdisjoint({"MCJA", "YYDS", "SAAI", "IDKL", "CSDN", "DSFAD", "DEEN + DiVE"})
     assert list(beside(NONE, "sysu", "all", "ir2vis", "re-ranked").frame["method"]) == ["BIT", "MCJA"]
 
 
@@ -116,9 +116,45 @@ def test_the_two_ways_of_scoring_llcm_never_share_a_table():
 
 
 def test_published_rows_are_sorted_by_year_then_rank1():
-    frame = beside(NONE, "sysu", "all", "ir2vis").frame
-    keys = list(zip(frame["year"], frame["rank1"], strict=True))
+    frame = beside(NONE, "sysu", "all", "ir2vis").frame.dropna(subset="rank1")
+    keys = list(zip(frame["year"].fillna(9999), frame["rank1"], strict=True))  # a row without year comes last
     assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
+def test_fsc_net_opens_each_of_its_tables_and_has_published_no_accuracy(dataset):
+    found = [table for table in tables_of(NONE, dataset) if table.frame["protocol"].iat[0] == SINGLE_SHOT]
+    assert len(found) >= len(DATASETS[dataset].protocols)
+    for table in found:
+        first, figures = table.frame.iloc[0], table.frame[list(published.FIGURES)]
+        assert (first["method"], first["source"]) == ("FSC-Net", "https://github.com/Huangsong-code/FSC-Net")
+        assert figures.iloc[0].isna().all()
+        assert figures["rank1"].iloc[1:].notna().all()
+        assert table.shown()["method"].iloc[0] == "FSC-Net [a]"
+        assert f"[a] {published.UNPUBLISHED}." in table.caption
+
+
+def test_rows_without_figures_come_first_whatever_their_year(write, monkeypatch):
+    none = {"method": "none", "year": "2026", "rank1": "", "note": published.UNPUBLISHED}
+    monkeypatch.setattr(published, "FILE", write({"year": "2020"}, none, {"method": "B"}))
+    assert list(beside(NONE, "llcm", "paper", "ir2vis").frame["method"]) == ["none", "A", "B"]
+
+
+def test_augmentations_of_one_network_share_a_table():
+    found = beside(NONE, "sysu", "all", "ir2vis").frame.set_index("method")
+    names = ["", " + grayscale", " + random channel", " + random erasing", " + CAJ"]
+    baseline = found.loc[[f"RLE's baseline{name}" for name in names]]
+    assert baseline["rank1"].is_monotonic_increasing
+    assert baseline["rank1"].iloc[-1] < found["rank1"]["RLE"] < found["rank1"]["DEEN + RLE"]
+    assert baseline["note"].nunique() == 1
+    assert not baseline["secondary"].any()
+
+
+@pytest.mark.parametrize("dataset", ["sysu", "regdb", "llcm"])
+def test_every_published_table_can_be_written_as_latex(dataset):
+    for table in tables_of(NONE, dataset):
+        text = tables.literature(table)
+        assert text.count(r" \\") == len(table.frame) + 1
 
 
 def test_figures_from_another_publication_are_marked():
@@ -128,9 +164,15 @@ def test_figures_from_another_publication_are_marked():
     assert found["AGW", "llcm", "as-coded", "vis2ir", SINGLE_SHOT]
     assert not found["DEEN", "llcm", "paper", "vis2ir", SINGLE_SHOT]
     assert not found["DDAG", "sysu", "all", "ir2vis", SINGLE_SHOT]
+    assert found["AGW + random erasing", "llcm", "paper", "ir2vis", SINGLE_SHOT]
+    for own, other in (("MDCRNet", "DSAF"), ("CMFN", "AMML")):  # other: from a table in the publication of `own`
+        assert not found[own, "sysu", "indoor", "ir2vis", SINGLE_SHOT]
+        assert found[other, "sysu", "indoor", "ir2vis", SINGLE_SHOT]
     table = beside(NONE, "sysu", "all", "ir2vis")
-    assert {"DDAG", "MMN†", "MPANet† [a]"} <= set(table.shown()["method"])
-    assert "[a] RegDB directions are swapped in another secondary source. [b]" in table.caption
+    methods = set(table.shown()["method"])
+    assert {"DDAG", "MMN†"} <= methods
+    (letter,) = [name.removeprefix("MPANet† ") for name in methods if name.startswith("MPANet")]
+    assert f"{letter} RegDB directions are swapped in another secondary source. [" in table.caption
 
 
 def test_the_csv_file_ships_with_the_package():
@@ -287,8 +329,7 @@ def test_the_error_for_an_unpublished_table_lists_the_published_ones():
 def test_own_rows_are_bold_in_latex_and_sources_are_spelt_out(finish, own):
     finish(50.25)
     text = tables.literature(beside(own(), "llcm", "paper", "ir2vis"))
-    (line,) = [line for line in text.splitlines() if "FSC-Net" in line]
-    assert line.startswith(r"\textbf{FSC-Net} &")
+    (line,) = [line for line in text.splitlines() if line.startswith(r"\textbf{FSC-Net} &")]
     assert r"\textbf{50.25}" in line
     assert text.count(r"\textbf{DEEN}") == 0
     assert "DEEN paper, arXiv 2303.14481, resnet50, 384x144" in text
@@ -312,6 +353,8 @@ def test_all_bad_rows_are_listed_at_once(write):
         {"method": "D", "mode": "whole", "year": "21", "source": " "},
         {"method": "E", "rank1": "", "map": "101", "minp": "nan"},
         {},
+        {"method": "F", "rank1": "", "note": "no figures found"},
+        {"method": "G", "rank1": "", "map": "60", "note": published.UNPUBLISHED},
     ]
     with pytest.raises(PublishedError) as caught:
         literature(write(*bad))
@@ -322,14 +365,16 @@ def test_all_bad_rows_are_listed_at_once(write):
         "line 5: found data set 'llcm' with mode 'whole', expected one of: sysu all; sysu indoor; sysu all-multi;",
         "; sysu indoor-multi-official; regdb; llcm paper; llcm as-coded",
         "line 5: year: found '21', expected four digits",
-        "line 6: rank1: found '', expected 0 to 100 per cent",
+        "line 6: rank1: found '', expected 0 to 100 per cent or nothing with the note 'published no accuracy'",
         "line 6: map: found '101'",
         "line 6: minp: found 'nan'",
         "line 7: A, llcm, paper, ir2vis",
         "repeats line 2",
+        "line 8: rank1: found ''",
+        "line 9: map: found '60', expected nothing beside the note 'published no accuracy'",
     ]
     assert [part for part in expected if part not in str(caught.value)] == []
-    assert len(caught.value.problems) == 9
+    assert len(caught.value.problems) == 11
 
 
 def test_rows_of_another_length_and_missing_columns_are_named(write):

@@ -298,7 +298,7 @@ def test_a_field_that_is_given_overrides_its_augmentation():
 
 
 def test_the_published_augmentations_of_the_networks():
-    found = {name: Config(dataset="sysu", network=name).augmentation for name in ("fsc", "deen", "agw", "bdtr", "twostream", "onestream", "zeropad")}
+    found = {name: Config(dataset="sysu", network=name).augmentation for name in NETWORKS}
     assert {name for name, augmentation in found.items() if augmentation == "fsc"} == {"fsc", "deen"}
     assert set(found.values()) == {"fsc", "plain"}
 
