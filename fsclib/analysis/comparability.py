@@ -3,14 +3,17 @@
 They need the same recipe except for the switch, the seed and RegDB's trial; the same data, precision, torch, revision of the code
 and of its extensions; and tests under the same protocols. Differences in device or package versions are noted. Networks have their
 own presets: if the switch is the network, a field that both sides take from their presets may differ, and is noted; a field in
-which either side departs from its preset (Config.departures) may not.
+which either side departs from its preset (Config.departures) may not. Augmentation and budget may never differ: in this field the
+former is worth more than most networks. If the switch is the augmentation, what it is a preset for may differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
+from fsclib.config import Config
+from fsclib.config.presets import AUGMENTED
 from fsclib.config.schema import difference
 from fsclib.config.specs import Protocol
 from fsclib.runs import Run
@@ -18,6 +21,9 @@ from fsclib.runs import Run
 FACTS = ("data_hash", "precision", "torch", "revision", "extensions", "weights")  # of a run's environment, which must agree
 NOTED = ("device", "packages")  # and which may differ
 REPLICATE = ("seed", "trial")
+BUDGET = ("epochs", "small_epochs", "identities", "images", "height", "width")
+EQUAL = (*AUGMENTED, *BUDGET)  # of networks that are compared
+FIX = "give all rows the same augmentation and budget, or name what may differ in allow"
 
 
 def unlike(group: Sequence[Run], reference: Sequence[Run], switch: str, allow: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -35,13 +41,16 @@ def unlike(group: Sequence[Run], reference: Sequence[Run], switch: str, allow: S
         mine, theirs = (_facts(r, same_split, same_network) for r in (run, other))
         names = {name for name in mine if mine[name] != theirs[name]} - {switch, *REPLICATE}
         tolerated = names & {*allow, *NOTED}
+        own = run.config.departures().keys() | other.config.departures().keys()
         if switch == "network":
-            own = run.config.departures().keys() | other.config.departures().keys()
-            tolerated |= names & run.config.recipe().keys() - own - {"scale"}  # no network has its own scale
+            tolerated |= names & run.config.recipe().keys() - own - {"scale", *EQUAL}  # no network has its own scale
+        elif switch == "augmentation":
+            tolerated |= names & {*AUGMENTED} - own
         found, ignored = (
             difference({n: mine[n] for n in chosen}, {n: theirs[n] for n in chosen}) for chosen in (names - tolerated, tolerated)
         )
         noted |= dict.fromkeys(ignored)
+        found += [FIX] * (switch == "network" and bool({*EQUAL} & names - tolerated))
         if sum(key(twin) == key(run) for twin in group) > 1:
             found.append(f"{replicate(run)} more than once, expected one run of it")
         if not all((r.folder / "tables" / "identities.csv").exists() for r in (run, other)):
@@ -70,6 +79,18 @@ def unpaired(group: Sequence[Run], reference: Sequence[Run], allow: Sequence[str
 def key(run: Run) -> tuple[int, int]:
     """The seed and trial, by which runs are paired."""
     return run.config.seed, run.config.trial
+
+
+def conditions(configs: Iterable[Config]) -> str:
+    """The augmentation and the budget that all rows share, in words; "" if they differ, or if nothing is trained."""
+    config, *others = configs
+    if not config.epochs or any(getattr(config, name) != getattr(other, name) for other in others for name in EQUAL):
+        return ""
+    small = f", {config.small_epochs} of them smaller" if config.small_epochs else ""
+    batch = f"{config.identities} people × {config.images} images × 2 modalities"
+    altered = [f"{name} {value}" for name, value in config.departures().items() if name in AUGMENTED]
+    augmentation = " with ".join(filter(None, [config.augmentation, ", ".join(altered)]))
+    return f"augmentation {augmentation}; {config.epochs} epochs{small}, {batch} a step, {config.height}×{config.width} pixels"
 
 
 def protocol_of(rows: pd.DataFrame) -> pd.Series:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fsclib import runs
-from fsclib.analysis.comparability import FACTS, REPLICATE, key, protocol_of, replicate, unlike, unpaired
+from fsclib.analysis.comparability import FACTS, REPLICATE, conditions, key, protocol_of, replicate, unlike, unpaired
 from fsclib.config.schema import RECIPE, parsed
 from fsclib.config.strict import nearest
 from fsclib.data.protocols import DIRECTIONS
@@ -50,7 +50,8 @@ class Comparison:
     words), figure (rank1, map, minp), variant, runs, seeds, mean, std (over the runs; nan for one), difference to the baseline,
     low, high (interval over people), low_seeds, high_seeds (over people and seeds; nan for one run), shown (the interval excludes
     0), place (1 best, 2 second best, else 0; ties share). The baseline's own difference is nan.
-    examples: a run of each variant; names: of all runs.
+    examples: a run of each variant; names: of all runs. conditions: the augmentation and budget that all rows share, in words;
+    "" if they differ.
     """
 
     switch: str
@@ -60,6 +61,12 @@ class Comparison:
     refused: tuple[str, ...]
     examples: Mapping[str, Run] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    conditions: str = ""
+
+    @property
+    def title(self) -> str:
+        """The effect that is compared, and the conditions."""
+        return f"Effect of {self.switch}" + (f" at equal budget and augmentation: {self.conditions}" if self.conditions else "")
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -124,7 +131,8 @@ def compare(
     notes += [f"Left out: {len(table) - finished} unfinished runs or runs moved aside."] * (len(table) > finished)
     examples = {name: group[0] for name, group in kept.items()}
     names = tuple(run.folder.name for group in kept.values() for run in group)
-    return Comparison(switch, first, effects, tuple(notes), tuple(refused), examples, names)
+    same = conditions([run.config for group in kept.values() for run in group])
+    return Comparison(switch, first, effects, tuple(notes), tuple(refused), examples, names, same)
 
 
 def _check(table: pd.DataFrame, switch: str, baseline: Any, allow: Sequence[str]) -> Any:

@@ -1,9 +1,11 @@
 """Finds the switches by which the runs of a sweep can be compared, each with runs in which nothing else varies.
 
 A switch is a field of the recipe that varies within a network; if several vary, each is compared at every combination of the
-others. The network is a switch too: each network takes part with its presets in all fields that vary within it.
+others. Fields that only follow their presets, as that of an augmentation, are no switches. The network is a switch too: each takes
+part with its presets in all fields that vary within it, and with every augmentation of the sweep in a comparison of its own.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,7 @@ from fsclib.runs import config_of, finished
 
 NETWORK = "network"
 SWITCHES = [name for name in RECIPE if name not in (NETWORK, *REPLICATE)]
+CHOOSING = ("augmentation", "scale")  # the presets of other fields
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +49,14 @@ def contrasts(table: pd.DataFrame) -> list[Contrast]:
     networks: dict[str, list[str]] = {}
     for name, config in configs.items():
         networks.setdefault(config.network, []).append(name)
+    departures = {name: config.departures().keys() for name, config in configs.items()}
     varied = {
-        network: [switch for switch in SWITCHES if len({getattr(configs[name], switch) for name in names}) > 1]
+        network: [
+            switch
+            for switch in SWITCHES
+            if len({getattr(configs[name], switch) for name in names}) > 1
+            and (switch in CHOOSING or any(switch in departures[name] for name in names))
+        ]
         for network, names in networks.items()
     }
     found: dict[tuple[str, tuple], list[str]] = {}
@@ -56,12 +65,16 @@ def contrasts(table: pd.DataFrame) -> list[Contrast]:
             for name in names:
                 context = tuple((other, getattr(configs[name], other)) for other in varied[network] if other != switch)
                 found.setdefault((switch, ((NETWORK, network), *context)), []).append(name)
-    preset_runs = [
-        name for network, names in networks.items() for name in names if not configs[name].departures().keys() & varied[network]
-    ]
-    found[NETWORK, ()] = preset_runs
+    augmented = any("augmentation" in fields for fields in varied.values())
+    for network, names in networks.items():
+        for name in (name for name in names if not departures[name] & {*varied[network]}):
+            context = (("augmentation", configs[name].augmentation),) * augmented
+            found.setdefault((NETWORK, context), []).append(name)
+    kept = {key: names for key, names in found.items() if len({getattr(configs[name], key[0]) for name in names}) > 1}
+    # the network is named only where several have this comparison
+    others = {key: tuple(pair for pair in key[1] if pair[0] != NETWORK) for key in kept}
+    networks_of = Counter((key[0], others[key]) for key in kept)
     return [
-        Contrast(switch, {k: v for k, v in context if k != NETWORK}, rows[rows["name"].isin(names)])
-        for (switch, context), names in found.items()
-        if len({getattr(configs[name], switch) for name in names}) > 1
+        Contrast(key[0], dict(key[1] if networks_of[key[0], others[key]] > 1 else others[key]), rows[rows["name"].isin(names)])
+        for key, names in kept.items()
     ]

@@ -1,5 +1,7 @@
 """Differences to a baseline, with intervals."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,17 +11,24 @@ from matplotlib.ticker import MaxNLocator
 from fsclib.figures.style import CYCLE, SMALL, TEXT, WIDTH, Picture, labelled, plain
 from fsclib.metrics.differences import FIGURES
 
+LINE = 110  # characters of a heading that fit the width
 
-def effects(table: pd.DataFrame) -> Figure:
+
+def effects(table: pd.DataFrame, title: str = "") -> Figure:
     """Differences to the baseline with intervals, from Comparison.effects: one panel per setting and figure, one row per variant.
 
-    Thick: 95 % over people; thin: over people and trainings, if there are several. A filled mark: the interval excludes zero.
+    title: what is compared, such as Comparison.title. Thick: 95 % over people; thin: over people and trainings, if there are
+    several. A filled mark: the interval excludes zero.
     """
     others = table[table["difference"].notna()]
     (baseline,) = table.loc[table["difference"].isna(), "variant"].unique()
     settings, names, variants = (others[name].unique() for name in ("setting", "figure", "variant"))
     rows = np.arange(len(variants))
-    figure = Picture((WIDTH, 0.6 + len(settings) * (0.6 + 0.2 * len(variants))), layout="constrained")
+    heading = textwrap.fill(plain(title), LINE)
+    height = 0.6 + 0.15 * len(heading.splitlines()) + len(settings) * (0.6 + 0.2 * len(variants))
+    figure = Picture((WIDTH, height), layout="constrained")
+    if heading:
+        figure.suptitle(heading, fontsize=TEXT)
     parts = figure.subfigures(len(settings), 1, squeeze=False)[:, 0]
     panels = np.array([part.subplots(1, len(names), sharey=True, squeeze=False)[0] for part in parts])
     for part, line, setting in zip(parts, panels, settings, strict=True):

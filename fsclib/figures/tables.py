@@ -147,7 +147,7 @@ def _lines(comparison: Comparison, effects: pd.DataFrame, cost: pd.DataFrame | N
 
 def _caption(comparison: Comparison, setting: str, cost: pd.DataFrame | None) -> str:
     sentences = [
-        f"Effect of {comparison.switch}; {setting}, in per cent.",
+        f"{comparison.title}; {setting}, in per cent.",
         f"Mean ± standard deviation over trainings; below it, difference to “{comparison.baseline}” [95 % interval], with * where "
         "the interval excludes 0. Best in bold, second best underlined.",
     ]

@@ -250,19 +250,54 @@ def test_trials_of_regdb_are_replicates_with_their_own_data(finished, compared):
         compared("modules", "none")
 
 
+FAIR = {"augmentation": "fsc", "epochs": 20, "identities": 6, "height": 256}
+
+
 def test_networks_may_differ_by_their_presets_only(finished, compared):
-    finished(dataset="llcm", network="fsc")
-    finished(2, dataset="llcm", network="agw")
+    finished(dataset="llcm", network="fsc", **FAIR)
+    finished(2, dataset="llcm", network="agw", **FAIR)
     found = compared("network", "fsc")
     assert list(found.rows["variant"]) == ["fsc", "agw"]
     (note,) = [note for note in found.notes if "differ in more than the switch" in note]
     assert note.startswith("agw and fsc differ")
-    assert "height: 288 vs 384" in note
+    assert "loss: 'agw' vs 'fsc'" in note
     assert "seed" not in note
-    finished(dataset="llcm", network="deen", epochs=100)
+    finished(dataset="llcm", network="deen", **FAIR, lr=0.2)
     (refused,) = compared("network", "fsc").refused
-    assert refused.startswith("deen: epochs: 100 vs 150 (")
+    assert refused.startswith("deen: lr: 0.2 vs 0.1 (")
     assert "modules" not in refused
+
+
+def test_networks_with_unequal_augmentation_or_budget_are_refused_unless_allowed(finished, compared):
+    finished(dataset="llcm", network="fsc")
+    finished(dataset="llcm", network="agw")  # with the published augmentation and budget of each
+    with pytest.raises(ComparisonError) as caught:
+        compared("network", "fsc")
+    for problem in ("augmentation: 'plain' vs 'fsc'", "epochs: 80 vs 150", "height: 288 vs 384", "give all rows the same"):
+        assert problem in str(caught.value)
+    allowed = compared("network", "fsc", allow=["augmentation", "grayscale", "erase", "epochs", "identities", "height"])
+    assert any("erase: 0.0 vs 0.5" in note for note in allowed.notes)
+    assert allowed.title == "Effect of network"
+
+
+def test_the_title_names_the_equal_augmentation_and_budget(finished, compared):
+    for network in ("fsc", "agw"):
+        finished(dataset="llcm", network=network, **FAIR, erase=0.2)
+    title = compared("network", "fsc").title
+    assert title.startswith("Effect of network at equal budget and augmentation: augmentation fsc with erase 0.2; 20 epochs, ")
+    assert "6 people × 4 images × 2 modalities a step, 256×144 pixels" in title
+
+
+def test_augmentations_are_compared_by_what_they_are_presets_for(finished, compared):
+    for augmentation in ("plain", "fsc"):
+        finished(dataset="llcm", augmentation=augmentation)
+    found = compared("augmentation", "plain")
+    assert list(found.rows["variant"]) == ["plain", "fsc"]
+    assert any("erase: 0.5 vs 0.0" in note for note in found.notes)
+    finished(dataset="llcm", augmentation="colour", jitter=0.4)
+    (refused,) = compared("augmentation", "plain").refused
+    assert refused.startswith("colour: jitter: 0.4 vs 0.0")
+    assert "grayscale" not in refused
 
 
 def test_networks_may_start_from_their_own_weights_only(finished, compared):
@@ -285,11 +320,11 @@ def test_two_versions_of_the_same_weights_are_not_comparable(finished, compared)
 
 def test_a_departure_that_both_networks_share_is_not_a_difference(finished, compared):
     for network in ("fsc", "agw"):
-        finished(dataset="llcm", network=network, epochs=20, decay=[5])
+        finished(dataset="llcm", network=network, decay=[5], **FAIR)
     found = compared("network", "fsc")
     assert found.refused == ()
     assert not any("epochs: " in note for note in found.notes)
-    assert any("except for epochs 20, decay [5]." in note for note in found.notes)
+    assert any("except for height 256, epochs 20, decay [5]." in note for note in found.notes)
 
 
 def test_unfinished_runs_and_those_moved_aside_are_left_out(finished, compared, tmp_path):

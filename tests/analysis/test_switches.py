@@ -79,3 +79,18 @@ def test_the_value_of_the_preset_comes_first():
     assert contrast.values() == [0.01, 0.02]
     (contrast,) = contrasts(rows({"loss": "fsc"}, {"loss": "agw"}, network="agw", scale="small"))
     assert contrast.values() == ["agw", "fsc"]
+
+
+def test_an_augmentation_is_one_switch_whatever_it_is_a_preset_for():
+    assert names(rows({"augmentation": "plain"}, {"augmentation": "fsc"}, {})) == {"augmentation": "abc"}
+    grid = [{"augmentation": name, "network": network} for name in ("plain", "fsc") for network in ("deen", "agw")]
+    assert names(rows(*grid)) == {
+        "network with augmentation plain": "ab",
+        "network with augmentation fsc": "cd",
+        "augmentation with network deen": "ac",
+        "augmentation with network agw": "bd",
+    }
+
+
+def test_a_field_set_beside_its_augmentation_is_a_switch():
+    assert names(rows({"augmentation": "fsc"}, {"augmentation": "fsc", "erase": 0.2})) == {"erase": "ab"}

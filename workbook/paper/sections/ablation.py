@@ -66,4 +66,5 @@ def _table(title: str, comparison: Comparison, costs) -> Tabled:
 
 def _effects(title: str, comparison: Comparison) -> Drawn:
     small = " ".join(note for note in comparison.notes if note.startswith("Small:"))
-    return Drawn(figures.effects(comparison.effects), {"title": title, "baseline": comparison.baseline, "notes": small})
+    drawn = figures.effects(comparison.effects, comparison.title)
+    return Drawn(drawn, {"title": title, "baseline": comparison.baseline, "notes": small})
