@@ -102,9 +102,10 @@ def evaluate(
 ) -> None:
     """Tests a network on the identities of a data set, and prints chance and raw pixels beside it.
 
+    If each split has a model of its own, as each of RegDB's ten trials, the mean over those that are trained is printed too.
     Example: fsclib evaluate my.csv --name people/fsc
     """
-    from fsclib.retrieval import baselines, evaluation
+    from fsclib.retrieval import baselines, evaluation, trials
     from workbook import demo
     from workbook.run_options import NamedRunOptions
 
@@ -115,7 +116,12 @@ def evaluate(
     evaluation.evaluate_run(run, trial=trial, images=images)
     print(run.headline().to_string(index=False))
     print(baselines.without_training(images).round(2).to_string(index=False))
-    print(f"in per cent, means over trials; figures and tables: {run.folder}")
+    print(f"in per cent, means over galleries; figures and tables: {run.folder}")
+    if (splits := run.config.spec.splits) > 1:
+        missing = trials.missing_trials(run)
+        left = f"; missing: {', '.join(map(str, missing))}" if missing else ""
+        print(f"\nmean and standard deviation over {splits - len(missing)} of {splits} trials{left}")
+        print(trials.mean_over_trials(run).to_string(index=False))
 
 
 COMMANDS: dict[str, tuple[str, Callable[..., object] | str]] = {  # name → example, and its function or the module with its main

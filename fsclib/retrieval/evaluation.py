@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fsclib import metrics, runs
+from fsclib import metrics
 from fsclib.data import protocols
 from fsclib.data.datasets import LAYOUTS
 from fsclib.data.images import Images
@@ -214,13 +214,6 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
     run.save_table(by_identity(searches), "identities")
     run.finish(headline(summary) | provenance(run, images))
     return table
-
-
-def all_trials(run: Run) -> pd.DataFrame:
-    """The table of all trials: this run's, and for RegDB also those of finished runs with the same recipe on other trials."""
-    same = [run, *runs.siblings(run, "trial")] if run.config.spec.splits > 1 else [run]
-    tables = [r.read_table("trials") for r in same]
-    return pd.concat(tables).sort_values("trial", kind="stable").reset_index(drop=True)
 
 
 def run_images(run: Run) -> Images:

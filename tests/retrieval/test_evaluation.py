@@ -17,7 +17,7 @@ from fsclib.data import protocols
 from fsclib.data.augment import normalise
 from fsclib.data.records import DatasetError, table
 from fsclib.models.networks import FSCNet
-from fsclib.retrieval import baselines, evaluation
+from fsclib.retrieval import baselines, evaluation, trials
 from fsclib.runs import RunError, load
 from fsclib.runs.checkpoint import CheckpointError
 from fsclib.training.loop import fit
@@ -192,10 +192,17 @@ def test_trials_of_regdb_are_separate_models(tested):
         evaluation.evaluate_run(first, trial=2, images=images)
     with pytest.raises(RunError, match="holds other data"):
         evaluation.evaluate_run(second, images=images)
-    together = evaluation.all_trials(first)
+    together = trials.all_trials(first)
     assert set(together["trial"]) == {1, 2}
     assert len(together) == 2 * len(evaluation.evaluate_run(second))
     assert set(evaluation.summarise(together)["trials"]) == {2}
+    mean = trials.mean_over_trials(first)
+    assert list(mean["protocol"]) == ["vis2ir", "ir2vis"]
+    assert set(mean["trials"]) == {2}
+    headlines = [run.metrics["ir2vis.rank1"] for run in (first, second)]
+    assert mean["rank1"][1] == pytest.approx(sum(headlines) / 2, abs=0.01)
+    assert mean["rank1_std"][1] == pytest.approx(abs(headlines[0] - headlines[1]) / 2**0.5, abs=0.01)
+    assert trials.missing_trials(second) == [3, 4, 5, 6, 7, 8, 9, 10]
 
 
 def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(tested, tmp_path, home):

@@ -170,7 +170,7 @@ def test_a_duplicate_key_is_refused(home):
 
 
 def test_the_error_for_a_missing_file_lists_the_existing_sweeps(tmp_path):
-    assert "which has ablation, methods, people" in problems(tmp_path / "nothing.yaml")
+    assert "which has ablation, methods, people, regdb" in problems(tmp_path / "nothing.yaml")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+"""The trials of a data set whose splits each have a model of their own, as RegDB's ten: results of all, and their mean."""
+
+import pandas as pd
+
+from fsclib import runs
+from fsclib.retrieval.evaluation import SHOWN, summarise
+from fsclib.runs import Run
+
+
+def all_trials(run: Run) -> pd.DataFrame:
+    """The table of all trials: this run's, and for RegDB also those of finished runs with the same recipe on other trials."""
+    same = [run, *runs.siblings(run, "trial")] if run.config.spec.splits > 1 else [run]
+    tables = [r.read_table("trials") for r in same]
+    return pd.concat(tables).sort_values("trial", kind="stable").reset_index(drop=True)
+
+
+def mean_over_trials(run: Run) -> pd.DataFrame:
+    """The headline figures as mean and standard deviation over all trials: one row per protocol, in per cent.
+
+    Columns: protocol, trials (their number), and rank1, rank1_std, … for SHOWN; one trial has standard deviation nan.
+    """
+    found = summarise(all_trials(run)).query("weighting == 'equal' and mirror")
+    protocol = (found["mode"] + " " + found["direction"]).str.strip()
+    figures = [name for figure in SHOWN for name in (figure, f"{figure}_std")]
+    return found.assign(protocol=protocol)[["protocol", "trials", *figures]].round(2).reset_index(drop=True)
+
+
+def missing_trials(run: Run) -> list[int]:
+    """The trials of the data set without a finished run of this recipe."""
+    return sorted(set(range(1, run.config.spec.splits + 1)) - set(all_trials(run)["trial"]))
