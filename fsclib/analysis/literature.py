@@ -41,12 +41,16 @@ OTHERS = {
     "MDCRNet paper, tables 1-2": "MDCRNet", "QS-DENG/CMAF README, version with results": "CMFN",
 }  # fmt: skip
 
-NETWORKS = {"fsc": "FSC-Net", "deen": "DEEN", "agw": "AGW", "twostream": "two-stream"}
+NETWORKS = {
+    "fsc": "FSC-Net", "deen": "DEEN", "agw": "AGW", "bdtr": "BDTR on a ResNet", "twostream": "two-stream",
+    "onestream": "one-stream on a ResNet", "zeropad": "deep zero-padding on a ResNet",
+}  # fmt: skip
 SELECTED = {"last": "last epoch", "holdout": "selected on held-out identities", "test": "test-selected"}
 INCOMPARABLE = {  # why a run is not comparable, by whether its people are synthetic
     True: "made on synthetic people, expected the real data set",
     None: 'config.json does not record whether its people are synthetic; add "synthetic": true or false to its "environment"',
 }
+MIXED = "selected on the test images, unlike other own runs; a table holds runs of one kind"
 UNCOUNTED = "metrics.json does not record the numbers of images and identities; test the run again with 03_evaluate"
 
 
@@ -136,11 +140,17 @@ def with_own(own_runs: pd.DataFrame, dataset: str, left_out: Iterable[str] = ())
 
 
 def comparable(own_runs: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of runs.table() comparable with the literature of a data set, and a sentence for each run that is not."""
+    """The rows of runs.table() comparable with the literature of a data set, and a sentence for each run that is not.
+
+    Runs selected on the test images are left out if there are others.
+    """
     if own_runs.empty:
         return own_runs, []
     rows = finished(own_runs[own_runs["dataset"] == dataset])
     reasons = [_incomparable(row) for row in rows.to_dict("records")]
+    selected = [_test_selected(row) for row in rows.to_dict("records")]
+    if len({chosen for chosen, reason in zip(selected, reasons, strict=True) if not reason}) > 1:
+        reasons = [reason or MIXED * chosen for reason, chosen in zip(reasons, selected, strict=True)]
     fit = [not reason for reason in reasons]
     named = zip(rows["name"], reasons, strict=True)
     return rows[fit], [f"{dataset}/{name}: {reason}" for name, reason in named if reason]
@@ -252,6 +262,14 @@ def _refuse_incomparable(own: Iterable[Mapping[str, Any]]) -> None:
     if problems := [f"{name}: {reason}" for name, reason in reasons.items() if reason]:
         fix = "leave their rows out of own_runs; 03_evaluate and 06_ablation show them separately"
         raise PublishedError("own figures that are not comparable with published ones", [*problems, fix])
+    chosen = {_test_selected(run): f"{run['dataset']}/{run['name']}" for row in own for run in row["runs"]}
+    if len(chosen) > 1:
+        fix = "leave the rows of one kind out of own_runs, as comparable does"
+        raise PublishedError("own figures of two kinds", [f"{chosen[True]} is {MIXED}, such as {chosen[False]}", fix])
+
+
+def _test_selected(run: Mapping[str, Any]) -> bool:
+    return run.get("metrics.test_selected") is True or run["select_on"] == "test"
 
 
 def _setting(dataset: str, mode: str) -> str:
@@ -270,7 +288,7 @@ def _row(own: Mapping[str, Any]) -> dict[str, Any]:
     seeds, trials = (len({run[name] for run in own["runs"]}) for name in ("seed", "trial"))
     protocol = [
         *words,
-        SELECTED["test" if own.get("metrics.test_selected") is True else config.select_on],
+        SELECTED["test" if _test_selected(own) else config.select_on],
         f"{own['metrics.weighting']} weighting",
         f"{'with' if own['metrics.mirror'] else 'without'} mirror images",
         *([f"{trials} of {config.spec.splits} trials"] if config.spec.splits > 1 else []),

@@ -224,6 +224,19 @@ def test_a_row_states_its_selection_and_changes_to_the_recipe(finish, own):
     assert row["protocol"].startswith("modules channel, epochs 60, test-selected, equal weighting")
 
 
+def test_runs_selected_on_the_test_images_never_share_a_table_with_others(finish, own):
+    finish(50.0, name="fair")
+    finish(60.0, name="chosen", select_on="test")
+    with pytest.raises(PublishedError, match=r"llcm/chosen is selected on the test images, .*, such as llcm/fair"):
+        beside(own(), "llcm", "paper", "ir2vis")
+    kept, left_out = published.comparable(own(), "llcm")
+    assert list(kept["name"]) == ["fair"]
+    assert left_out == [f"llcm/chosen: {published.MIXED}"]
+    assert published.MIXED in published.with_own(kept, "llcm", left_out)[0].caption
+    only, nothing = published.comparable(own().query("name == 'chosen'"), "llcm")
+    assert (list(only["name"]), nothing) == (["chosen"], [])
+
+
 def test_own_rows_appear_only_where_they_were_tested(finish, own):
     finish(50.0)
     assert own_rows(beside(own(), "llcm", "paper", "ir2vis"))
