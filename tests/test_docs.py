@@ -10,7 +10,10 @@ import torch
 from corpora import photos
 from original import state_of
 
-from workbook import cli
+from fsclib.analysis.comparability import conditions
+from fsclib.config import Config, presets
+from fsclib.models.networks import NETWORKS
+from workbook import cli, sweep
 
 DOCS = Path(__file__).parents[1] / "docs"
 CHECKPOINT = "sysu_agw_p4_n8_lr_0.1_seed_0_best.t"
@@ -91,3 +94,21 @@ def test_every_document_keeps_to_ten_lines_of_code_a_task():
     blocks = [block for file in DOCS.glob("*.md") for block in lines(file.name, "python")]
     assert len(blocks) >= 7
     assert max(len([line for line in block.splitlines() if line]) for block in blocks) <= 10
+
+
+def test_methods(tmp_path):
+    text = (DOCS / "methods.md").read_text()
+    (grid,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.M | re.S)
+    (tmp_path / "methods.yaml").write_text(grid)
+    configs = [cell.config for cell in sweep.read(tmp_path / "methods.yaml", check=False).cells]
+    assert list(dict.fromkeys(config.network for config in configs)) == list(NETWORKS)
+    assert conditions(configs).startswith("augmentation fsc; 150 epochs")
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")]
+    heading, *_ = [row for row in rows if row[0] == "augmentation"]
+    for row in (row for row in rows if row[0] in presets.AUGMENTATIONS):
+        said = {name: float(value) for name, value in zip(heading[1:-1], row[1:-1], strict=True)}
+        assert presets.PLAIN | said == presets.AUGMENTATIONS[row[0]]
+    for row in (row for row in rows if row[0].split("`")[0] in NETWORKS and "epochs" in row[-1]):
+        config = Config(dataset="llcm", network=row[0].split("`")[0])
+        budget = f"{config.epochs} epochs, {config.identities} × {config.images} images, {config.height} × {config.width}"
+        assert (row[2].split("`")[0], row[3], row[4]) == (config.loss, config.augmentation, budget)

@@ -18,8 +18,10 @@ from fsclib.models.backbone import Stem
 from fsclib.models.base import Network
 from fsclib.models.expansion import DILATIONS
 from fsclib.models.networks import FSCNet
+from fsclib.models.single_stem import OneStream
 
 WRAPPED = re.compile(r"^(?:module\.|_orig_mod\.)+")  # added by DataParallel and torch.compile
+PUBLISHED = ("fsc", "deen", "agw", "twostream")  # networks of which published programs save checkpoints
 HOLDERS = ("net", "state_dict", "model")  # entries that hold a network's state, beside results and epoch
 DEAD = re.compile(r"(visible|thermal)_module\.(visible|thermal)\.(layer\d|fc)\.|base_resnet\.base\.(conv1|bn1|fc)\.")
 DEAD_WITH_THREE_STAGES = re.compile(r"base_resnet\.base\.layer4\.|MFA3\.")
@@ -88,6 +90,9 @@ def load_official(net: Network, state_dict: Mapping[str, Tensor]) -> None:
     Errors: ValueError for a network whose backbone is not a ResNet of fsclib, and one that names the trunk of another program and
     lists unknown entries, entries of another shape and entries of `net` missing from the checkpoint.
     """
+    if isinstance(net, OneStream):
+        expected = "FSC-Net, DEEN, AGW or two-stream: no published program saves others"
+        raise ValueError(f"found a {type(net).__name__}, expected {expected}")
     if isinstance(net, Network) and not isinstance(net.stems["visible"], Stem):
         found = f"found a {type(net).__name__} with a backbone of another package"
         raise ValueError(f"{found}, expected a ResNet, as in the published programs: build it with backbone='resnet50'")

@@ -6,6 +6,7 @@ import torch
 from fsclib.models.backbone import BACKBONES
 from fsclib.models.imagenet import MEAN, STD
 from fsclib.models.networks import build_model
+from fsclib.models.official import load_official
 from fsclib.models.single_stem import LUMA, gray
 
 SINGLE = ("onestream", "zeropad")
@@ -116,3 +117,9 @@ def test_zero_padding_takes_every_resnet(backbone):
     with torch.device("meta"):
         net = build_model("zeropad", 7, backbone=backbone)
     assert net.stem.conv.weight.shape[1:] == (2, 7, 7)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_they_have_no_published_checkpoints(name):
+    with pytest.raises(ValueError, match="expected FSC-Net, DEEN, AGW or two-stream"):
+        load_official(built(name), {})

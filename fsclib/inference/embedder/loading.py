@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fsclib.config import presets
-from fsclib.config.registry import NETWORKS, expands
+from fsclib.config.registry import expands
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import nearest, shown
 from fsclib.inference.embedder.embedder import Embedder
@@ -14,7 +14,7 @@ from fsclib.models import weights
 from fsclib.models.base import Network
 from fsclib.models.folding import folded
 from fsclib.models.networks import build_model
-from fsclib.models.official import load_official, read_official
+from fsclib.models.official import PUBLISHED, load_official, read_official
 from fsclib.retrieval.evaluation import run_network
 from fsclib.runs.start import run_at
 from fsclib.system.device import device_of, precision_of
@@ -66,7 +66,7 @@ def _ours(name: str) -> tuple[Network, tuple[int, int]]:
 def _published(file: Path, network: str, dataset: str) -> tuple[Network, tuple[int, int]]:
     """A network in a file saved by a published program, with the options of that program."""
     published = [name for name, spec in DATASETS.items() if spec.owner]
-    known = {"network": (network, list(NETWORKS.own)), "dataset": (dataset, published)}
+    known = {"network": (network, PUBLISHED), "dataset": (dataset, published)}
     problems = [
         f"{option}: found {shown(given)}, expected one of {', '.join(choices)}{nearest(given, choices)}"
         for option, (given, choices) in known.items()
