@@ -18,6 +18,7 @@ from fsclib.runs import checkpoint
 from fsclib.runs.reports import Report
 from workbook import sweep as sweeps
 from workbook.sweep import board
+from workbook.sweep.equality import unequal
 from workbook.sweep.grid import Sweep
 
 
@@ -61,6 +62,8 @@ def read(options: AblationOptions) -> Sweep:
             problems.append(f"{name}: found {value!r}, expected one that {grid.name} has: {'; '.join(values)}")
     known = [*Config().recipe(), *FACTS]
     problems += [f"allow: no such field as {name!r}{nearest(name, known)}" for name in options.allow if name not in known]
+    if options.execute and not problems:
+        problems += unequal([cell for cell in grid.cells if cell.config.dataset == options.dataset], options.allow)
     if problems:
         raise ConfigError(problems)
     return grid

@@ -1,6 +1,7 @@
 """Differences to a baseline, with intervals."""
 
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,12 +52,14 @@ def effects(table: pd.DataFrame, title: str = "") -> Figure:
         for axis in column:
             axis.set_xlim(low - margin, high + margin)
             axis.xaxis.set_major_locator(MaxNLocator(5))
-    labelled(panels[-1, len(names) // 2], xlabel=f"difference to “{baseline}”, percentage points")
     marks = [
         Line2D([], [], color=CYCLE[5], linewidth=4, label="95 %, over people"),
         Line2D([], [], color=CYCLE[0], linewidth=1, label="95 %, over people and trainings"),
         Line2D([], [], color=CYCLE[0], marker="o", linestyle="", markersize=4.5, label="interval excludes 0"),
     ]
     marks = [mark for mark in marks if mark is not marks[1] or others["low_seeds"].notna().any()]
-    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False, fontsize=SMALL)
+    # the label of the axes heads the legend: below the last panels it would make them lower than the others
+    unit = plain(f"difference to “{baseline}”, percentage points")
+    place: dict[str, Any] = {"loc": "outside lower center", "ncols": len(marks), "frameon": False, "fontsize": SMALL}
+    figure.legend(handles=marks, title=unit, title_fontsize=TEXT, **place)
     return figure

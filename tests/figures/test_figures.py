@@ -545,7 +545,7 @@ def test_effects_show_every_difference_with_both_intervals():
         assert axis.get_xlim()[0] < min(0, part["low_seeds"].min())
         assert axis.get_xlim()[1] > part["high_seeds"].max()
     assert axes[0].get_xlim() == axes[3].get_xlim()
-    assert axes[4].get_xlabel() == "difference to “none”, percentage points"
+    assert figure.legends[0].get_title().get_text() == "difference to “none”, percentage points"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "95 %, over people", "95 %, over people and trainings", "interval excludes 0",
     ]  # fmt: skip

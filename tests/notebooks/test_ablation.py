@@ -38,6 +38,20 @@ def test_options_that_do_not_match_the_sweep_are_refused_together(grid):
     assert "expected one that small has: none; channel" in caught.value.problems[0]
 
 
+def test_networks_that_could_not_be_compared_are_refused_before_they_are_trained(home):
+    file = home / "unequal.yaml"
+    fixed = SMALL | {"scale": "small", "init": "none"}
+    file.write_text(yaml.safe_dump({"fixed": fixed, "grids": [{"network": ["fsc", "agw"]}], "seeds": [0]}))
+    with pytest.raises(ConfigError) as caught:
+        ablation.read(AblationOptions(sweep=str(file), dataset="llcm", network="agw"))
+    (problem,) = caught.value.problems
+    assert "augmentation fsc and plain" in problem
+    assert "set them in fixed" in problem
+    assert ablation.read(AblationOptions(sweep=str(file), dataset="llcm", network="agw", execute=False)).cells
+    fields = ("augmentation", "grayscale", "erase")
+    assert ablation.read(AblationOptions(sweep=str(file), dataset="llcm", network="agw", allow=fields)).cells
+
+
 def test_showing_a_sweep_needs_no_data(grid, home, monkeypatch):
     (home / "data").unlink()
     options = AblationOptions(sweep=grid, dataset="llcm", network="agw", execute=False)

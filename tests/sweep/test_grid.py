@@ -51,8 +51,8 @@ def test_the_example_of_the_readme_is_a_valid_sweep(monkeypatch, tmp_path):
     file = tmp_path / "example.yaml"
     file.write_text(text)
     sweep = read(file)
-    assert len(sweep.cells) == 3 * (4 * 2 + 2)
-    assert len({json.dumps(cell.config.recipe()) for cell in sweep.cells}) == 30
+    assert len(sweep.cells) == 3 * (4 * 2 + 3)
+    assert len({json.dumps(cell.config.recipe()) for cell in sweep.cells}) == 33
     assert sweep.slurm["gpus_per_node"] == 1
 
 
@@ -61,13 +61,13 @@ def test_the_committed_sweeps_have_the_expected_cells(monkeypatch, tmp_path):
     monkeypatch.setattr(refusals.preparation, "check", lambda config: True)
     monkeypatch.setattr(refusals.demo, "ensure", lambda *where: None)  # draws no corpus
     ablation, methods, people = read("ablation"), read("methods"), read("people")
-    assert len(ablation.cells) == 30
+    assert len(ablation.cells) == 39
     assert [cell.config.modules for cell in ablation.cells[:8]] == [
         (), ("frequency",), ("channel",), ("spatial",), ("frequency", "channel"), ("frequency", "spatial"), ("channel", "spatial"),
         ("frequency", "channel", "spatial"),
     ]  # fmt: skip
-    assert [cell.config.network for cell in ablation.cells[8:10]] == ["agw", "twostream"]
-    assert [cell.config.seed for cell in ablation.cells] == [0] * 10 + [1] * 10 + [2] * 10
+    assert [cell.config.network for cell in ablation.cells[8:13]] == ["agw", "bdtr", "twostream", "onestream", "zeropad"]
+    assert [cell.config.seed for cell in ablation.cells] == [0] * 13 + [1] * 13 + [2] * 13
     assert {cell.config.scale for cell in ablation.cells} == {"tiny"}
     assert [cell.config.init for cell in people.cells] == [f"people/{cell.config.network}" for cell in people.cells]
     assert {cell.config.network for cell in people.cells} == {"fsc", "deen", "agw", "twostream"}  # those that are shipped

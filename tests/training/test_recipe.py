@@ -36,6 +36,14 @@ def test_cosine_falls_from_the_learning_rate_to_a_hundredth_of_it():
     assert factors == sorted(factors, reverse=True)
 
 
+def test_a_cosine_at_the_scale_of_the_papers_follows_their_warm_up():
+    config = Config(dataset="sysu", schedule="cosine")
+    factors = [settings_of(config).optimization.factor(epoch) for epoch in range(150)]
+    assert factors[:10] == pytest.approx([(epoch + 1) / 10 for epoch in range(10)])
+    assert factors[10:] == pytest.approx([0.01 + 0.99 * (1 + math.cos(math.pi * epoch / 150)) / 2 for epoch in range(10, 150)])
+    assert config.departures() == {"schedule": "cosine"}
+
+
 def test_warm_up_counts_steps_across_epochs():
     config = Config(dataset="llcm", schedule="step", warmup=0, warmup_steps=30, decay="none")
     factors = [settings_of(config).optimization.factor(epoch, step, 20) for epoch in range(3) for step in range(20)]

@@ -3,6 +3,7 @@
     file      reads a sweep file
     grid      a sweep file → cells; reports everything wrong with it at once, before the first run
     refusals  problems of cells that are valid individually
+    equality  networks that notebook 06 would refuse to compare
     cell      the files and the state of a cell; runs one
     local     cells in worker processes on this machine        worker    such a process
     cluster   cells in SLURM jobs, through submitit

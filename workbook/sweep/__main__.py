@@ -16,6 +16,10 @@ def main(words: Sequence[str]) -> int:
     asked = _parser().parse_args(words)
     sweep = read(asked.file, check=not asked.status)
     if not asked.status:
+        from workbook.sweep.equality import unequal
+
+        for problem in unequal(sweep.cells):
+            print(f"warning: {problem}", file=sys.stderr)
         run(sweep, workers=asked.workers, cluster=asked.cluster, retry=asked.retry)
     found = board.table(sweep)
     if asked.status:
