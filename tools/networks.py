@@ -4,7 +4,7 @@
     python tools/networks.py --seeds 2   # with those of the second seed, which make_weights.py --run people-fsc-seed1 … trains
 
 All are tested on the same people, 300 per kind (TESTS of make_weights.py), infrared → visible. The first interval is over people,
-the second over people and trainings (metrics.differences.paired_difference).
+the second over trainings (metrics.differences.paired_difference).
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
             for figure in differences.FIGURES:
                 both = (table.rename(columns={figure: "figure"}) for table in (found, baseline))
                 d = differences.paired_difference(*both)
-                seeds = f", over trainings as well {d.low_seeds:+.1f} to {d.high_seeds:+.1f}" if len(suffixes) > 1 else ""
+                seeds = f", over trainings {d.low_seeds:+.1f} to {d.high_seeds:+.1f}" if len(suffixes) > 1 else ""
                 print(f"{kind}, {network}, {figure}: {d.mean:+.2f}, {d.low:+.1f} to {d.high:+.1f}{seeds}", flush=True)
 
 

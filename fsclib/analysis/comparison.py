@@ -1,7 +1,8 @@
 """Compares finished runs that differ in only one switch with a baseline, and refuses incomparable ones (comparability.py).
 
 A row is a value of the switch; its replicates are seeds, for RegDB seeds and trials. Figures are the headline figures, in per cent;
-differences are paired by replicate and by person (metrics.differences.paired_difference).
+differences are paired by replicate and by person (metrics.differences.paired_difference). Only PRIMARY, infrared → visible in the
+data set's first protocol, is tested for significance, corrected for the number of rows: of many tests some succeed by chance.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,17 +14,19 @@ import numpy as np
 import pandas as pd
 
 from fsclib import runs
-from fsclib.analysis.comparability import FACTS, REPLICATE, conditions, key, protocol_of, replicate, unlike, unpaired
+from fsclib.analysis.comparability import FACTS, REPLICATE, conditions, key, name_of, protocol_of, replicate, unlike, unpaired
 from fsclib.config.schema import RECIPE, parsed
 from fsclib.config.strict import nearest
 from fsclib.data.protocols import DIRECTIONS
-from fsclib.metrics.differences import FIGURES, paired_difference
+from fsclib.metrics.differences import ENOUGH_REPLICATES, FIGURES, Difference, holm, paired_difference
 from fsclib.runs import Run
 from fsclib.system.errors import FsclibError
 
 DECIMALS = 1  # of printed figures; figures that print alike share a place
-ENOUGH_PEOPLE, ENOUGH_RUNS = 100, 3
-FEW_RUNS = 10  # below this number intervals are too narrow: see the simulations in metrics/differences.py
+ENOUGH_PEOPLE = 100
+PRIMARY = "rank1"  # the figure whose differences are tested
+SIGNIFICANT = 0.05  # corrected p-value below which a difference is marked
+NONE = Difference(np.nan, np.nan, np.nan)
 SELECTED = {
     "last": "Every run is tested after its last epoch.",
     "holdout": "The tested epoch was chosen on identities held out of training.",
@@ -48,8 +51,10 @@ class Comparison:
 
     effects: one row per (protocol, figure, variant), the baseline first. Columns: protocol ("paper.ir2vis"), setting (the same in
     words), figure (rank1, map, minp), variant, runs, seeds, mean, std (over the runs; nan for one), difference to the baseline,
-    low, high (interval over people), low_seeds, high_seeds (over people and seeds; nan for one run), shown (the interval excludes
-    0), place (1 best, 2 second best, else 0; ties share). The baseline's own difference is nan.
+    low, high (95 % interval over people), low_seeds, high_seeds (over trainings; nan for one), p (of no difference; nan for fewer
+    than three), detectable (see metrics.differences.Difference), primary (whether this figure is tested), p_holm (p of the primary
+    figure, corrected for the number of rows), significant, place (1 best, 2 second best, else 0; ties share). The baseline's own
+    difference is nan.
     examples: a run of each variant; names: of all runs. conditions: the augmentation and budget that all rows share, in words;
     "" if they differ.
     """
@@ -191,6 +196,7 @@ def _tested(contributions: dict[str, pd.DataFrame]) -> tuple[list[str], list[str
 def _effects(kept: dict[str, list[Run]], contributions: dict[str, pd.DataFrame], protocols: Sequence[str]) -> pd.DataFrame:
     """Comparison.effects; the first of `kept` is the baseline."""
     first, *_ = kept
+    tested = name_of(kept[first][0].config.spec.validation)
     metrics = {name: pd.DataFrame([run.metrics for run in group]) for name, group in kept.items()}
     rows = []
     for protocol in protocols:
@@ -203,15 +209,15 @@ def _effects(kept: dict[str, list[Run]], contributions: dict[str, pd.DataFrame],
                 row = {"protocol": protocol, "setting": _setting(protocol), "figure": figure, "variant": name, "runs": len(group)}
                 row |= {"seeds": len({run.config.seed for run in group})}
                 row |= {"mean": metrics[name][column].mean(), "std": metrics[name][column].std()}
+                found = NONE
                 if name != first:
-                    mine, theirs = (parts[n].rename(columns={figure: "figure"}) for n in (name, first))
-                    found = paired_difference(mine, theirs)
-                    row |= {"difference": found.mean} | {k: v for k, v in asdict(found).items() if k != "mean"}
-                else:
-                    row |= dict.fromkeys(("difference", "low", "high", "low_seeds", "high_seeds"), np.nan)
+                    found = paired_difference(*(parts[n].rename(columns={figure: "figure"}) for n in (name, first)))
+                row |= {"difference": found.mean} | {k: v for k, v in asdict(found).items() if k != "mean"}
                 place = 1 + best.index(printed[name]) if printed[name] in best else 0
-                rows.append(row | {"shown": name != first and found.shown, "place": place})
-    return pd.DataFrame(rows)
+                rows.append(row | {"primary": (protocol, figure) == (tested, PRIMARY), "place": place})
+    effects = pd.DataFrame(rows)
+    corrected = pd.Series(holm(effects["p"].where(effects["primary"])), effects.index)
+    return effects.assign(p_holm=corrected, significant=corrected < SIGNIFICANT)
 
 
 def _notes(kept: dict[str, list[Run]], people: pd.DataFrame, effects: pd.DataFrame, switch: str) -> Iterable[str]:
@@ -234,17 +240,29 @@ def _notes(kept: dict[str, list[Run]], people: pd.DataFrame, effects: pd.DataFra
         yield "Seeds of one trial share its people, which the intervals over trainings ignore: they are too narrow."
     if changed := sum(not run.environment.get("revision") or "+" in run.environment["revision"] for run in everyone):
         yield f"{changed} of {len(everyone)} runs come from uncommitted code, which may have differed between them."
-    several = len(group) > 1
-    units = "people and trainings" if several else "people only, since one training per row says nothing about other trainings"
-    few = "; with so few trainings they are too narrow if trainings vary more than people do" if 1 < len(group) < FEW_RUNS else ""
-    yield f"Intervals: 95 %, paired bootstrap over {units}{few}."
-    tested = effects["difference"].notna()
-    shown = f"{int(effects.loc[tested, 'shown'].sum())} of {int(tested.sum())} differences have an interval that excludes 0"
-    yield f"{shown}; without any effect about one in twenty would."
+    yield from _significance(len(group), effects)
     if fewest < ENOUGH_PEOPLE:
         yield f"Small: fewer than {ENOUGH_PEOPLE} people were searched for, so the intervals themselves are uncertain."
-    if len(group) < ENOUGH_RUNS:
-        yield f"Small: fewer than {ENOUGH_RUNS} trainings per row, so randomness in training can hardly be told from an effect."
+
+
+def _significance(trainings: int, effects: pd.DataFrame) -> Iterable[str]:
+    """Sentences about intervals and p-values, and the differences that could have been found."""
+    if trainings < ENOUGH_REPLICATES:
+        few = "One training per row compares these checkpoints, not the methods" if trainings == 1 else "Two trainings are too few"
+        yield f"{few}: no difference is marked as significant. Intervals: 95 %, paired bootstrap over people."
+        return
+    yield (
+        "Intervals: 95 %, the wider of those over people (paired bootstrap) and over trainings (Student's t). p: of no difference, "
+        "the larger of the two."
+    )
+    primary = effects[effects["primary"] & effects["p"].notna()]
+    if primary.empty:
+        yield "Nothing is marked as significant: the figure to test, rank-1 infrared → visible, is not in this table."
+        return
+    named = f"{FIGURES[PRIMARY]}, {primary['setting'].iloc[0]}"
+    correction = f"p corrected for {len(primary)} rows (Holm)" if len(primary) > 1 else "p"
+    yield f"*: significant, {correction} below {SIGNIFICANT}; tested in one figure only, {named}."
+    yield f"In that figure, differences of about {primary['detectable'].median():.1f} points would be found four times in five."
 
 
 def _queries(group: list[Run], protocol: str) -> str:

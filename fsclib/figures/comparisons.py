@@ -18,8 +18,8 @@ LINE = 110  # characters of a heading that fit the width
 def effects(table: pd.DataFrame, title: str = "") -> Figure:
     """Differences to the baseline with intervals, from Comparison.effects: one panel per setting and figure, one row per variant.
 
-    title: what is compared, such as Comparison.title. Thick: 95 % over people; thin: over people and trainings, if there are
-    several. A filled mark: the interval excludes zero.
+    title: what is compared, such as Comparison.title. Thick: 95 % over people; thin: over trainings, if there are several. A filled
+    mark: significant (Comparison.effects).
     """
     others = table[table["difference"].notna()]
     (baseline,) = table.loc[table["difference"].isna(), "variant"].unique()
@@ -39,7 +39,7 @@ def effects(table: pd.DataFrame, title: str = "") -> Figure:
             axis.axvline(0, color="black", linewidth=0.8)
             axis.hlines(rows, found["low_seeds"], found["high_seeds"], color=CYCLE[0], linewidth=1)
             axis.hlines(rows, found["low"], found["high"], color=CYCLE[5], linewidth=4)
-            fill = np.where(found["shown"], CYCLE[0], "white")
+            fill = np.where(found["significant"], CYCLE[0], "white")
             axis.scatter(found["difference"], rows, s=20, c=fill, edgecolors=CYCLE[0], zorder=3)
             axis.set(ylim=(len(variants) - 0.5, -0.5), yticks=rows, yticklabels=list(map(plain, variants)))
             axis.tick_params(axis="y", length=0)
@@ -54,10 +54,11 @@ def effects(table: pd.DataFrame, title: str = "") -> Figure:
             axis.xaxis.set_major_locator(MaxNLocator(5))
     marks = [
         Line2D([], [], color=CYCLE[5], linewidth=4, label="95 %, over people"),
-        Line2D([], [], color=CYCLE[0], linewidth=1, label="95 %, over people and trainings"),
-        Line2D([], [], color=CYCLE[0], marker="o", linestyle="", markersize=4.5, label="interval excludes 0"),
+        Line2D([], [], color=CYCLE[0], linewidth=1, label="95 %, over trainings"),
+        Line2D([], [], color=CYCLE[0], marker="o", linestyle="", markersize=4.5, label="significant"),
     ]
-    marks = [mark for mark in marks if mark is not marks[1] or others["low_seeds"].notna().any()]
+    drawn = (True, others["low_seeds"].notna().any(), others["significant"].any())
+    marks = [mark for mark, there in zip(marks, drawn, strict=True) if there]
     # the label of the axes heads the legend: below the last panels it would make them lower than the others
     unit = plain(f"difference to “{baseline}”, percentage points")
     place: dict[str, Any] = {"loc": "outside lower center", "ncols": len(marks), "frameon": False, "fontsize": SMALL}

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from fsclib.analysis.comparison import DECIMALS, Comparison
 from fsclib.analysis.literature import Table
-from fsclib.metrics.differences import FIGURES
+from fsclib.metrics.differences import FIGURES, wider
 from fsclib.models.fsc import SHORT
 
 COSTS = {  # heading, divisor and decimals of what cost.table measures
@@ -148,8 +148,8 @@ def _lines(comparison: Comparison, effects: pd.DataFrame, cost: pd.DataFrame | N
 def _caption(comparison: Comparison, setting: str, cost: pd.DataFrame | None) -> str:
     sentences = [
         f"{comparison.title}; {setting}, in per cent.",
-        f"Mean ± standard deviation over trainings; below it, difference to “{comparison.baseline}” [95 % interval], with * where "
-        "the interval excludes 0. Best in bold, second best underlined.",
+        f"Mean ± standard deviation over trainings; below it, difference to “{comparison.baseline}” [95 % interval] and, from "
+        "three trainings on, p. Best in bold, second best underlined.",
     ]
     if cost is not None:
         machines = cost[["device", "precision", "threads"]].drop_duplicates().itertuples()
@@ -191,9 +191,11 @@ def _mean(row: Any) -> str:
 
 
 def _difference(row: Any) -> str:
-    low, high = (row.low, row.high) if np.isnan(row.low_seeds) else (row.low_seeds, row.high_seeds)
-    text = f"{row.difference:+.{DECIMALS}f} [{low:.{DECIMALS}f}, {high:.{DECIMALS}f}]"
-    return text.replace("-", "−") + "*" * row.shown
+    low, high = wider((row.low, row.high), (row.low_seeds, row.high_seeds))
+    text = f"{row.difference:+.{DECIMALS}f} [{low:.{DECIMALS}f}, {high:.{DECIMALS}f}]".replace("-", "−")
+    p = row.p_holm if row.primary else row.p
+    shown = "" if np.isnan(p) else f" p {p:.2f}" if p >= 0.01 else " p < 0.01"
+    return text + shown + "*" * row.significant
 
 
 def _size(rows: list[list[str]]) -> tuple[str, bool]:

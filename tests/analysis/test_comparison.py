@@ -9,7 +9,7 @@ import pytest
 from fsclib import runs
 from fsclib.analysis.comparison import ComparisonError, compare
 from fsclib.config import Config
-from fsclib.metrics.differences import FIGURES, paired_difference
+from fsclib.metrics.differences import FIGURES, holm, paired_difference
 
 ENVIRONMENT = {
     "data_hash": "d1", "pixels_hash": "p1", "precision": "float32", "revision": "r1", "packages": {"torch": "2.10.0+cpu"},
@@ -79,9 +79,8 @@ def test_a_row_has_the_mean_spread_and_difference_of_its_runs(finished, compared
         return pd.concat(parts).query("direction == 'ir2vis'").rename(columns={"map": "figure"})
 
     expected = paired_difference(contributions(["channel"]), contributions([]))
-    assert row[["difference", "low", "high", "low_seeds", "high_seeds"]].tolist() == pytest.approx(
-        list(dataclasses.astuple(expected))
-    )
+    columns = ["difference", "low", "high", "low_seeds", "high_seeds", "p", "detectable"]
+    assert row[columns].tolist() == pytest.approx(list(dataclasses.astuple(expected)))
     baseline = table.loc[table["modules"].map(lambda found: found == []), "metrics.paper.ir2vis.map"]
     assert row["difference"] == pytest.approx(row["mean"] - baseline.mean(), abs=1e-9)
     assert found.rows.set_index("variant").loc["channel", "paper.ir2vis.map.difference"] == row["difference"]
@@ -99,13 +98,32 @@ def test_further_protocols_are_compared_only_if_all_runs_were_tested_under_them(
     assert found.effects.loc[found.effects["protocol"] == multi, "mean"].notna().all()
 
 
-def test_only_differences_whose_interval_excludes_zero_are_shown(finished, compared):
+def test_only_the_primary_figure_is_tested_with_p_values_corrected_for_the_rows(finished, compared):
     ablated(finished)
-    found = compared("modules", "none").effects.set_index(["variant", "figure", "protocol"])["shown"]
-    assert found["channel"].all()
-    assert found["frequency + channel"].all()
-    assert not found["spatial"].any()
-    assert not found["none"].any()
+    comparison = compared("modules", "none")
+    found = comparison.effects.set_index("variant")
+    assert (found["p"].notna() == (found.index != "none")).all()
+    primary = found[found["primary"]]
+    assert set(zip(primary["protocol"], primary["figure"], strict=True)) == {("paper.ir2vis", "rank1")}
+    assert not found.loc[~found["primary"], "significant"].any()
+    assert primary["significant"].to_dict() == {"none": False, "channel": True, "spatial": False, "frequency + channel": True}
+    others = primary.drop("none")
+    assert others["p_holm"].tolist() == pytest.approx(holm(others["p"]).tolist())
+    assert (others["p_holm"] >= others["p"]).all()
+    notes = " ".join(comparison.notes)
+    assert "p corrected for 3 rows (Holm) below 0.05; tested in one figure only, rank-1, paper, infrared → visible." in notes
+    assert f"differences of about {others['detectable'].median():.1f} points would be found four times in five" in notes
+    elsewhere = compared("modules", "none", protocols=["paper.vis2ir"])
+    assert not elsewhere.effects["significant"].any()
+    assert "Nothing is marked as significant" in " ".join(elsewhere.notes)
+
+
+def test_a_difference_of_two_trainings_is_never_significant(finished, compared):
+    ablated(finished, seeds=(0, 1))
+    found = compared("modules", "none")
+    assert not found.effects["significant"].any()
+    assert found.effects["p"].isna().all()
+    assert "Two trainings are too few" in " ".join(found.notes)
 
 
 def test_best_and_second_best_are_marked_and_ties_share_them(finished, compared):
@@ -125,10 +143,9 @@ def test_with_one_seed_there_is_no_spread_and_a_note_says_so(finished, compared)
     ablated(finished, seeds=[7])
     found = compared("modules", ())
     assert found.effects[["std", "low_seeds", "high_seeds"]].isna().all(axis=None)
-    assert found.effects.set_index("variant").loc["channel", "shown"].all()
-    notes = " ".join(found.notes)
-    assert "people only, since one training per row says nothing about other trainings" in notes
-    assert "fewer than 3 trainings per row" in notes
+    assert found.effects.set_index("variant").loc["channel", "low"].gt(0).all()
+    assert not found.effects["significant"].any()
+    assert "One training per row compares these checkpoints, not the methods" in " ".join(found.notes)
 
 
 def test_notes_describe_the_tests_and_their_limits(finished, compared):
@@ -140,12 +157,10 @@ def test_notes_describe_the_tests_and_their_limits(finished, compared):
         "Synthetic people:",
         "chosen on identities held out of training",
         "Recipe: the preset tiny for demo, except for epochs 4.",
-        "paired bootstrap over people and trainings",
-        "12 of 18 differences have an interval that excludes 0; without any effect about one in twenty would.",
+        "the wider of those over people (paired bootstrap) and over trainings (Student's t)",
         "fewer than 100 people",
     ):
         assert sentence in notes
-    assert "fewer than 3" not in notes
     assert "Left out" not in notes
 
 

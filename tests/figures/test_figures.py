@@ -61,12 +61,13 @@ def leak_table():
 
 
 def effects_table(variants=("none", "channel", "frequency + channel + spatial"), several=True):
-    """Effects as compare returns them: increasing differences, with the last one of each panel shown."""
+    """Effects as compare returns them: increasing differences; with several trainings, the last of each panel is significant."""
     settings = ["paper, visible → infrared", "as-coded, visible → infrared"]
     kinds = [(s, f, v) for s in settings for f in ("rank1", "map", "minp") for v in variants]
     table = pd.DataFrame(kinds, columns=["setting", "figure", "variant"])
     table["difference"] = np.where(table["variant"] == variants[0], np.nan, np.arange(len(table)))
-    table = table.assign(low=table["difference"] - 1, high=table["difference"] + 2, shown=table["variant"] == variants[-1])
+    last = (table["variant"] == variants[-1]) & several
+    table = table.assign(low=table["difference"] - 1, high=table["difference"] + 2, significant=last)
     return table.assign(low_seeds=table["low"] - 1 if several else np.nan, high_seeds=table["high"] + 2 if several else np.nan)
 
 
@@ -547,13 +548,13 @@ def test_effects_show_every_difference_with_both_intervals():
     assert axes[0].get_xlim() == axes[3].get_xlim()
     assert figure.legends[0].get_title().get_text() == "difference to “none”, percentage points"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "95 %, over people", "95 %, over people and trainings", "interval excludes 0",
+        "95 %, over people", "95 %, over trainings", "significant",
     ]  # fmt: skip
 
 
 def test_effects_of_one_training_have_one_interval():
     figure = figures.effects(effects_table(["a", "b"], several=False))
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["95 %, over people", "interval excludes 0"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["95 %, over people"]
 
 
 def test_maps_lie_over_their_images_scaled_to_their_own_maxima():

@@ -31,7 +31,9 @@ def effects(variants=VARIANTS, several=True, protocols=("paper.vis2ir", "paper.i
                 row = {"protocol": protocol, "setting": f"{protocol}, → in words", "figure": figure, "variant": variant}
                 row |= dict.fromkeys(("runs", "seeds"), 3 if several else 1) | {"mean": 20.0 + 10 * number}
                 row |= {"std": 1.25 if several else np.nan, "difference": 10.0 * number if number else np.nan}
-                rows.append(row | {"shown": behind == 0, "place": (1, 2, 0)[min(behind, 2)]})
+                row |= {"p": 0.2 if several and number else np.nan, "primary": (protocol, figure) == (protocols[-1], "rank1")}
+                row |= {"p_holm": 0.004 if row["primary"] and several and number else np.nan, "detectable": row["p"]}
+                rows.append(row | {"significant": row["p_holm"] < 0.05, "place": (1, 2, 0)[min(behind, 2)]})
     table = pd.DataFrame(rows)
     table = table.assign(low=table["difference"] - 3, high=table["difference"] + 2)
     wide = 9 if several else np.nan
@@ -115,13 +117,15 @@ def test_a_variant_has_its_figures_and_below_them_its_differences():
     assert list(rows["variant"]) == list(VARIANTS)
     assert rows["paper.ir2vis.map.high_seeds"].tolist()[1:] == [21, 31]
     assert text.count(r"\begin{table}") == 2
-    head, none, first, first_effect, both, both_effect, *_ = lines(text.split(r"\end{table}")[0])
+    other, tested, _ = text.split(r"\end{table}")
+    head, none, first, first_effect, both, both_effect, *_ = lines(other)
     assert head == ["FSA", "ST", "rank-1", "mAP", "mINP"]
     assert none == ["", ""] + [r"20.0 $\pm$ 1.2"] * 3
     assert first == [r"$\surd$", ""] + [r"\underline{30.0 $\pm$ 1.2}"] * 3
-    assert first_effect == ["", ""] + ["+10.0 {[}$-$2.0, 21.0]"] * 3
+    assert first_effect == ["", ""] + ["+10.0 {[}$-$2.0, 21.0] p 0.20"] * 3
     assert both == [r"$\surd$", r"$\surd$"] + [r"\textbf{40.0 $\pm$ 1.2}"] * 3
-    assert both_effect == ["", ""] + ["+20.0 {[}8.0, 31.0]{*}"] * 3
+    assert both_effect == ["", ""] + ["+20.0 {[}8.0, 31.0] p 0.20"] * 3
+    assert lines(tested)[5] == ["", "", "+20.0 {[}8.0, 31.0] p $<$ 0.01{*}"] + ["+20.0 {[}8.0, 31.0] p 0.20"] * 2
     caption = text.split(r"\caption")[1].split(r"\label")[0]
     for part in (r"paper.vis2ir, $\rightarrow$ in words", r"A \& B, 100 \%.", "Refused: channel: epochs: 5 vs 8."):
         assert part in caption

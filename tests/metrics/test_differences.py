@@ -1,6 +1,6 @@
 """Paired differences and their intervals against scipy, closed forms and explicit resamples of people."""
 
-from math import nan, sqrt
+from math import nan
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from scipy import stats
 
 from fsclib import metrics
 from fsclib.metrics import differences
-from fsclib.metrics.differences import Difference, by_identity, paired_difference
+from fsclib.metrics.differences import by_identity, holm, paired_difference
 
 
 def rows_of(figure, share=None):
@@ -76,22 +76,49 @@ def test_the_interval_over_people_matches_scipy():
     assert found.mean == pytest.approx((method - baseline).mean())
 
 
-def test_two_trainings_spread_according_to_their_variance():
-    """Resampling gives weights (2, 0), (1, 1) or (0, 2); widened by √2, the variance ½ · 2 · ((a − b)/2)² of the mean is s²/2."""
-    found = paired_difference(rows_of([[4.0] * 5, [1.0] * 5]), rows_of(np.zeros((2, 5))))
+def test_trainings_have_the_interval_and_p_value_of_a_t_test():
+    each = [4.0, 1.0, 2.5]
+    found = paired_difference(rows_of([[value] * 5 for value in each]), rows_of(np.zeros((3, 5))))
+    expected = stats.ttest_1samp(each, 0)
     assert (found.low, found.high) == (2.5, 2.5)
-    assert (found.low_seeds, found.high_seeds) == pytest.approx((2.5 - 1.5 * sqrt(2), 2.5 + 1.5 * sqrt(2)))
-    assert 0.5 * (1.5 * sqrt(2)) ** 2 == pytest.approx(np.var([4.0, 1.0], ddof=1) / 2)
+    assert (found.low_seeds, found.high_seeds) == pytest.approx(tuple(expected.confidence_interval()))
+    assert found.p == pytest.approx(expected.pvalue)  # larger than that of people, who agree
+    assert found.interval == (found.low_seeds, found.high_seeds)
 
 
-def test_the_variances_of_people_and_trainings_add_up():
-    rng = np.random.default_rng(4)
-    people, seeds = rng.normal(0, 6, 300), rng.normal(3, 2, 25)
-    found = paired_difference(rows_of(people + seeds[:, None]), rows_of(np.zeros((25, 300))))
-    of_people, of_seeds = people.var(ddof=1) / 300, seeds.var(ddof=1) / 25
-    assert found.high - found.low == pytest.approx(2 * 1.96 * sqrt(of_people), rel=0.05)
-    assert found.high_seeds - found.low_seeds == pytest.approx(2 * 1.96 * sqrt(of_people + of_seeds), rel=0.05)
-    assert found.low_seeds < found.low < found.mean < found.high < found.high_seeds
+def test_the_p_value_is_that_of_people_where_they_differ_more_than_trainings():
+    people = np.random.default_rng(4).normal(2, 6, 50)
+    found = paired_difference(rows_of([people] * 4 + np.linspace(-0.1, 0.1, 4)[:, None]), rows_of(np.zeros((4, 50))))
+    assert found.p == pytest.approx(stats.ttest_1samp(people, 0).pvalue, abs=0.02)
+    assert found.interval == (found.low, found.high)
+    assert found.high_seeds - found.low_seeds < 0.5
+
+
+def test_fewer_than_three_trainings_have_no_p_value():
+    for replicates in (1, 2):
+        found = paired_difference(rows_of(np.full((replicates, 5), 9.0)), rows_of(np.random.default_rng(0).random((replicates, 5))))
+        assert found.low > 8
+        assert np.isnan([found.p, found.detectable]).all()
+
+
+@pytest.mark.parametrize("seeds", [0.5, 4.0])
+def test_a_detectable_difference_is_found_four_times_in_five(seeds):
+    """With that true difference, p is below 0.05 in about 80 %."""
+    rng = np.random.default_rng(1)
+
+    def drawn(true):
+        table = true + rng.normal(0, seeds, (5, 1)) + rng.normal(0, 8, 60)
+        return paired_difference(rows_of(table), rows_of(np.zeros((5, 60))), resamples=500)
+
+    size = np.mean([drawn(0.0).detectable for _ in range(60)])
+    assert np.mean([drawn(size).p < 0.05 for _ in range(200)]) == pytest.approx(0.8, abs=0.12)
+
+
+def test_holm_corrects_each_p_value_by_the_number_of_tests_left():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, nan, 0.02]) == pytest.approx([0.5, nan, 0.04], nan_ok=True)
+    assert holm([0.9, 0.8]).tolist() == [1, 1]
+    assert holm([]).tolist() == []
 
 
 def test_what_both_methods_share_cancels_in_the_difference():
@@ -113,14 +140,6 @@ def test_rows_are_paired_by_name_and_not_by_position():
     method, baseline = rows_of(rng.random((3, 12))), rows_of(rng.random((3, 12)))
     assert paired_difference(method.sample(frac=1, random_state=1), baseline) == paired_difference(method, baseline)
     assert paired_difference(method, baseline, seed=1) != paired_difference(method, baseline)
-
-
-@pytest.mark.parametrize(
-    ("interval", "shown"),
-    [((1, 2, nan, nan), True), ((-2, -1, nan, nan), True), ((0, 2, nan, nan), False), ((1, 2, -1, 3), False), ((1, 2, 1, 3), True)],
-)
-def test_a_difference_is_shown_if_the_widest_known_interval_excludes_zero(interval, shown):
-    assert Difference(1.5, *interval).shown is shown
 
 
 def test_everything_that_cannot_be_paired_is_refused_at_once():

@@ -41,8 +41,7 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
         yield Item(
             name=f"{name}_effects",
             caption="Effect of {title}: paired differences to the row “{baseline}” in percentage points, with 95 % intervals: "
-            "thick over people in the test set, thin over people and trainings, where there are several. Filled marks have an "
-            "interval that excludes zero; so would about one in twenty if there were no effect. {notes}",
+            "thick over people in the test set, thin over trainings, if there are several. Filled marks are significant. {notes}",
             make=partial(_effects, title, comparison),
             runs=comparison.names,
         )
@@ -65,6 +64,6 @@ def _table(title: str, comparison: Comparison, costs) -> Tabled:
 
 
 def _effects(title: str, comparison: Comparison) -> Drawn:
-    small = " ".join(note for note in comparison.notes if note.startswith("Small:"))
+    small = " ".join(note for note in comparison.notes if note.startswith(("Small:", "*:", "One training", "Two trainings")))
     drawn = figures.effects(comparison.effects, comparison.title)
     return Drawn(drawn, {"title": title, "baseline": comparison.baseline, "notes": small})
