@@ -23,10 +23,10 @@ from fsclib.data.images import Images, open_images
 from fsclib.data.protocols import query_and_gallery
 from fsclib.data.records import select
 from fsclib.inference.embedder.loading import load
-from fsclib.metrics import differences
+from fsclib.metrics import differences, estimates
 from fsclib.models.base import Network
 from fsclib.models.imagenet import MEAN, STD
-from fsclib.retrieval import baselines, evaluation, transfer
+from fsclib.retrieval import baselines, evaluation
 from fsclib.retrieval.features import Features, embed, similarity
 from fsclib.retrieval.rerank import rerank
 
@@ -148,7 +148,7 @@ def of_llcm(worlds: Sequence[World], net: Network) -> Rows:
 def absolute(worlds: Sequence[World], protocol: Protocol) -> None:
     """Prints figures of the first world and of all, chance, raw pixels, and the spread over galleries around their mean."""
     tables = [people([world], protocol).assign(mode=protocol.mode, direction=protocol.direction) for world in worlds]
-    for row in (transfer.pooled(part).iloc[0] for part in (tables[:1], tables)):
+    for row in (estimates.over_people(part).iloc[0] for part in (tables[:1], tables)):
         print(f"{protocol}, {row['people']} people:", *(f"{name} {row[name]:.1f}" for name in row.index[3:9]))
     floors = pd.concat(baselines.without_training(world.images) for world in worlds).groupby(["mode", "direction", "method"])
     print(floors[["rank1", "map"]].mean().loc[protocol.mode, protocol.direction].round(1).to_string())

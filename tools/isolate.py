@@ -54,6 +54,7 @@ ROWS = {  # name → (changes to BASE, seeds)
 def measure(row: str, seed: int) -> dict[str, object]:
     """Trains and tests one row, in this process."""
     from fsclib.config import Config
+    from fsclib.metrics import estimates
     from fsclib.retrieval import transfer
     from fsclib.training.loop import fit
 
@@ -65,7 +66,7 @@ def measure(row: str, seed: int) -> dict[str, object]:
     spent = time.process_time() - start
     log, tables = run.log(), [table for _, table in make_weights.by_people(run, "standard")]
     last = {name: round(float(log[name].iloc[-1]), 3) for name in ("identity", "triplet_active", "pooled_cosine", "neck_cosine")}
-    head = transfer.headline(transfer.pooled(tables))
+    head = transfer.headline(estimates.over_people(tables))
     return {"row": row, "seed": seed, "epochs": run.config.epochs, "cpu_min": round(spent / 60, 1)} | last | head
 
 

@@ -119,6 +119,7 @@ def by_people(run: Any, kind: str) -> Iterator[tuple[Any, pd.DataFrame]]:
 def tested(name: str) -> dict[str, dict[str, float]]:
     """Results of a run, of chance and of raw pixels on every kind in TESTS: 300 people, in a gallery of 100 per world."""
     from fsclib import runs
+    from fsclib.metrics import estimates
     from fsclib.retrieval import baselines, transfer
 
     run, found = runs.load("llcm", name), {}
@@ -126,7 +127,7 @@ def tested(name: str) -> dict[str, dict[str, float]]:
         opened, tables = zip(*by_people(run, kind), strict=True)
         means = pd.concat(map(baselines.without_training, opened)).query("mode == 'paper'")
         rank1 = means.groupby(["direction", "method"])["rank1"].mean().round(1)
-        found[kind] = dict(transfer.headline(transfer.pooled(tables)))
+        found[kind] = dict(transfer.headline(estimates.over_people(tables)))
         found[kind] |= {f"{direction}.rank1 of {method}": value for (direction, method), value in rank1.items()}
     return found
 

@@ -116,7 +116,7 @@ def evaluate(
     evaluation.evaluate_run(run, trial=trial, images=images)
     print(run.headline().to_string(index=False))
     print(baselines.without_training(images).round(2).to_string(index=False))
-    print(f"in per cent, means over galleries; figures and tables: {run.folder}")
+    print(f"in per cent, means over galleries [95 % intervals over people]; figures and tables: {run.folder}")
     if (splits := run.config.spec.splits) > 1:
         missing = trials.missing_trials(run)
         left = f"; missing: {', '.join(map(str, missing))}" if missing else ""

@@ -184,6 +184,7 @@ def beside(own_runs: pd.DataFrame, dataset: str, mode: str, direction: str, sett
         *([bold] if own else []),
         "Own figures on synthetic data, or on other numbers of images or identities than the published ones, are not comparable "
         "and are excluded.",
+        "Published programs choose the epoch on the test images, so published figures are too high.",
         *(["† Not the method's own figures: copied or rerun by another publication."] if rows["secondary"].any() else []),
         *(f"[{letter}] {note.rstrip('.')}." for note, letter in _letters(rows["note"]).items()),
     ]

@@ -17,7 +17,8 @@ def main(words: Sequence[str]) -> None:
     if len(words) == 2:
         run = runs.load(words[0], words[1])
         print(run.headline().to_string(index=False))
-        print(f"in per cent, means over trials; selected on {run.metrics.get('select_on', 'not recorded')}")
+        selected = run.metrics.get("select_on", "not recorded")
+        print(f"in per cent, means over trials [95 % intervals over people]; selected on {selected}")
         print(f"figures: {run.folder / 'figures'}\ntables:  {run.folder / 'tables'}")
     elif not words:
         found = runs.table()

@@ -26,6 +26,7 @@ from fsclib.config.schema import RECIPE, difference
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import AUTO, nearest, shown
 from fsclib.runs import contents
+from fsclib.runs.headline import headline
 from fsclib.runs.reports import Report
 from fsclib.system import paths
 from fsclib.system.disk_space import make_folder, writing
@@ -63,13 +64,9 @@ class Run(Report):
         return _read(contents.metrics, self.folder / "metrics.json")
 
     def headline(self) -> pd.DataFrame:
-        """The main results of a finished run, one row per protocol, in per cent: means over trials."""
-        rows: dict[str, dict[str, Any]] = {}
-        for name, value in self.metrics.items():
-            protocol, _, figure = name.rpartition(".")
-            if protocol:
-                rows.setdefault(protocol, {"protocol": protocol.replace(".", " ")})[figure] = round(value, 2)
-        return pd.DataFrame(list(rows.values()))
+        """The main results of a finished run, one row per protocol, in per cent: means over trials [95 % intervals over people]."""
+        there = (self.folder / "tables" / "identities.csv").exists()
+        return headline(self.metrics, self.read_table("identities") if there else None)
 
     @property
     def environment(self) -> dict[str, Any]:

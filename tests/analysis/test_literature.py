@@ -327,6 +327,11 @@ def test_the_demo_is_synthetic_even_if_a_run_does_not_say_so(finish, own):
     assert tables_of(own(), "demo") == []
 
 
+def test_every_caption_says_how_published_epochs_are_chosen():
+    for name in ("sysu", "regdb", "llcm"):
+        assert all("Published programs choose the epoch on the test images" in table.caption for table in tables_of(NONE, name))
+
+
 def test_every_caption_says_that_synthetic_figures_do_not_compare():
     for table in tables_of(NONE, "sysu"):
         assert "Own figures on synthetic data, or on other numbers of images or identities than the published ones" in table.caption

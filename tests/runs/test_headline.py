@@ -1,0 +1,33 @@
+"""The main results of a run, for reading."""
+
+import pandas as pd
+
+from fsclib.runs.headline import TEST_SELECTED, headline
+
+METRICS = {"test_selected": False, "all.ir2vis.rank1": 51.234, "all.ir2vis.rank5": 80.0, "all.ir2vis.map": 40.0}
+
+
+def people(mode="all"):
+    figures = {"rank1": [0.0, 102.468], "map": [40.0] * 2, "minp": [1.0] * 2}
+    return pd.DataFrame({"identity": [1, 2], "share": [0.5, 0.5], **figures}).assign(mode=mode, direction="ir2vis")
+
+
+def test_figures_have_intervals_over_people_in_brackets():
+    (row,) = headline(METRICS, people()).to_dict("records")
+    assert row == {"protocol": "all ir2vis", "rank1": "51.23 [0.0, 102.5]", "rank5": 80.0, "map": "40.00 [40.0, 40.0]", "people": 2}
+
+
+def test_a_protocol_without_a_mode():
+    (row,) = headline({"ir2vis.rank1": 50.0}, people("")).to_dict("records")
+    assert row["rank1"].startswith("50.00 [")
+
+
+def test_without_a_table_of_people_there_are_no_intervals():
+    (row,) = headline(METRICS, None).to_dict("records")
+    assert (row["rank1"], row["map"]) == (51.23, 40.0)
+
+
+def test_results_chosen_on_the_test_images_say_so():
+    found = headline(METRICS | {"test_selected": True}, people())
+    assert list(found["selected"]) == [TEST_SELECTED]
+    assert "selected" not in headline(METRICS, people())
