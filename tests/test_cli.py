@@ -61,7 +61,7 @@ def test_a_network_is_evaluated_on_ones_own_folder_beside_chance(photos, tmp_pat
     monkeypatch.setenv("FSCLIB_HOME", str(tmp_path))
     assert cli.main(["evaluate", str(photos), "--name", "people/agw", "--device", "cpu"]) == 0
     printed = capsys.readouterr().out
-    for word in ("ir2vis", "vis2ir", "chance", "raw pixels", "1 of 10 trials; missing: 2, 3"):
+    for word in ("ir2vis", "vis2ir", "chance", "raw pixels"):
         assert word in printed
     assert (tmp_path / "results/photos/shipped-agw-trial1/metrics.json").exists()
 

@@ -62,8 +62,9 @@ def read(options: AblationOptions) -> Sweep:
             problems.append(f"{name}: found {value!r}, expected one that {grid.name} has: {'; '.join(values)}")
     known = [*Config().recipe(), *FACTS]
     problems += [f"allow: no such field as {name!r}{nearest(name, known)}" for name in options.allow if name not in known]
-    if options.execute and not problems:
-        problems += unequal([cell for cell in grid.cells if cell.config.dataset == options.dataset], options.allow)
+    own = [cell for cell in grid.cells if cell.config.dataset == options.dataset]
+    if options.execute and not problems and not all((cell.run_folder / "metrics.json").exists() for cell in own):
+        problems += unequal(own, options.allow)
     if problems:
         raise ConfigError(problems)
     return grid

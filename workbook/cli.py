@@ -102,7 +102,7 @@ def evaluate(
 ) -> None:
     """Tests a network on the identities of a data set, and prints chance and raw pixels beside it.
 
-    If each split has a model of its own, as each of RegDB's ten trials, the mean over those that are trained is printed too.
+    Of RegDB, whose ten trials each have a model of their own, the mean over those that are tested is printed too.
     Example: fsclib evaluate my.csv --name people/fsc
     """
     from fsclib.retrieval import baselines, evaluation, trials
@@ -117,11 +117,11 @@ def evaluate(
     print(run.headline().to_string(index=False))
     print(baselines.without_training(images).round(2).to_string(index=False))
     print(f"in per cent, means over galleries [95 % intervals over people]; figures and tables: {run.folder}")
-    if (splits := run.config.spec.splits) > 1:
-        missing = trials.missing_trials(run)
-        left = f"; missing: {', '.join(map(str, missing))}" if missing else ""
-        print(f"\nmean and standard deviation over {splits - len(missing)} of {splits} trials{left}")
-        print(trials.mean_over_trials(run).to_string(index=False))
+    together, spec = trials.all_trials(run), run.config.spec
+    tested = sorted(set(together["trial"]))
+    if spec.splits > 1 and (spec.owner or len(tested) > 1):  # one's own data need not be tested on several splits
+        print(f"\nmean and standard deviation over {len(tested)} of {spec.splits} trials: {', '.join(map(str, tested))}")
+        print(trials.mean_over_trials(together).to_string(index=False))
 
 
 COMMANDS: dict[str, tuple[str, Callable[..., object] | str]] = {  # name → example, and its function or the module with its main

@@ -23,6 +23,7 @@ NOTED = ("device", "packages")  # and which may differ
 REPLICATE = ("seed", "trial")
 BUDGET = ("epochs", "small_epochs", "identities", "images", "height", "width")
 EQUAL = (*AUGMENTED, *BUDGET)  # of networks that are compared
+LABEL = "augmentation"  # names fields that are compared themselves; equal ones may have different names
 FIX = "give all rows the same augmentation and budget, or name what may differ in allow"
 
 
@@ -39,7 +40,7 @@ def unlike(group: Sequence[Run], reference: Sequence[Run], switch: str, allow: S
         other = partners.get(key(run), reference[0])
         same_split, same_network = run.config.trial == other.config.trial, run.config.network == other.config.network
         mine, theirs = (_facts(r, same_split, same_network) for r in (run, other))
-        names = {name for name in mine if mine[name] != theirs[name]} - {switch, *REPLICATE}
+        names = {name for name in mine if mine[name] != theirs[name]} - {switch, LABEL, *REPLICATE}
         tolerated = names & {*allow, *NOTED}
         own = run.config.departures().keys() | other.config.departures().keys()
         if switch == "network":
@@ -86,7 +87,7 @@ def conditions(configs: Iterable[Config]) -> str:
     config, *others = configs
     if not config.epochs or any(getattr(config, name) != getattr(other, name) for other in others for name in EQUAL):
         return ""
-    small = f", {config.small_epochs} of them smaller" if config.small_epochs else ""
+    small = f", {config.small_epochs} of them on smaller images" if config.small_epochs else ""
     batch = f"{config.identities} people × {config.images} images × 2 modalities"
     altered = [f"{name} {value}" for name, value in config.departures().items() if name in AUGMENTED]
     augmentation = " with ".join(filter(None, [config.augmentation, ", ".join(altered)]))

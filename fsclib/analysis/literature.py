@@ -42,8 +42,8 @@ OTHERS = {
 }  # fmt: skip
 
 NETWORKS = {
-    "fsc": "FSC-Net", "deen": "DEEN", "agw": "AGW", "bdtr": "BDTR on a ResNet", "twostream": "two-stream",
-    "onestream": "one-stream on a ResNet", "zeropad": "deep zero-padding on a ResNet",
+    "fsc": "FSC-Net", "deen": "DEEN", "agw": "AGW", "bdtr": "BDTR on the two-stream network", "twostream": "two-stream",
+    "onestream": "one-stream", "zeropad": "deep zero-padding",
 }  # fmt: skip
 SELECTED = {"last": "last epoch", "holdout": "selected on held-out identities", "test": "test-selected"}
 INCOMPARABLE = {  # why a run is not comparable, by whether its people are synthetic

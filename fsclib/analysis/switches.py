@@ -67,7 +67,7 @@ def contrasts(table: pd.DataFrame) -> list[Contrast]:
                 found.setdefault((switch, ((NETWORK, network), *context)), []).append(name)
     augmented = any("augmentation" in fields for fields in varied.values())
     for network, names in networks.items():
-        for name in (name for name in names if not departures[name] & {*varied[network]}):
+        for name in (name for name in names if not departures[name] & {*varied[network]} - {"augmentation"}):
             context = (("augmentation", configs[name].augmentation),) * augmented
             found.setdefault((NETWORK, context), []).append(name)
     kept = {key: names for key, names in found.items() if len({getattr(configs[name], key[0]) for name in names}) > 1}

@@ -20,7 +20,7 @@ EVERY: dict[str, Any] = PUBLISHED_TRAINING | {  # FSC-Net's and DEEN's, at any s
     "loss": "fsc", "branches": 2, "identities": 6, "images": 4, "augmentation": "fsc",
 }  # fmt: skip
 PLAIN = {"grayscale": 0.0, "channel": 0.0, "pseudo_infrared": 0.0, "jitter": 0.0, "amplitude_swap": 0.0, "erase": 0.0}
-AUGMENTED = ("augmentation", "padding", *PLAIN)  # the fields that augment an image, other than by the area of erased rectangles
+AUGMENTED = ("padding", *PLAIN)  # the fields that augment an image, other than by the area of erased rectangles
 AUGMENTATIONS = {  # in addition to random crops and mirror images
     "plain": PLAIN,  # AGW's and BDTR's
     "fsc": PLAIN | {"grayscale": 0.5, "erase": 0.5},  # FSC-Net's and DEEN's

@@ -1,8 +1,8 @@
 """Config: all parameters of a run in one frozen, strictly checked record.
 
 A notebook's parameters become `Config(**parameters)`. Parameters that are missing or "auto" come from the presets of the data set,
-the scale (paper, small, tiny) and the network. Unknown names, wrong types and impossible values are all reported at once, before
-any work starts.
+the scale (paper, small, tiny), the network and the augmentation. Unknown names, wrong types and impossible values are all reported
+at once, before any work starts.
 """
 
 import dataclasses
@@ -81,7 +81,9 @@ class Config(Strict):
     attributes_weight: float = option(
         AUTO, "weight of person attributes as additional targets, for synthetic people (Lin et al., PR 2019)", low=0
     )
-    augmentation: str = option(AUTO, "preset for the following fields that are auto", choices=AUGMENTATIONS)
+    augmentation: str = option(
+        AUTO, "preset of grayscale, channel, pseudo_infrared, amplitude_swap, jitter and erase", choices=AUGMENTATIONS
+    )
     padding: int = option(AUTO, "black pixels around an image before it is cropped at random", low=0, high=100)
     grayscale: float = option(AUTO, "probability that an image loses its colours", low=0, high=1)
     channel: float = option(AUTO, "probability that a visible image keeps one channel (Ye et al., ICCV 2021)", low=0, high=1)
@@ -141,10 +143,14 @@ class Config(Strict):
         return {name: values[name] for name in RECIPE}
 
     def departures(self) -> dict[str, Any]:
-        """The fields of the recipe that differ from the presets of its data set, scale, network and augmentation."""
-        chosen = {name: getattr(self, name) for name in ("dataset", "scale", "network", "augmentation", "trial", "seed")}
-        usual = Config(**chosen).recipe()
-        return {name: value for name, value in self.recipe().items() if value != usual[name]}
+        """The fields of the recipe that differ from the presets of its data set, scale and network.
+
+        Of another augmentation than theirs, the augmentation itself, and the fields that differ from its presets.
+        """
+        chosen = {name: getattr(self, name) for name in ("dataset", "scale", "network", "trial", "seed")}
+        changed = {"augmentation": self.augmentation} if self.augmentation != Config(**chosen).augmentation else {}
+        usual = Config(**chosen | changed).recipe()
+        return changed | {name: value for name, value in self.recipe().items() if value != usual[name]}
 
 
 RECIPE = {f.name: f for f in dataclasses.fields(Config) if f.metadata["recipe"]}  # the fields that determine the results

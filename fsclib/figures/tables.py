@@ -195,7 +195,7 @@ def _difference(row: Any) -> str:
     text = f"{row.difference:+.{DECIMALS}f} [{low:.{DECIMALS}f}, {high:.{DECIMALS}f}]".replace("-", "−")
     p = row.p_holm if row.primary else row.p
     shown = "" if np.isnan(p) else f" p {p:.2f}" if p >= 0.01 else " p < 0.01"
-    return text + shown + "*" * row.significant
+    return text + shown + "*" * bool(row.significant)
 
 
 def _size(rows: list[list[str]]) -> tuple[str, bool]:

@@ -42,7 +42,8 @@ class OneStream(Network):
 
     def stem_input(self, images: Tensor, modality: str) -> Tensor:
         """Normalised images (B, 3, H, W) of one modality → the input of the stem: gray, normalised, in three channels."""
-        return gray(images).sub(_column(MEAN, images)).div(_column(STD, images))
+        shown = gray(images)
+        return torch.cat([(shown - mean) / std for mean, std in zip(MEAN, STD, strict=True)], 1)
 
     def features(self, visible: Tensor, infrared: Tensor) -> Tensor:
         # in one pass: the stem's BatchNorm sees both modalities as one batch
@@ -89,13 +90,11 @@ class ZeroPadding(OneStream):
 
 def gray(images: Tensor) -> Tensor:
     """Normalised images (B, 3, H, W) → their gray values (B, 1, H, W) on a scale from 0 to 1."""
-    return images.mul(_column(STD, images)).add(_column(MEAN, images)).mul(_column(LUMA, images)).sum(1, keepdim=True)
+    # plain numbers, no tensors of them: copying these to a GPU in every step would block
+    channels = zip(images.split(1, 1), MEAN, STD, LUMA, strict=True)
+    return torch.stack([(channel * std + mean) * weight for channel, mean, std, weight in channels]).sum(0)
 
 
 def _channelwise(*weights: Tensor) -> Tensor:
     """Weights (C, 3, h, w) of each modality's stem → (C, 2, h, w): on gray images, the sum over colours acts alike."""
     return torch.cat([weight.sum(1, keepdim=True) for weight in weights], 1)
-
-
-def _column(values: tuple[float, ...], images: Tensor) -> Tensor:
-    return torch.tensor(values, device=images.device, dtype=images.dtype)[:, None, None]

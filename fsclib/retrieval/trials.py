@@ -14,17 +14,12 @@ def all_trials(run: Run) -> pd.DataFrame:
     return pd.concat(tables).sort_values("trial", kind="stable").reset_index(drop=True)
 
 
-def mean_over_trials(run: Run) -> pd.DataFrame:
-    """The headline figures as mean and standard deviation over all trials: one row per protocol, in per cent.
+def mean_over_trials(table: pd.DataFrame) -> pd.DataFrame:
+    """The headline figures of a table of all trials as mean and standard deviation: one row per protocol, in per cent.
 
     Columns: protocol, trials (their number), and rank1, rank1_std, … for SHOWN; one trial has standard deviation nan.
     """
-    found = summarise(all_trials(run)).query("weighting == 'equal' and mirror")
+    found = summarise(table).query("weighting == 'equal' and mirror")
     protocol = (found["mode"] + " " + found["direction"]).str.strip()
     figures = [name for figure in SHOWN for name in (figure, f"{figure}_std")]
     return found.assign(protocol=protocol)[["protocol", "trials", *figures]].round(2).reset_index(drop=True)
-
-
-def missing_trials(run: Run) -> list[int]:
-    """The trials of the data set without a finished run of this recipe."""
-    return sorted(set(range(1, run.config.spec.splits + 1)) - set(all_trials(run)["trial"]))

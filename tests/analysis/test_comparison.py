@@ -288,11 +288,19 @@ def test_networks_with_unequal_augmentation_or_budget_are_refused_unless_allowed
     finished(dataset="llcm", network="agw")  # with the published augmentation and budget of each
     with pytest.raises(ComparisonError) as caught:
         compared("network", "fsc")
-    for problem in ("augmentation: 'plain' vs 'fsc'", "epochs: 80 vs 150", "height: 288 vs 384", "give all rows the same"):
+    for problem in ("grayscale: 0.0 vs 0.5", "epochs: 80 vs 150", "height: 288 vs 384", "give all rows the same"):
         assert problem in str(caught.value)
-    allowed = compared("network", "fsc", allow=["augmentation", "grayscale", "erase", "epochs", "identities", "height"])
+    allowed = compared("network", "fsc", allow=["grayscale", "erase", "epochs", "identities", "height"])
     assert any("erase: 0.0 vs 0.5" in note for note in allowed.notes)
     assert allowed.title == "Effect of network"
+
+
+def test_equal_augmentations_may_have_different_names(finished, compared):
+    finished(dataset="llcm", network="fsc", **FAIR)
+    finished(dataset="llcm", network="agw", **FAIR | {"augmentation": "plain"}, grayscale=0.5, erase=0.5)
+    found = compared("network", "fsc")
+    assert found.refused == ()
+    assert "at equal budget and augmentation" in found.title
 
 
 def test_the_title_names_the_equal_augmentation_and_budget(finished, compared):

@@ -224,6 +224,13 @@ def test_a_row_states_its_selection_and_changes_to_the_recipe(finish, own):
     assert row["protocol"].startswith("modules channel, epochs 60, test-selected, equal weighting")
 
 
+def test_another_augmentation_makes_a_method_altered(finish, own):
+    finish(50.0, network="agw", augmentation="fsc")
+    (row,) = own_rows(beside(own(), "llcm", "paper", "ir2vis"))
+    assert row["method"] == "AGW (altered)"
+    assert row["protocol"].startswith("augmentation fsc, last epoch")
+
+
 def test_runs_selected_on_the_test_images_never_share_a_table_with_others(finish, own):
     finish(50.0, name="fair")
     finish(60.0, name="chosen", select_on="test")

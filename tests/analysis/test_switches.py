@@ -92,5 +92,10 @@ def test_an_augmentation_is_one_switch_whatever_it_is_a_preset_for():
     }
 
 
+def test_the_augmentation_of_the_preset_comes_first():
+    (contrast,) = contrasts(rows({"augmentation": "plain"}, {"augmentation": "fsc"}, scale="paper"))
+    assert contrast.values() == ["fsc", "plain"]
+
+
 def test_a_field_set_beside_its_augmentation_is_a_switch():
     assert names(rows({"augmentation": "fsc"}, {"augmentation": "fsc", "erase": 0.2})) == {"erase": "ab"}

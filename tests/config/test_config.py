@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fsclib.config import Config, ConfigError
+from fsclib.config import Config, ConfigError, presets
 from fsclib.config.presets import AUGMENTATIONS, SCALES
 from fsclib.config.schema import difference
 from fsclib.config.specs import DATASETS
@@ -288,13 +288,21 @@ def test_an_augmentation_is_the_same_on_every_network(network, scale):
     for name, values in AUGMENTATIONS.items():
         config = Config(dataset="llcm", network=network, scale=scale, augmentation=name)
         assert {field: getattr(config, field) for field in fields} == values | {"augmentation": name}
-        assert config.departures() == {}
+        own = Config(dataset="llcm", network=network, scale=scale).augmentation
+        assert config.departures() == ({} if name == own else {"augmentation": name})
+
+
+def test_a_preset_of_a_network_overrides_its_augmentation(monkeypatch):
+    monkeypatch.setitem(presets.NETWORKS, "twostream", ({"erase": 0.2, "stages": 4, "modules": ()}, {}))
+    config = Config(dataset="llcm", network="twostream")
+    assert (config.augmentation, config.erase, config.departures()) == ("fsc", 0.2, {})
+    assert Config(dataset="llcm", network="twostream", augmentation="fsc").erase == 0.5
 
 
 def test_a_field_that_is_given_overrides_its_augmentation():
     config = Config(augmentation="fsc", erase=0.1)
     assert (config.grayscale, config.erase, config.channel) == (0.5, 0.1, 0)
-    assert config.departures() == {"erase": 0.1}
+    assert config.departures() == {"augmentation": "fsc", "erase": 0.1}
 
 
 def test_the_published_augmentations_of_the_networks():

@@ -45,10 +45,10 @@ def test_networks_that_could_not_be_compared_are_refused_before_they_are_trained
     with pytest.raises(ConfigError) as caught:
         ablation.read(AblationOptions(sweep=str(file), dataset="llcm", network="agw"))
     (problem,) = caught.value.problems
-    assert "augmentation fsc and plain" in problem
+    assert "erase 0.5 and 0.0" in problem
     assert "set them in fixed" in problem
     assert ablation.read(AblationOptions(sweep=str(file), dataset="llcm", network="agw", execute=False)).cells
-    fields = ("augmentation", "grayscale", "erase")
+    fields = ("grayscale", "erase")
     assert ablation.read(AblationOptions(sweep=str(file), dataset="llcm", network="agw", allow=fields)).cells
 
 

@@ -19,7 +19,7 @@ def unequal(cells: Sequence[Cell], allow: Collection[str] = ()) -> list[str]:
             configs = [config_of(row) for row in contrast.rows.to_dict("records")]
             values = {name: dict.fromkeys(str(getattr(config, name)) for config in configs) for name in EQUAL if name not in allow}
             differing = [f"{name} {' and '.join(known)}" for name, known in values.items() if len(known) > 1]
-            if contrast.switch == NETWORK and differing:
+            if contrast.switch == NETWORK and differing and any(config.epochs for config in configs):
                 fix = "set them in fixed, or name them in allow of notebook 06, which otherwise refuses to compare these networks"
                 found.append(f"{NETWORK}: found networks on {dataset} with {', '.join(differing)}; {fix}")
-    return found
+    return list(dict.fromkeys(found))
