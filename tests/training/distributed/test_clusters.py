@@ -80,7 +80,7 @@ def test_the_sweep_script_starts_the_sweep(tmp_path):
 def test_the_example_sweep_is_valid():
     content = yaml.safe_load((REPOSITORY / "slurm/llcm.yaml").read_text())
     assert content["slurm"]["gpus_per_node"] == 1
-    assert len(sweep.read(REPOSITORY / "slurm/llcm.yaml", check=False).cells) == 12
+    assert len(sweep.read(REPOSITORY / "slurm/llcm.yaml", check=False).cells) == 21
 
 
 @pytest.fixture
