@@ -13,7 +13,8 @@ CHANGED = {  # a value other than the preset's for each field of the recipe that
     "infonce_weight": 0.75, "temperature": 0.375, "attributes_weight": 3.5, "cpm_weight": 0.625, "orthogonality_weight": 0.0625,
     "triplet_margin": 0.875, "cpm_margin": 0.1875, "label_smoothing": 0.3125, "metric_on": "neck", "padding": 17,
     "grayscale": 0.15, "erase": 0.35, "erase_min": 0.03, "erase_max": 0.45, "channel": 0.55, "pseudo_infrared": 0.65,
-    "jitter": 0.85, "amplitude_swap": 0.95, "streams": "visible", "seed": 19, "clip": 4.5, "small_epochs": 2, "batch": "per-process",
+    "jitter": 0.85, "amplitude_swap": 0.95, "streams": "visible", "seed": 19,
+    "clip": 4.5, "small_epochs": 2, "batch": "per-process",
 }  # fmt: skip
 ELSEWHERE = {  # fields that affect only images, network, sampler and the choice of the best epoch, or are presets of others
     "augmentation", "dataset", "trial", "strict", "scale", "network", "modules", "branches", "backbone", "stages", "init", "parent",
