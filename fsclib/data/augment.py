@@ -116,9 +116,7 @@ def draw(count: int, height: int, width: int, generator: torch.Generator, settin
     return Draws(gray, flip, top, left, whole(height - tall + 1), whole(width - wide + 1), tall, wide)
 
 
-def apply(
-    images: Tensor, draws: Draws, padding: int, coloured: ColourDraws | None = None, swapped: Tensor | None = None
-) -> Tensor:
+def apply(images: Tensor, draws: Draws, padding: int, coloured: ColourDraws | None = None, swapped: Tensor | None = None) -> Tensor:
     """Augment images as drawn: uint8 (B, H, W, 3) → normalised float32 (B, 3, H, W), on the device of both.
 
     swapped: (B,) bool, images whose amplitudes are swapped, of a batch with visible images first; None: none.
