@@ -1,7 +1,7 @@
 """The cost of a network: parameters, multiply-adds, time per image, memory of a training step.
 
 parameters     All trained ones except the classifier: the field excludes it, since its size depends on the data set and no test
-               uses it. Both stems count, although an image passes only one of them.
+               uses it. If there are two stems, both count, although an image passes only one of them.
 multiply-adds  For embedding one image at the configuration's own size: convolutions and matrix products only, without bias,
                normalisation, activations, pooling and Fourier transforms, as in torch.utils.flop_counter, which counts each as two.
 milliseconds   Per image: the median over embedded batches, with images already on the device, no mirror images, after a warm-up.

@@ -1,4 +1,4 @@
-"""What all networks share: two stems, a trunk, a BN neck and a classifier, and the form of their outputs.
+"""What all networks share: stems, a trunk, a BN neck and a classifier, and the form of their outputs.
 
 visible → stem ┐
                ┼ layer1 → layer2 → layer3 → layer4 → average pool → BN neck → classifier
@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fsclib.models.backbone import build_backbone
-
-MODALITIES = ("visible", "infrared")
+from fsclib.models.stems import MODALITIES, separated
 
 
 class Embedding(NamedTuple):
@@ -37,7 +36,7 @@ class Output(NamedTuple):
 
 
 class Network(nn.Module):
-    """Two stems, one trunk, a BN neck and a classifier; and, in training only, a linear head for person attributes.
+    """A stem for each modality, a trunk, a BN neck and a classifier; in training only, a linear head for person attributes.
 
     A subclass calls `add_trunk`, builds its own parts, calls `add_head`, and implements `pooled`, which maps the stems' output to
     the features of V views.
@@ -80,8 +79,8 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def adapted(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The entries of another network's state in the form of this one's, for networks with other stems."""
-        return state
+        """The entries of any network's state in the form of this one's, which may have other stems."""
+        return state if hasattr(self, "stem") else separated(state)
 
     def _necked(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):

@@ -16,6 +16,7 @@ from fsclib.models.backbone import Stem
 from fsclib.models.base import Network, average
 from fsclib.models.imagenet import MEAN, STD
 from fsclib.models.resnet import convolution
+from fsclib.models.stems import separated
 
 LUMA = (0.299, 0.587, 0.114)  # of ITU-R 601-2
 CHANNELS = {"visible": 0, "infrared": 1}  # of the zero-padded input
@@ -59,7 +60,8 @@ class OneStream(Network):
 
     def adapted(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """From two stems, the visible one is taken."""
-        return {name.replace("visible_stem.", "stem."): value for name, value in state.items()}
+        found = {name: value for name, value in separated(state).items() if not name.startswith("infrared_stem.")}
+        return {name.replace("visible_stem.", "stem."): value for name, value in found.items()}
 
 
 class ZeroPadding(OneStream):
@@ -83,9 +85,12 @@ class ZeroPadding(OneStream):
 
     def adapted(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """From two stems, each one's weights for gray images go to its channel, and the rest is the visible one's."""
-        convs = [state[name] for name in (f"{modality}_stem.conv.weight" for modality in CHANNELS) if name in state]
+        if (own := state.get("stem.conv.weight")) is not None and own.shape[1] == len(CHANNELS):
+            return state
+        found = separated(state)
+        convs = [found[name] for name in (f"{modality}_stem.conv.weight" for modality in CHANNELS) if name in found]
         merged = {"stem.conv.weight": _channelwise(*convs)} if convs else {}
-        return {**super().adapted(state), **merged}
+        return {**super().adapted(found), **merged}
 
 
 def gray(images: Tensor) -> Tensor:

@@ -20,7 +20,13 @@ from fsclib.training import steps as steps_module
 from fsclib.training.loop import TrainingError, fit
 from fsclib.training.settings import settings_of
 
-NETWORKS = [{"network": "fsc"}, {"network": "deen"}, {"network": "agw", "stages": 4}, {"network": "twostream"}]
+NETWORKS = [
+    {"network": "fsc"},
+    {"network": "deen"},
+    {"network": "agw", "stages": 4},
+    {"network": "twostream"},
+    {"network": "zeropad"},
+]
 ARITHMETIC = [{"precision": "float32"}, {"precision": "bfloat16"}]
 PLACES = [(0, 0), (0, 1), (1, 0), (1, 3), (2, -1)]  # epoch and step, from 0; −1: the last
 RATES = [{"lr": 1e30}, {"body_lr": 1e30}, {"lr": 1e308}, {"body_lr": 1e12, "warmup": 0}]

@@ -12,7 +12,9 @@ def norms(net):
     return [name for name, part in net.named_modules() if isinstance(part, nn.BatchNorm2d)]
 
 
-@pytest.mark.parametrize(("name", "kept"), [("fsc", 2), ("deen", 0), ("agw", 0), ("twostream", 0)])
+@pytest.mark.parametrize(
+    ("name", "kept"), [("fsc", 2), ("deen", 0), ("agw", 0), ("twostream", 0), ("onestream", 0), ("zeropad", 0)]
+)
 def test_folding_removes_the_norms_of_the_trunk_from_the_copy_only(name, kept):
     net = build_model(name, 5, backbone="resnet18").train()
     before = norms(net)

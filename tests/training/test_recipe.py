@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import fsclib
-from fsclib.config import Config
+from fsclib.config import Config, presets
 from fsclib.data.attributes import Targets
 from fsclib.data.sampler import IdentitySampler
 from fsclib.losses import LossWeights
@@ -78,7 +78,7 @@ def taken(config, count=3, **options):
     return parts[:count], net
 
 
-@pytest.mark.parametrize("network", ["fsc", "deen", "agw", "twostream"])
+@pytest.mark.parametrize("network", presets.NETWORKS)
 @pytest.mark.parametrize("backbone", ["resnet18-half", "resnet18"])
 def test_every_network_trains_with_all_options(tiny, network, backbone):
     parts, _ = taken(tiny(network=network, backbone=backbone, stages=4, **LEARNING))

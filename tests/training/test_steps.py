@@ -38,7 +38,9 @@ class Counter(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(("network", "stages"), [("fsc", 3), ("fsc", 4), ("deen", 4), ("agw", 4), ("twostream", 4)])
+@pytest.mark.parametrize(
+    ("network", "stages"), [("fsc", 3), ("fsc", 4), ("deen", 4), ("agw", 4), ("twostream", 4), ("bdtr", 4), ("zeropad", 4)]
+)
 def test_a_training_step_does_not_wait_for_its_device(tiny, network, stages, precision):
     config = tiny(network=network, stages=stages)
     labels = np.repeat(np.arange(4), 4)

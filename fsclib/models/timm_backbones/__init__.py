@@ -1,6 +1,7 @@
 """Backbones of the package timm, divided into a stem for each modality and shared layers: backbone="timm/<name>".
 
-Hierarchical models, by stages.py, work in every network; vision transformers, by transformer.py, in the two-stream network.
+Hierarchical models, by stages.py, work in every network but zero-padding; vision transformers, by transformer.py, in those without
+parts between the stages: two-stream, BDTR and one-stream.
 """
 
 import math

@@ -23,7 +23,7 @@ def noise(number):
     return np.random.default_rng(number).integers(0, 256, (number, *SIZE, 3), np.uint8)
 
 
-@pytest.fixture(scope="module", params=["fsc", "deen", "agw", "twostream"])
+@pytest.fixture(scope="module", params=["fsc", "deen", "agw", "twostream", "zeropad"])
 def traced(request):
     """An embedder, the modality that was exported, and the program."""
     found = embedder(request.param)
