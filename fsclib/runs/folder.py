@@ -11,7 +11,6 @@ import dataclasses
 import json
 import logging
 import re
-import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from fsclib.config import Config, ConfigError, own, presets, registry
+from fsclib.config import Config, ConfigError, names, own, presets, registry
 from fsclib.config.names import NAME
 from fsclib.config.presets import BEFORE
 from fsclib.config.schema import RECIPE, difference
@@ -194,7 +193,7 @@ def load(dataset: str, name: str, results: Path | None = None, *, data_root: str
         raise RunError(
             f"no run {shown(name)} of {dataset!r} in {others}. "
             + (f"Existing runs: {', '.join(existing)}. " if existing else "There are no runs of this data set. ")
-            + f"Train it first: papermill 02_train.ipynb ../results/02_train.ipynb -p dataset {dataset} -p name {shlex.quote(name)}"
+            + f"Train it first: papermill 02_train.ipynb ../results/02_train.ipynb -p dataset {dataset} {names.parameters(name)}"
         )
     folder = others / name
     run = _run(folder)

@@ -279,6 +279,18 @@ def test_loading_a_missing_run_lists_the_existing_ones(begin, tmp_path):
         runs.load("llcm", "one", tmp_path)
 
 
+@pytest.mark.parametrize("values", [{"network": "bdtr", "dataset": "demo", "seed": 3}, {"dataset": "regdb", "trial": 7}])
+def test_a_missing_run_with_a_usual_name_is_trained_by_what_the_name_says(tmp_path, values):
+    config = Config(**values)
+    with pytest.raises(RunError, match="Train it first") as caught:
+        runs.load(config.dataset, config.name, tmp_path)
+    line = str(caught.value).partition("02_train.ipynb -p ")[2]
+    said = dict(part.split() for part in line.split(" -p "))
+    numbers = {name: int(said.pop(name)) for name in ("seed", "trial") if name in said}
+    assert "name" not in said
+    assert Config(**said, **numbers) == config
+
+
 def test_tables_are_saved_as_csv_and_latex(begin):
     table = pd.DataFrame({"rank1_std": [1.23456, np.nan], "name & 100%": ["a_b # {c}", "~d^e \\ $"]}, index=[3, 3])
     file = begin().save_table(table, "ablation")

@@ -170,7 +170,7 @@ def test_a_duplicate_key_is_refused(home):
 
 
 def test_the_error_for_a_missing_file_lists_the_existing_sweeps(tmp_path):
-    assert "which has ablation, methods, people, regdb" in problems(tmp_path / "nothing.yaml")
+    assert "which has ablation, causes, methods, people, regdb" in problems(tmp_path / "nothing.yaml")
 
 
 @pytest.mark.parametrize(
@@ -181,6 +181,9 @@ def test_the_error_for_a_missing_file_lists_the_existing_sweeps(tmp_path):
         ([{"epochs": [2, 3]}, {"modules": ["frequency,channel,spatial"], "epochs": 3}], "small-epochs3-seed0 and small-freq"),
         ([{"device": ["cpu", "auto"]}], "small-cpu-seed0 and small-auto-seed0"),
         ([{"network": "agw", "cpm_weight": [0.1, 0.2]}], "small-agw-cpm_weight0.1-seed0 and small-agw-cpm_weight0.2-seed0"),
+        ([{"network": ["bdtr"]}, {"network": "twostream", "loss": "bdtr"}], "small-bdtr-seed0 and small-twostream-bdtr-seed0"),
+        ([{"loss": "identity", "cpm_weight": [0.1, 0.2]}], "small-identity-cpm_weight0.1-seed0 and small-identity-cpm_weight0.2-"),
+        ([{"augmentation": ["plain", "fsc"], "erase": 0.5, "grayscale": 0.5}], "small-plain-erase0.5-grayscale0.5-seed0 and small"),
         ([{"warmup": [0, 1]}], "small-warmup0-seed0 and small-warmup1-seed0"),
         ([{"decay": ["8", "9"]}], "small-decay8-seed0 and small-decay9-seed0"),  # neither takes effect in this training
         ([{"cpm_weight": 0.0, "cpm_margin": [0.1, 0.2]}], "small-cpm_weight0.0-cpm_margin0.1-seed0 and small-cpm_weight0.0-cpm_m"),

@@ -42,7 +42,9 @@ def meaning(config: Config) -> dict[str, object]:
     recipe["validate_every"] = min(config.validate_every, config.epochs)  # the last epoch is always validated
     if config.network == "fsc" and not config.modules:
         recipe["network"] = "deen"  # FSC-Net without its modules
-    agw = config.loss == "agw"
+    if config.network == "twostream" and config.loss == "bdtr":
+        recipe["network"] = "bdtr"
+    without_weights = config.loss in ("agw", "bdtr", "identity")  # these losses take neither margins nor factors
     network = NETWORKS[config.network]
     single = network.views == 1 and not issubclass(network, FSCNet)
     idle = {
@@ -55,8 +57,10 @@ def meaning(config: Config) -> dict[str, object]:
         "erase_max": config.erase == 0,
         "cpm_margin": config.cpm_weight == 0,
         "orthogonality_weight": config.branches == 1,
-        **dict.fromkeys(PAIRED if agw or single else (), True),
-        **({"triplet_margin": True} if agw else {}),
+        "metric_on": config.loss == "identity",
+        "augmentation": True,  # a name for the fields below
+        **dict.fromkeys(PAIRED if without_weights or single else (), True),
+        **({"triplet_margin": True} if without_weights else {}),
     }
     return {name: value for name, value in recipe.items() if not idle.get(name)}
 
