@@ -105,10 +105,15 @@ def test_methods(tmp_path):
     assert conditions(configs).startswith("augmentation fsc; 150 epochs")
     rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")]
     heading, *_ = [row for row in rows if row[0] == "augmentation"]
-    for row in (row for row in rows if row[0] in presets.AUGMENTATIONS):
+    of_presets = [row for row in rows if row[0] in presets.AUGMENTATIONS]
+    assert [row[0] for row in of_presets] == list(presets.AUGMENTATIONS)
+    for row in of_presets:
         said = {name: float(value) for name, value in zip(heading[1:-1], row[1:-1], strict=True)}
         assert presets.PLAIN | said == presets.AUGMENTATIONS[row[0]]
-    for row in (row for row in rows if row[0].split("`")[0] in NETWORKS and "epochs" in row[-1]):
+    published = [row for row in rows if row[0].split("`")[0] in NETWORKS and len(row) == 5]
+    assert {name for row in published for name in re.findall(r"\w+", row[0])} == set(NETWORKS)
+    for row in published:
         config = Config(dataset="llcm", network=row[0].split("`")[0])
         budget = f"{config.epochs} epochs, {config.identities} × {config.images} images, {config.height} × {config.width}"
-        assert (row[2].split("`")[0], row[3], row[4]) == (config.loss, config.augmentation, budget)
+        said = next(other[4] for other in published if other[0] == "agw") if row[4] == "as AGW" else row[4]
+        assert (row[2].split("`")[0], row[3], said) == (config.loss, config.augmentation, budget)

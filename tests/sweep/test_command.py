@@ -69,6 +69,16 @@ def test_a_sweep_from_its_file_to_its_runs(write, home, capsys):
     assert all(path.stat().st_mtime_ns == before[path] for path in before if path.name == "metrics.json")
 
 
+def test_networks_that_will_not_be_comparable_are_named_before_they_are_trained(write, capsys, monkeypatch):
+    monkeypatch.setattr(command, "run", lambda *args, **options: None)
+    for erase in (0.5, 0.6):
+        file = write(grids=[{"network": "deen", "erase": 0.5}, {"network": "twostream", "erase": erase}], seeds=[0])
+        command.main([str(file)])
+        warned = capsys.readouterr().err
+        assert ("erase 0.5 and 0.6" in warned) == (erase == 0.6)
+        assert warned.startswith("warning: network: found networks on llcm with ") == (erase == 0.6)
+
+
 def test_a_training_killed_with_its_sweep_resumes_at_its_last_epoch(write, in_background):
     """The killed sweep's kernel holds the lock of the run for another second or two; the new sweep waits for it."""
     found = sweep.read(write(grids=[{"modules": ["none"]}], seeds=[0], fixed=FIXED | {"epochs": 3, "device": "cpu"}))
