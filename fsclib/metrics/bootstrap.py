@@ -25,8 +25,8 @@ def image_multiplicities(
 
     people, cameras, modalities: labels of each image, (N,). Cameras are drawn within each modality: people are common to both. Of C
     cameras C − 1 are drawn: C of C would give (C − 1)/C of their variance, half with two (McCarthy & Snowden, Vital and Health
-    Statistics 1985). One camera is always drawn, and the interval then is one over people only. Resamples in which a modality has no
-    image are left out. Equal seeds give equal draws.
+    Statistics 1985). A single camera is always drawn, so the interval is one over people only. Resamples in which a modality has
+    no image are left out. Equal seeds give equal draws.
     """
     generator = np.random.default_rng(seed)
     person, camera, modality = (np.unique(labels, return_inverse=True)[1] for labels in (people, cameras, modalities))
