@@ -23,8 +23,8 @@ def image_multiplicities(
 ) -> NDArray[np.float64]:
     """How often each of N images counts when people and cameras are resampled, (at most resamples, N).
 
-    people, cameras, modalities: labels of each image, (N,). Cameras are drawn within each modality: people are common to both. Of C
-    cameras C − 1 are drawn: C of C would give (C − 1)/C of their variance, half with two (McCarthy & Snowden, Vital and Health
+    people, cameras, modalities: labels of each image, (N,). Cameras are drawn within each modality: people are common to both. Of
+    C cameras C − 1 are drawn: C of C would give (C − 1)/C of their variance, half with two (McCarthy & Snowden, Vital and Health
     Statistics 1985). A single camera is always drawn, so the interval is one over people only. Resamples in which a modality has
     no image are left out. Equal seeds give equal draws.
     """
