@@ -41,7 +41,7 @@ def gains(examples: Mapping[str, pd.DataFrame], places: Mapping[str, np.ndarray]
     examples: by title, columns radius, gain, fixed (whether the spectrum is real there by symmetry), real and imaginary (the gates,
     the same in each row); places: by modality, 0 … 1.
     """
-    figure = Picture((WIDTH, 2.5), layout="constrained")
+    figure = Picture((WIDTH, 2.7), layout="constrained")
     axes = figure.subplots(1, len(examples) + 1)
     for axis, (title, table) in zip(axes, examples.items(), strict=False):
         fixed = table["fixed"]
@@ -64,6 +64,7 @@ def gains(examples: Mapping[str, pd.DataFrame], places: Mapping[str, np.ndarray]
         axes[-1].hist(values, np.linspace(-0.1, 1.1, 61), weights=np.full(len(values), 100 / max(1, len(values))), **look)
     axes[-1].set_ylim(0, None if any(len(values) for values in places.values()) else 1)
     labelled(axes[-1], title="all channels and images", xlabel="0: smaller gate, 1: larger gate", ylabel="gains, %")
-    for axis in (axes[0], axes[-1]):
-        axis.legend(frameon=False, fontsize=SMALL, loc="best")
+    axes[-1].legend(frameon=False, fontsize=SMALL, loc="best")
+    marks, names = axes[0].get_legend_handles_labels()
+    figure.legend(marks, names, loc="outside upper center", ncols=len(names), frameon=False, fontsize=SMALL)
     return figure

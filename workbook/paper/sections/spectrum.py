@@ -138,7 +138,8 @@ MODULES = (
     "{name}: log-amplitude spectra of feature maps, centred, in cycles per image, root mean square over channels and {sample}, "
     "before the first module and after the one named above each panel; one scale per row. Dashed: the low-frequency box of the "
     "original program, not drawn where it holds no frequency. See whether a module changes the shape of a spectrum or only its "
-    "level, which the next normalisation undoes.{coarse}"
+    "level, which the next normalisation undoes. Channels are added up, so scaling them differently changes the shape as "
+    "well.{coarse}"
 )
 RADIAL = (
     "{name}: left, energy by distance from frequency zero; right, |Y|/|X|, the output of a module over its input, in each channel "
