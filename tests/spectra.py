@@ -8,6 +8,7 @@ from fsclib import figures
 from fsclib.analysis.frequency import before_after, gates
 from fsclib.analysis.frequency.gates import Gated, gated
 from fsclib.analysis.frequency.measurement import Spectra
+from fsclib.analysis.frequency.noise import products
 from fsclib.analysis.frequency.spectrum import by_ring, energy
 from fsclib.models.fsc import FrequencySemanticAttention
 from fsclib.models.networks import build_model
@@ -41,16 +42,19 @@ def attended(number=3, height=6, width=4, seed=0, strength=1.0):
 
 
 def measured(chains, height=6, width=4, people=3, seed=0):
-    """Random spectra of one visible and two infrared images per person, at the input and the points of `chains`."""
+    """Random spectra of two visible and two infrared images per person, by four cameras, at the input and in `chains`."""
     rng = np.random.default_rng(seed)
-    number = 3 * people
+    number = 4 * people
     names = ["input", *(name for line in chains.values() for name in line)]
-    power = {name: energy(rng.normal(size=(number, 5, height, width)) + 1) for name in names}
-    shares, signals, errors = ({name: rng.uniform(0.1, 0.9, number) for name in names} for _ in range(3))
-    identity = np.repeat(np.arange(people), 3)
-    modality = np.tile(["visible", "infrared", "infrared"], people)
+    features = {name: rng.normal(size=(number, 5, height, width)) + 1 for name in names}
+    shares = {name: rng.uniform(0.1, 0.9, number) for name in names}
+    errors = {name: rng.uniform(0.1, 0.9, (number, 5)) for name in names}
+    power = {name: energy(value) for name, value in features.items()}
     rings, pictures = ({name: of(value) for name, value in power.items()} for of in (by_ring, lambda value: value.mean(1)))
-    return Spectra(identity, modality, rings, pictures, shares, signals, errors, chains)
+    inner = {name: products(value) for name, value in features.items()}
+    identity, camera = np.repeat(np.arange(people), 4), np.tile([1, 2, 3, 4], people)
+    modality = np.tile(["visible", "visible", "infrared", "infrared"], people)
+    return Spectra(identity, camera, modality, rings, pictures, shares, inner, errors, chains)
 
 
 def equal_gates():
@@ -83,6 +87,8 @@ def examples():
         "radial": lambda: figures.radial(before_after.profiles(views), before_after.transfers(views)),
         "radial of layers": lambda: figures.radial(before_after.profiles(layers), before_after.transfers(layers)),
         "radial without a module": lambda: figures.radial(before_after.profiles(alone), before_after.transfers(alone)),
+        "pooled transfers": lambda: figures.pooled_transfers(before_after.pooled_transfers(views)),
+        "pooled transfers of layers": lambda: figures.pooled_transfers(before_after.pooled_transfers(layers)),
         "gap by radius": lambda: figures.gap_by_radius(before_after.gaps(layers, 0)),
     }
     for name, group in (("gates", several), ("silent gates", silent)):

@@ -29,10 +29,9 @@ def problem_table(problems: Iterable[Problem]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["kind", "place", "found", "fix"])
 
 
-def draw(images: Images, split: str, modality: str, number: int, seed: int) -> np.ndarray:
-    """At most `number` images of a split and modality, drawn without replacement: uint8 (N, H, W, 3)."""
-    rows = select(images.records, split, modality)
-    return images.take(np.random.default_rng(seed).permutation(rows)[:number])
+def draw(records: pd.DataFrame, split: str, modality: str, number: int, seed: int) -> np.ndarray:
+    """Rows of at most `number` images of a split and modality, drawn without replacement: (N,) int64."""
+    return np.random.default_rng(seed).permutation(select(records, split, modality))[:number]
 
 
 def sheet(images: Images, split: str, people: int, seed: int, width: int = 12) -> Sheet:

@@ -9,7 +9,7 @@ from fsclib.figures.comparisons import effects
 from fsclib.figures.corpus import leak, spectra
 from fsclib.figures.curves import cmc_curves, training_curves
 from fsclib.figures.embedding import distances, embedding_map, modality_gap, view_cosines
-from fsclib.figures.frequency import gap_by_radius, module_spectra, radial
+from fsclib.figures.frequency import gap_by_radius, module_spectra, pooled_transfers, radial
 from fsclib.figures.galleries import search_costs
 from fsclib.figures.gates import gains, gate_histograms
 from fsclib.figures.sheets import ranked_lists, sample_sheet
@@ -27,6 +27,7 @@ __all__ = [
     "map_sheet",
     "modality_gap",
     "module_spectra",
+    "pooled_transfers",
     "radial",
     "ranked_lists",
     "sample_sheet",

@@ -64,12 +64,14 @@ def _spectrum(axis: Axes, log: np.ndarray, box: tuple[slice, slice], low: float,
 
 
 def radial(profiles: Mapping[str, Curves], transfers: Mapping[str, Curves]) -> Figure:
-    """Energy per frequency by radius before and after each module, and |Y|/|X| of each module, with bands.
+    """Energy per frequency by radius before and after each module, and |Y|/|X| per channel of each module, with bands.
 
     One row per chain, one column per kind and modality; a point has one colour in all panels of its chain.
     """
     modalities = list(next(iter(profiles.values())))
-    kinds = [("energy |F|²", profiles)] + [("transfer |Y|/|X|", transfers)] * any(t for c in transfers.values() for t in c.values())
+    kinds = [("energy |F|²", profiles)] + [("|Y|/|X| per channel", transfers)] * any(
+        t for c in transfers.values() for t in c.values()
+    )
     figure = Picture((WIDTH, 0.2 + 2.1 * len(profiles)), layout="constrained")
     parts = figure.subfigures(len(profiles), 1, squeeze=False)[:, 0]
     for part, chain in zip(parts, profiles, strict=True):
@@ -93,6 +95,34 @@ def radial(profiles: Mapping[str, Curves], transfers: Mapping[str, Curves]) -> F
             else:
                 axis.set_visible(False)  # hides the title too
         _legend(part, axes[0, 0], chain)
+    return figure
+
+
+def pooled_transfers(pooled: Mapping[str, Mapping[str, Curves]]) -> Figure:
+    """|Y|/|X| of all channels together, "pooled", with bands, and what scaling each channel would give, "scaling only", thin.
+
+    One panel per chain and modality, four in a line.
+    """
+    panels = [(chain, modality) for chain, curves in pooled["pooled"].items() for modality, line in curves.items() if line]
+    lines = -(-len(panels) // 4)
+    figure = Picture((WIDTH, 0.2 + 2.2 * lines), layout="constrained")
+    axes = figure.subplots(lines, 4, squeeze=False, sharey=True)
+    for axis, (chain, modality) in zip(axes.flat, panels, strict=False):
+        for number, (name, curve) in enumerate(pooled["pooled"][chain][modality].items(), 1):  # colours as in `radial`
+            look = {"color": CYCLE[number % len(CYCLE)], "linestyle": STYLES[number % len(STYLES)]}
+            _banded(axis, curve, "mean", _short(name, chain), look)
+            control = pooled["scaling only"][chain][modality][name]
+            label = "scaling only" if number == 1 else None
+            axis.plot(control["frequency"], control["mean"], color="black", linewidth=0.8, linestyle=look["linestyle"], label=label)
+        axis.axhline(1, color="black", linewidth=0.6)
+        labelled(axis, title=f"{chain}\n{modality}", xlabel=RADIUS, ylabel="|Y|/|X| pooled" if axis in axes[:, 0] else "")
+        axis.title.set_color(COLOURS.get(modality, "black"))
+        long = any(len(_short(name, chain)) > 8 for name in pooled["pooled"][chain][modality])
+        place: dict[str, Any] = {"loc": "upper center", "ncols": 1 if long else 2, "handlelength": 1.5, "columnspacing": 1}
+        axis.legend(frameon=False, fontsize=SMALL, **place).set_in_layout(False)
+    axes[0, 0].set_ylim(0, 1.5 * max(axis.dataLim.y1 for axis in axes.flat[: len(panels)]))  # room for the legends
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
     return figure
 
 

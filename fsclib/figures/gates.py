@@ -38,12 +38,16 @@ def gate_histograms(values: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
 def gains(examples: Mapping[str, pd.DataFrame], places: Mapping[str, np.ndarray]) -> Figure:
     """|Y|/|X| of one channel of one image at every frequency between its two gates, and the place of all gains between theirs.
 
-    examples: by title, columns radius, gain, real and imaginary (the gates, the same in each row); places: by modality, 0 … 1.
+    examples: by title, columns radius, gain, fixed (whether the spectrum is real there by symmetry), real and imaginary (the gates,
+    the same in each row); places: by modality, 0 … 1.
     """
-    figure = Picture((WIDTH, 2.5), layout="constrained")
+    figure = Picture((WIDTH, 2.7), layout="constrained")
     axes = figure.subplots(1, len(examples) + 1)
     for axis, (title, table) in zip(axes, examples.items(), strict=False):
-        axis.scatter(table["radius"], table["gain"], s=8, color=CYCLE[6], zorder=3, label="gain")
+        fixed = table["fixed"]
+        axis.scatter(table["radius"][~fixed], table["gain"][~fixed], s=8, color=CYCLE[6], zorder=3, label="gain")
+        ring = {"s": 24, "facecolors": "white", "edgecolors": CYCLE[6], "zorder": 3, "label": "gain, real bin"}
+        axis.scatter(table["radius"][fixed], table["gain"][fixed], **ring)
         for gate, colour, style in (("real", CYCLE[0], "-"), ("imaginary", CYCLE[4], "--")):
             axis.axhline(table[gate].iloc[0], color=colour, linestyle=style, label=f"w_{'R' if gate == 'real' else 'I'}")
         labelled(axis, title=title, xlabel="cycles per image height", ylabel="|Y|/|X|" if axis is axes[0] else "")
@@ -60,6 +64,7 @@ def gains(examples: Mapping[str, pd.DataFrame], places: Mapping[str, np.ndarray]
         axes[-1].hist(values, np.linspace(-0.1, 1.1, 61), weights=np.full(len(values), 100 / max(1, len(values))), **look)
     axes[-1].set_ylim(0, None if any(len(values) for values in places.values()) else 1)
     labelled(axes[-1], title="all channels and images", xlabel="0: smaller gate, 1: larger gate", ylabel="gains, %")
-    for axis in (axes[0], axes[-1]):
-        axis.legend(frameon=False, fontsize=SMALL, loc="best")
+    axes[-1].legend(frameon=False, fontsize=SMALL, loc="best")
+    marks, names = axes[0].get_legend_handles_labels()
+    figure.legend(marks, names, loc="outside upper center", ncols=len(names), frameon=False, fontsize=SMALL)
     return figure

@@ -69,6 +69,19 @@ def test_without_a_module_no_transfer_is_drawn():
     assert [axis.get_ylabel() for axis in axes] == ["energy |F|²", ""]
 
 
+def test_the_pooled_ratio_is_drawn_with_what_scaling_alone_would_give():
+    found = measured(VIEWS, 24, 9)
+    pooled = before_after.pooled_transfers(found)
+    axes = figures.pooled_transfers(pooled).axes
+    panels = [(view, modality) for view in VIEWS for modality in ("visible", "infrared")]
+    assert [axis.get_title() for axis in axes] == [f"{view}\n{modality}" for view, modality in panels]
+    for axis, (view, modality) in zip(axes, panels, strict=True):
+        lines = [line for line in axis.lines if len(line.get_xdata()) == 13]
+        for number, name in enumerate(VIEWS[view][1:]):
+            for line, kind in zip(lines[2 * number :], ("pooled", "scaling only"), strict=False):
+                np.testing.assert_array_equal(line.get_ydata(), pooled[kind][view][modality][name]["mean"])
+
+
 def test_gaps_are_drawn_with_their_intervals_and_one_scale():
     found = measured(VIEWS, 24, 9)
     gaps = before_after.gaps(found, seed=0)
@@ -98,7 +111,9 @@ def test_gains_are_drawn_between_their_two_gates():
     example, places = gates.examples(group, "view 1 FSA")
     axis, histogram = figures.gains(example, places).axes
     table = example["view 1 FSA, visible"]
-    np.testing.assert_array_equal(axis.collections[0].get_offsets(), table[["radius", "gain"]])
+    free, fixed = axis.collections
+    np.testing.assert_array_equal(free.get_offsets(), table.loc[~table["fixed"], ["radius", "gain"]])
+    np.testing.assert_array_equal(fixed.get_offsets(), table.loc[table["fixed"], ["radius", "gain"]])
     assert [line.get_ydata()[0] for line in axis.lines] == [table["real"][0], table["imaginary"][0]]
     assert round(histogram.patches[0].get_xy()[1:-1:2, 1].sum(), 6) == 100
 

@@ -6,9 +6,10 @@ x̃[h, w] = x[−h mod H, −w mod W] that is
     y = ½(w_R + w_I)·x + ½(w_R − w_I)·x̃,        |Y|² = w_R²·R² + w_I²·I²,
 
 so the gain |Y|/|X| of a channel lies between its two gates at every frequency: it depends on phase, not radius, and the factors
-by which the energy at any two frequencies of a channel changes differ at most by the squared ratio of the gates. Only one frequency
-has a fixed phase on every map: the zero frequency, the mean, is real, and its gain is w_R. Only there, and not along the radius,
-can unequal gates systematically shift energy between low and high frequencies.
+by which the energy at any two frequencies of a channel changes differ at most by the squared ratio of the gates. Only frequencies
+that are their own mirror image have a fixed phase on every map: the spectrum is real there, and the gain is w_R. These are the zero
+frequency, the mean, and, along a side of even length, the highest frequency (`real_bins`): (0, 0) and (6, 0) on maps of 12×5. Only
+there, and not along the radius, can unequal gates systematically shift energy between frequencies.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,6 +82,15 @@ def by_parity(found: Gated) -> NDArray[np.float64]:
     return (real + imaginary) / 2 * received.numpy() + (real - imaginary) / 2 * mirrored(received).numpy()
 
 
+def real_bins(height: int, width: int) -> list[tuple[int, int]]:
+    """The frequencies of a map at which its spectrum is real, in cycles per height and width: k with k = −k modulo the size.
+
+    One with two odd sides, (0, 0); two with one even side; four with two: (0, 0), (0, W/2), (H/2, 0) and (H/2, W/2).
+    """
+    rows, columns = ([0] if size % 2 else [0, size // 2] for size in (height, width))
+    return [(row, column) for row in rows for column in columns]
+
+
 def gain(found: Gated) -> NDArray[np.float64]:
     """|Y|/|X| of each channel at each frequency, centred, from input and output of FSA: (N, c, H, W).
 
@@ -103,12 +113,13 @@ def place(found: Gated) -> NDArray[np.float64]:
 def example(found: Gated) -> pd.DataFrame:
     """The channel and image with the largest ratio of gates: one row per frequency with a gain.
 
-    Columns: radius, in cycles per image height, gain, and the gates real and imaginary, the same in each row.
+    Columns: radius, in cycles per image height, gain, fixed (whether the frequency is one of `real_bins`), and the gates real and
+    imaginary, the same in each row.
     """
     image, channel = np.unravel_index(_ratio(found).argmax(), found.real.shape)
     one = Gated(*(getattr(found, f.name)[image : image + 1, channel : channel + 1] for f in fields(Gated)))
     height, width = found.maps.shape[-2:]
-    rows = {"radius": spectrum.radii(height, width).ravel(), "gain": gain(one).ravel()}
+    rows = {"radius": spectrum.radii(height, width).ravel(), "gain": gain(one).ravel(), "fixed": _fixed(height, width).ravel()}
     return pd.DataFrame(rows).assign(real=one.real.item(), imaginary=one.imaginary.item()).dropna(ignore_index=True)
 
 
@@ -117,6 +128,7 @@ def check(found: Gated) -> dict[str, float]:
 
     identity   largest |inverse transform − identity|, relative to the largest |inverse transform|
     network    the same for the output of the network, in float32
+    real       largest difference between w_R and a gain at one of `real_bins`, relative to the larger gate
     outside    share of gains outside the two gates by more than a thousandth of the larger gate, in per cent
     span_5% …  quantiles over channels and images of the ratio of the larger gate to the smaller, in dB: the largest possible
                difference between gains of a channel
@@ -126,18 +138,22 @@ def check(found: Gated) -> dict[str, float]:
     gains = gain(found)
     low, high = _ends(found)
     known, margin = ~np.isnan(gains), 1e-3 * high[..., None, None]
+    fixed = np.abs(gains[..., _fixed(*gains.shape[-2:])] - found.real[..., None]) / high[..., None]
     beyond = (gains < low[..., None, None] - margin) | (gains > high[..., None, None] + margin)
     return {
         "identity": float(np.abs(by_parity(found) - plain).max() / largest),
         "network": float(np.abs(found.output - plain).max() / largest),
+        "real": float(np.nanmax(fixed, initial=0)),
         "outside": float(100 * beyond[known].mean()),
         **{f"span_{q:.0%}": float(np.quantile(20 * np.log10(_ratio(found)), q)) for q in QUANTILES},
     }
 
 
 def checks(found: Mapping[str, Mapping[str, Gated]]) -> pd.DataFrame:
-    """`check` of each FSA and modality, one row per pair."""
-    return pd.DataFrame([{"module": n, "modality": m} | check(part) for n, group in found.items() for m, part in group.items()])
+    """`check` of each FSA and modality, one row per pair; `bins` names the `real_bins` of its maps."""
+    pairs = [(module, modality, part) for module, group in found.items() for modality, part in group.items()]
+    bins = [" ".join(map(str, real_bins(*part.maps.shape[2:]))) for *_, part in pairs]
+    return pd.DataFrame([{"module": n, "modality": m, "bins": b} | check(p) for (n, m, p), b in zip(pairs, bins, strict=True)])
 
 
 def distributions(found: Mapping[str, Mapping[str, Gated]]) -> pd.DataFrame:
@@ -176,6 +192,14 @@ def distribution(found: Gated) -> pd.DataFrame:
         row |= {"between_channels": values.mean(0).std(), "between_images": np.sqrt(values.var(0).mean())}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _fixed(height: int, width: int) -> NDArray[np.bool_]:
+    """The `real_bins` in a centred spectrum, (H, W)."""
+    found = np.zeros((height, width), bool)
+    for row, column in real_bins(height, width):
+        found[(row + height // 2) % height, (column + width // 2) % width] = True
+    return found
 
 
 def _ends(found: Gated) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

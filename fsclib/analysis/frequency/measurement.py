@@ -1,6 +1,7 @@
 """The spectra of a sample of test images at chosen points of a network.
 
-Maps are reduced batch by batch, since those of a whole sample at every point would not fit into memory.
+Spectra are taken batch by batch, since those of a whole sample would not fit into memory; the maps themselves are kept, in float32,
+until the products of any two images are taken.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,30 +24,33 @@ from fsclib.system.progress import progress
 
 @dataclass(frozen=True, eq=False)
 class Spectra:
-    """Spectra of N images at some points of a network; identity and modality (N,), the rest by point.
+    """Spectra of N images at some points of a network; identity, camera and modality (N,), the rest by point.
 
     energy    (N, C, R) mean |F|² of each channel in each ring, spectrum.by_ring
     picture   (N, H, W) mean |F|² over channels, centred
     share     (N,) of energy outside the original's low-frequency box, mean over channels that are not zero, 0 to 1
-    signal    (N,) mean square of the maps
-    error     (N,) mean squared change of the maps when noise is added to the input
+    products  (C, N, N) of the maps of any two images, noise.products
+    error     (N, C) mean squared change of the maps when noise is added to the input
     chains    connected points, by name of the chain
     """
 
     identity: NDArray[np.int64]
+    camera: NDArray[np.int64]
     modality: NDArray[np.str_]
     energy: dict[str, NDArray[np.float64]]
     picture: dict[str, NDArray[np.float64]]
     share: dict[str, NDArray[np.float64]]
-    signal: dict[str, NDArray[np.float64]]
+    products: dict[str, NDArray[np.float64]]
     error: dict[str, NDArray[np.float64]]
     chains: dict[str, list[str]]
 
     def only(self, chosen: np.ndarray) -> "Spectra":
         """The spectra of some images, given by positions or a mask (N,)."""
-        by_point = (self.energy, self.picture, self.share, self.signal, self.error)
-        energy, picture, share, signal, error = ({key: value[chosen] for key, value in part.items()} for part in by_point)
-        return Spectra(self.identity[chosen], self.modality[chosen], energy, picture, share, signal, error, self.chains)
+        by_image = (self.energy, self.picture, self.share, self.error)
+        energy, picture, share, error = ({key: value[chosen] for key, value in part.items()} for part in by_image)
+        products = {key: value[:, chosen][:, :, chosen] for key, value in self.products.items()}
+        labels = self.identity[chosen], self.camera[chosen], self.modality[chosen]
+        return Spectra(*labels, energy, picture, share, products, error, self.chains)
 
     def pair(self, identity: int) -> "Spectra":
         """The spectra of the first visible and the first infrared image of a person."""
@@ -134,14 +138,17 @@ def measure(
             kept.append({name: _reduced(clean[name], noisy[name]) for name in clean})
             order.append(part)
             bar.update(len(part))
-    joined = {name: [np.concatenate(parts) for parts in zip(*(found[name] for found in kept), strict=True)] for name in kept[0]}
-    energy, picture, share, signal, error = ({name: parts[number] for name, parts in joined.items()} for number in range(5))
+    parts: dict[str, list[np.ndarray]] = {}
+    for name in list(kept[0]):
+        *reduced, whole = (np.concatenate(same) for same in zip(*(found.pop(name) for found in kept), strict=True))
+        parts[name] = [*reduced, noise.products(whole)]
+    energy, picture, share, error, products = ({name: part[number] for name, part in parts.items()} for number in range(5))
     chosen = images.records.iloc[np.concatenate(order)]
-    identity, modalities = chosen["identity"].to_numpy(), chosen["modality"].to_numpy(str)
-    return Spectra(identity, modalities, energy, picture, share, signal, error, maps.resolved(lines, list(joined)))
+    labels = chosen["identity"].to_numpy(), chosen["camera"].to_numpy(), chosen["modality"].to_numpy(str)
+    return Spectra(*labels, energy, picture, share, products, error, maps.resolved(lines, list(parts)))
 
 
 def _reduced(clean: np.ndarray, noisy: np.ndarray) -> tuple[np.ndarray, ...]:
     power = spectrum.energy(clean)
     share = np.nanmean(spectrum.high_share(power), axis=1)
-    return spectrum.by_ring(power), power.mean(1), share, noise.squared_error(clean, 0), noise.squared_error(noisy, clean)
+    return spectrum.by_ring(power), power.mean(1), share, noise.squared_error(noisy, clean), clean

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fsclib.metrics.bootstrap import interval, multiplicities
+from fsclib.metrics.bootstrap import image_multiplicities, interval
 
 CUTOFF = 0.5  # of the original program: the low-frequency box extends half way to the highest frequency in either direction
 
@@ -39,22 +39,25 @@ def radial_profile(amplitude: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"frequency": frequency, "amplitude": mean[frequency]})
 
 
-def difference(images: np.ndarray, others: np.ndarray, seed: int, level: float = 0.95, resamples: int = 1000) -> pd.DataFrame:
+def difference(
+    images: np.ndarray, others: np.ndarray, origins: tuple[pd.DataFrame, pd.DataFrame], seed: int, resamples: int = 1000
+) -> pd.DataFrame:
     """Difference of the radial profiles of `images` and `others`, both as for mean_amplitude and of one size, in decibels.
 
-    Columns: `frequency`, `decibel` = 20 log₁₀ of the ratio of mean amplitudes, and `low`, `high`, the bootstrap interval of that
-    level over the images of both sides, frequency by frequency. Equal seeds give equal intervals.
+    origins: for either side, the columns identity and camera of its images. Columns: `frequency`, `decibel` = 20 log₁₀ of the ratio
+    of mean amplitudes, and `low`, `high`, the 95 % interval over people and cameras, frequency by frequency.
+    Errors: ValueError for images of different sizes, or a side without images.
     """
     if images.shape[1:3] != others.shape[1:3]:
         raise ValueError(f"found images of {images.shape[1:3]} and {others.shape[1:3]} pixels, expected the same size")
-    rng = np.random.default_rng(seed)
-    mean, drawn = [], []
-    for side in (images, others):
-        profiles = np.stack([radial_profile(amplitude)["amplitude"] for amplitude in _amplitudes(side)])
-        times = multiplicities(len(side), resamples, rng)  # how often each image was drawn
-        mean.append(_decibel(profiles.mean(0)))
-        drawn.append(_decibel(times @ profiles / len(side)))
-    low, high = interval(drawn[0] - drawn[1], level)
+    profiles = [np.stack([radial_profile(one)["amplitude"] for one in _amplitudes(side)]) for side in (images, others)]
+    side = np.repeat([0, 1], [len(part) for part in profiles])
+    both = pd.concat(origins)
+    times = image_multiplicities(both["identity"], both["camera"], side, resamples, seed)
+    mean = [_decibel(part.mean(0)) for part in profiles]
+    weights = [times[:, side == number] for number in (0, 1)]
+    drawn = [_decibel(w @ part / w.sum(1, keepdims=True)) for w, part in zip(weights, profiles, strict=True)]
+    low, high = interval(drawn[0] - drawn[1])
     frequency = np.arange(1, len(low) + 1)
     return pd.DataFrame({"frequency": frequency, "decibel": mean[0] - mean[1], "low": low, "high": high})
 

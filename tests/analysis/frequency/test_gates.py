@@ -32,10 +32,22 @@ def test_every_gain_matches_the_gated_spectrum():
     np.testing.assert_allclose(gains[known], (expected / np.abs(spectrum))[known], rtol=1e-4)
 
 
-def test_the_gain_at_frequency_zero_is_the_gate_of_the_real_part():
-    found = attended(8)
-    gains = gates.gain(found)[:, :, 3, 2]
-    np.testing.assert_allclose(gains[~np.isnan(gains)], found.real[~np.isnan(gains)], rtol=1e-4)
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((5, 3), [(0, 0)]), ((6, 3), [(0, 0), (3, 0)]), ((5, 4), [(0, 0), (0, 2)]), ((6, 4), [(0, 0), (0, 2), (3, 0), (3, 2)])],
+)
+def test_the_gain_is_the_gate_of_the_real_part_where_every_spectrum_is_real(size, expected):
+    assert gates.real_bins(*size) == expected
+    spectrum = np.fft.fft2(np.random.default_rng(0).normal(size=size))
+    assert np.argwhere(np.abs(spectrum.imag) < 1e-9).tolist() == [list(bin_) for bin_ in expected]
+    found = attended(8, *size)
+    gains = np.fft.ifftshift(gates.gain(found), axes=(-2, -1))
+    for bin_ in expected:
+        here = gains[:, :, *bin_]
+        np.testing.assert_allclose(here[~np.isnan(here)], found.real[~np.isnan(here)], rtol=1e-4, atol=1e-6)
+    assert gates.check(found)["real"] < 1e-4
+    table = gates.checks({"view 1 FSA": {"visible": found}})
+    assert table["bins"].tolist() == [" ".join(map(str, expected))]
 
 
 def test_gains_lie_between_the_gates_and_the_check_confirms_it():
@@ -60,6 +72,7 @@ def test_a_filter_that_is_not_a_parity_gate_fails_the_check():
     other = Gated(found.maps, np.fft.ifft2(spectrum).real.astype(np.float32), found.real, found.imaginary)
     checked = gates.check(other)
     assert checked["network"] > 0.1
+    assert checked["real"] > 0.5  # the highest frequency is erased
     assert checked["outside"] > 20
 
 
@@ -81,6 +94,8 @@ def test_the_example_is_the_channel_whose_gates_are_furthest_apart():
     gains = gates.gain(found)[image, channel].ravel()
     np.testing.assert_array_equal(table["gain"], gains[~np.isnan(gains)])
     assert table["radius"].min() == 0
+    np.testing.assert_allclose(table["gain"][table["fixed"]], found.real[image, channel], rtol=1e-4)
+    assert table["fixed"].sum() == 4
     assert table["radius"].max() <= np.hypot(3, 3)  # one cycle per width of 4 pixels is 1.5 cycles per height of 6
 
 

@@ -35,19 +35,45 @@ def test_a_record_has_the_same_noise_in_any_batch():
 
 def test_the_error_is_the_mean_square_and_psnr_is_in_decibels():
     clean, maps = np.random.default_rng(0).normal(size=(2, 3, 4, 2, 2)).astype(np.float32)
-    sums = [0.0] * 3
+    sums = np.zeros((3, 4))
     for place, value in np.ndenumerate(maps):
-        sums[place[0]] += (float(value) - float(clean[place])) ** 2
-    expected = [total / 16 for total in sums]
+        sums[place[:2]] += (float(value) - float(clean[place])) ** 2
     error = noise.squared_error(maps, clean)
-    np.testing.assert_allclose(error, expected, rtol=1e-6)
-    np.testing.assert_allclose(noise.psnr(error), [10 * np.log10(1 / e) for e in expected], rtol=1e-6)
+    np.testing.assert_allclose(error, sums / 4, rtol=1e-6)
+    np.testing.assert_allclose(noise.psnr(error), 10 * np.log10(4 / sums), rtol=1e-6)
     np.testing.assert_allclose(noise.psnr(np.array([1.0, 0.01])), [0, 20])
 
 
-def test_halving_a_map_adds_six_decibels_to_psnr_and_nothing_to_snr():
-    clean, other = np.random.default_rng(0).normal(size=(2, 3, 4, 6, 4))
-    before, after = noise.squared_error(other, clean), noise.squared_error(other / 2, clean / 2)
-    np.testing.assert_allclose(noise.psnr(after) - noise.psnr(before), 20 * np.log10(2))
-    snr = [noise.decibel(noise.squared_error(c, 0) / e) for c, e in ((clean, before), (clean / 2, after))]
-    np.testing.assert_allclose(*snr)
+def people(number=40, each=2, between=1.0, within=0.7, seed=0):
+    """Maps of one channel, 3×2, with known standard deviations between people and between images of one person."""
+    rng = np.random.default_rng(seed)
+    identity = np.repeat(np.arange(number), each)
+    maps = between * rng.normal(size=(number, 1, 3, 2))[identity] + within * rng.normal(size=(len(identity), 1, 3, 2))
+    return maps, identity
+
+
+def test_products_are_those_of_the_centred_maps():
+    maps, _ = people(4)
+    found = noise.products(maps + 100)
+    centred = maps - maps.mean(0)
+    for first, second in np.ndindex(8, 8):
+        assert found[0, first, second] == pytest.approx((centred[first, 0] * centred[second, 0]).mean())
+
+
+def test_the_variance_between_people_is_unbiased_and_ignores_that_between_their_images():
+    found = [noise.between_people(noise.products(maps), who).mean() for maps, who in (people(seed=s) for s in range(100))]
+    assert np.mean(found) == pytest.approx(1, abs=0.05)
+    none = [noise.between_people(noise.products(maps), who).mean() for maps, who in (people(between=0, seed=s) for s in range(100))]
+    assert np.mean(none) == pytest.approx(0, abs=0.02)
+
+
+def test_the_part_of_an_image_compares_it_with_other_images():
+    maps, identity = people(4, each=3)
+    inner, found = noise.products(maps), noise.between_people(noise.products(maps), identity)
+    assert found.shape == (12, 1)
+    for image in range(12):
+        alike = [inner[0, image, other] for other in range(12) if other != image and identity[other] == identity[image]]
+        others = [inner[0, image, other] for other in range(12) if identity[other] != identity[image]]
+        assert found[image, 0] == pytest.approx(np.mean(alike) - np.mean(others))
+    assert np.isnan(noise.between_people(inner[:, ::3, ::3], identity[::3])).all()
+    assert np.isnan(noise.between_people(inner[:, :3, :3], identity[:3])).all()

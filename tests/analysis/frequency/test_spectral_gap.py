@@ -1,9 +1,14 @@
-"""The modality gap by frequency: its formula, and intervals that neither invent a gap nor miss one."""
+"""The modality gap by frequency: its formula, and intervals over people and cameras that neither invent a gap nor miss one."""
 
 import numpy as np
 import pytest
 
-from fsclib.analysis.frequency.spectral_gap import by_radius
+from fsclib.analysis.frequency import spectral_gap
+
+
+def by_radius(energy, identity, modality, seed, resamples=1000):
+    """As if one camera per modality had taken all images."""
+    return spectral_gap.by_radius(energy, identity, np.zeros(len(identity)), modality, seed, resamples)
 
 
 def drawn(people, channels=6, rings=3, gap=0.0, seed=0, each=2):
@@ -86,3 +91,21 @@ def test_the_interval_depends_on_the_seed():
     first, again, other = (by_radius(*drawn(8, gap=1.0), seed=seed) for seed in (1, 1, 2))
     assert first.equals(again)
     assert not first.equals(other)
+
+
+def filmed(seed, people=20, cameras=6, spread=0.3):
+    """Energies of people by cameras that differ in amplitude, in both modalities, which do not differ on average."""
+    rng = np.random.default_rng(seed)
+    shape = people, cameras, 2
+    camera = rng.normal(0, spread, (cameras, 2, 8, 1))
+    amplitude = 4 + camera + rng.normal(0, 0.3, (people, 1, 1, 8, 1)) + rng.normal(0, 0.2, (*shape, 8, 1))
+    identity, place, side = np.indices(shape).reshape(3, -1)
+    return (amplitude**2).reshape(-1, 8, 1), identity, place + 10 * side, np.array(["visible", "infrared"])[side]
+
+
+def test_differences_between_cameras_are_not_taken_for_a_gap():
+    found = [spectral_gap.by_radius(*filmed(seed), seed, resamples=200).iloc[0] for seed in range(40)]
+    energies = [filmed(seed) for seed in range(40)]
+    blind = [by_radius(energy, who, side, seed, resamples=200).iloc[0] for seed, (energy, who, _, side) in enumerate(energies)]
+    assert np.mean([row["low"] == 0 for row in found]) > 0.85
+    assert np.mean([row["low"] == 0 for row in blind]) < 0.3

@@ -4,6 +4,7 @@ import cmath
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fsclib.analysis.frequency.spectrum import (
@@ -110,8 +111,16 @@ def photographs(number, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (number, 24, 12, 3), dtype=np.uint8)
 
 
+def origins(*numbers, cameras=4):
+    """People with five images each, the same ones on both sides, and cameras of their own on each."""
+    return tuple(
+        pd.DataFrame({"identity": np.arange(number) // 5, "camera": 10 * side + np.arange(number) % cameras})
+        for side, number in enumerate(numbers)
+    )
+
+
 def test_equal_images_do_not_differ():
-    found = difference(photographs(20), photographs(20), seed=0)
+    found = difference(photographs(20), photographs(20), origins(20, 20), seed=0)
     assert list(found["frequency"]) == [1, 2, 3, 4, 5, 6]
     np.testing.assert_array_equal(found["decibel"], 0)
     assert (found["low"] < 0).all()
@@ -120,17 +129,17 @@ def test_equal_images_do_not_differ():
 
 def test_ten_times_the_contrast_is_twenty_decibels():
     images = photographs(20).astype(float)
-    found = difference(10 * images, images, seed=0)
+    found = difference(10 * images, images, origins(20, 20), seed=0)
     np.testing.assert_allclose(found["decibel"], 20)
     assert found["low"].between(15, 20).all()
     assert found["high"].between(20, 25).all()
-    np.testing.assert_allclose(difference(images, 10 * images, seed=0)["decibel"], -20)
+    np.testing.assert_allclose(difference(images, 10 * images, origins(20, 20), seed=0)["decibel"], -20)
 
 
 def test_the_difference_of_the_profiles_peaks_at_the_added_frequency():
     images, others = photographs(15), photographs(10, seed=1).astype(float)
     others += 40 * wave(24, 12, 0, 4)[None, :, :, None]
-    found = difference(others, images, seed=0)
+    found = difference(others, images, origins(10, 15), seed=0)
     above, below = (radial_profile(mean_amplitude(side))["amplitude"] for side in (others, images))
     np.testing.assert_allclose(found["decibel"], 20 * np.log10(above / below))
     assert found["frequency"][found["decibel"].argmax()] == 4
@@ -138,18 +147,31 @@ def test_the_difference_of_the_profiles_peaks_at_the_added_frequency():
 
 
 def test_the_interval_depends_on_the_seed_and_narrows_with_more_images():
-    few = [difference(photographs(10), photographs(10, 1), seed) for seed in (0, 0, 1)]
+    few = [difference(photographs(10), photographs(10, 1), origins(10, 10), seed) for seed in (0, 0, 1)]
     assert few[0].equals(few[1])
     assert not few[0].equals(few[2])
-    many = difference(photographs(400), photographs(400, 1), seed=0)
+    many = difference(photographs(400), photographs(400, 1), origins(400, 400), seed=0)
     assert ((many["high"] - many["low"]) < (few[0]["high"] - few[0]["low"])).all()
+
+
+def test_the_interval_covers_the_truth_when_cameras_differ_in_contrast():
+    """Eight cameras a side, each with a contrast of its own, and no other difference: the truth is 0 dB."""
+    rng, covered, base = np.random.default_rng(0), 0, photographs(80).astype(float)
+    for seed in range(60):
+        sides = []
+        for _ in range(2):
+            contrast = np.exp(rng.normal(0, 0.2, 8))[np.arange(80) % 8]
+            sides.append(base[rng.permutation(80)][:, :8, :4] * contrast[:, None, None, None])
+        row = difference(*sides, origins(80, 80, cameras=8), seed, resamples=200).iloc[0]
+        covered += row["low"] <= 0 <= row["high"]
+    assert covered / 60 > 0.85
 
 
 def test_differences_of_unequal_sizes_or_no_images_are_refused():
     with pytest.raises(ValueError, match="expected the same size"):
-        difference(photographs(2), photographs(2)[:, 2:], seed=0)
+        difference(photographs(2), photographs(2)[:, 2:], origins(2, 2), seed=0)
     with pytest.raises(ValueError, match="at least one image"):
-        difference(photographs(2), photographs(0), seed=0)
+        difference(photographs(2), photographs(0), origins(2, 0), seed=0)
 
 
 def plain_energy(map_):

@@ -24,10 +24,12 @@ def items(cast: Cast) -> list[Item]:
         return Tabled(found, found.dropna(axis="columns", how="all").rename(columns=lambda name: name.replace("_", " ")))
 
     def spectra() -> Drawn:
-        drawn = {modality: samples.draw(images, "train", modality, SAMPLE, seed) for modality in MODALITIES}
+        rows = {modality: samples.draw(images.records, "train", modality, SAMPLE, seed) for modality in MODALITIES}
+        drawn = {modality: images.take(part) for modality, part in rows.items()}
         amplitudes = {modality: spectrum.mean_amplitude(pixels) for modality, pixels in drawn.items()}
         profiles = {modality: spectrum.radial_profile(amplitude) for modality, amplitude in amplitudes.items()}
-        difference = spectrum.difference(*(drawn[modality] for modality in MODALITIES[::-1]), seed)
+        infrared, visible = (images.records.iloc[rows[modality]] for modality in MODALITIES[::-1])
+        difference = spectrum.difference(*(drawn[modality] for modality in MODALITIES[::-1]), (infrared, visible), seed)
         numbers = " and ".join(f"{len(pixels)} {modality}" for modality, pixels in drawn.items())
         return Drawn(figures.spectra(amplitudes, profiles, difference), {"numbers": numbers})
 
@@ -50,7 +52,7 @@ def items(cast: Cast) -> list[Item]:
         Item(
             name="spectra",
             caption="Mean amplitude spectra of {numbers} training images, their radial profiles, and how far the infrared profile "
-            "lies above the visible one, with a 95 % interval over draws of images. A constant difference is one of contrast; a "
+            "lies above the visible one, with a 95 % interval over people and cameras. A constant difference is one of contrast; a "
             "slope means that one modality is smoother or noisier.",
             make=spectra,
             needs=(IMAGES,),

@@ -6,7 +6,7 @@ from functools import cache
 import pandas as pd
 
 from fsclib import figures
-from fsclib.analysis.frequency import before_after, components, gates, measurement
+from fsclib.analysis.frequency import before_after, components, gates, measurement, module_tables
 from fsclib.config import Config
 from fsclib.retrieval import evaluation
 from fsclib.system.device import device_of
@@ -63,12 +63,17 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
         found = measured().found
         return Drawn(figures.radial(before_after.profiles(found), before_after.transfers(found)), measured().facts)
 
+    def filtering() -> Tabled:
+        found = module_tables.filtering(measured().found, cast.options.seed)
+        columns = {"tilt": ("tilt", "low", "high"), "pooled_tilt": ("pooled_tilt", "pooled_low", "pooled_high")}
+        return Tabled(found, _printed(found, columns), measured().facts)
+
     def suppression() -> Tabled:
-        found = before_after.suppression_table(measured().found, cast.options.seed)
+        found = module_tables.suppression(measured().found, cast.options.seed)
         return Tabled(found, _printed(found, {"suppression": ("suppression", "low", "high")}), measured().facts)
 
     def noise() -> Tabled:
-        found = before_after.noise_table(measured().found, cast.options.seed)
+        found = module_tables.under_noise(measured().found, cast.options.seed)
         gains = {f"{kind}_gain": (f"{kind}_gain", f"{kind}_low", f"{kind}_high") for kind in ("psnr", "snr")}
         return Tabled(found, _printed(found, gains), measured().facts | {"noise": f"{USUAL.noise:g}"})
 
@@ -98,6 +103,7 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
     of = {"runs": cast.names[:1], "needs": (CHECKPOINT,)}
     yield Item(name="spectrum_modules", caption=MODULES, make=modules, **of)
     yield Item(name="spectrum_radial", caption=RADIAL, make=radial, **of)
+    yield Item(name="spectrum_filtering", caption=FILTERING, make=filtering, **of)
     yield Item(name="spectrum_suppression", caption=SUPPRESSION, make=suppression, **of)
     yield Item(name="spectrum_noise", caption=UNDER_NOISE, make=noise, **of)
     if cast.runs and FSA not in cast.main.config.modules:
@@ -114,7 +120,7 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
 
 
 def _printed(found: pd.DataFrame, intervals: Mapping[str, tuple[str, str, str]]) -> pd.DataFrame:
-    """A table of before_after with readable headings, two decimals, and each interval behind its value.
+    """A table of module_tables with readable headings, two decimals, and each interval behind its value.
 
     Errors: ValueError for the empty table of a network without modules.
     """
@@ -132,24 +138,32 @@ MODULES = (
     "{name}: log-amplitude spectra of feature maps, centred, in cycles per image, root mean square over channels and {sample}, "
     "before the first module and after the one named above each panel; one scale per row. Dashed: the low-frequency box of the "
     "original program, not drawn where it holds no frequency. See whether a module changes the shape of a spectrum or only its "
-    "level, which the next normalisation undoes.{coarse}"
+    "level, which the next normalisation undoes. Channels are added up, so scaling them differently changes the shape as "
+    "well.{coarse}"
 )
 RADIAL = (
-    "{name}: left, energy by distance from frequency zero; right, |Y|/|X|, the output of a module over its input; {sample}, bands "
-    "hold the middle 80 % of images. A filter would show as a slope on the right; a level line away from 1 is a change of scale, "
-    "not filtering. GCA and ST are not linear: their curve is a ratio, not a filter response.{coarse}"
+    "{name}: left, energy by distance from frequency zero; right, |Y|/|X|, the output of a module over its input, in each channel "
+    "(geometric mean over channels); {sample}, bands hold the middle 80 % of images. A filter would show as a slope on the "
+    "right; a level line away from 1 is a change of scale, not filtering. GCA and ST are not linear: their curve is a ratio, not "
+    "a filter response.{coarse}"
+)
+FILTERING = (
+    "{name}: whether |Y|/|X| slopes, in dB from radius 1 to the highest, with 95 % intervals over people and cameras; {sample}. "
+    "The verdict rests on the tilt per channel: a filter beyond ±1 dB, none within. The tilt of the pooled ratio is not yet a "
+    "filter: scaling tilt is what it would be if the module only multiplied each channel of each image by a constant. Level: the "
+    "change of scale; mean: how much more the mean of the map is amplified than the rest.{coarse}"
 )
 SUPPRESSION = (
     "{name}: the original's first measure, the share of energy outside the low-frequency box before and after each module, in per "
-    "cent, and its relative decrease, the suppression, with a 95 % interval over people; {sample}. Box: how many frequencies of "
-    "the map it holds. With 0, every frequency counts as high and the measure is meaningless. The share includes the mean of the "
-    "map, so a module that only lowers the mean appears to strengthen high frequencies."
+    "cent, and its relative decrease, the suppression, with a 95 % interval over people and cameras; {sample}. Box: how many "
+    "frequencies of the map it holds. With 0, every frequency counts as high and the measure is meaningless. The share includes "
+    "the mean of the map, so a module that only lowers the mean appears to strengthen high frequencies."
 )
 UNDER_NOISE = (
     "{name}: the original's second measure, PSNR against the features of the clean image (data range 1), with white noise of "
-    "{noise} of the range from black to white added to the input; in dB, {sample}, gains with 95 % intervals over people. "
-    "PSNR depends on the scale of the features: a module that halves its map gains 6 dB and removes no noise. Only a gain in SNR "
-    "indicates denoising."
+    "{noise} of the range from black to white added to the input; in dB, {sample}, gains with 95 % intervals over people and "
+    "cameras. PSNR depends on the scale of the features: a module that halves its map gains 6 dB and removes no noise. In SNR the "
+    "signal is the variance between people, channel by channel: only a gain in it indicates denoising."
 )
 GATES = (
     "{name}: the gates of FSA, over channels and {sample}. Each channel of each image has two, w_R for the real and w_I for the "
@@ -164,13 +178,14 @@ DISTRIBUTIONS = (
 GAINS = (
     "{name}, {module}: |Y|/|X| of the channel and image whose gates are furthest apart, one point per frequency; on the right, "
     "where each gain lies between the two gates of its channel, over channels whose gates differ by more than 1 %; empty if none "
-    "do. Gains follow phase: a filter would make the points rise or fall with the radius.{coarse}"
+    "do. Rings: frequencies at which every spectrum is real, so that the gain is w_R. Elsewhere gains follow phase: a filter "
+    "would make the points rise or fall with the radius.{coarse}"
 )
 GAP = (
     "{name}: distance between mean visible and mean infrared amplitudes of the same people by radius, relative to their length; 0 "
-    "is equal, √2 no channel in common; {sample}. Bands are 95 % intervals over people. Compare curves within a panel only: panels "
-    "differ in channels. Phases are ignored, and cameras differ along with modalities, so closing this gap does not by itself "
-    "improve retrieval.{coarse}"
+    "is equal, √2 no channel in common; {sample}. Bands are 95 % intervals over people and cameras. Compare curves within a "
+    "panel only: panels differ in channels. Phases are ignored, and cameras differ along with modalities, so closing this gap "
+    "does not by itself improve retrieval.{coarse}"
 )
 FEATURES = (
     "{name}: the first three principal components of feature maps as red, green and blue over the image, one tile per position. "
