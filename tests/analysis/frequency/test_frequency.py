@@ -24,7 +24,7 @@ def test_parameters_are_checked_and_name_a_run(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"people: found 1, expected a value(.|\n)*noise: found 0"):
         SpectrumOptions(people=1, noise=0)
     assert SpectrumOptions(layers="stem, MFA1").layers == ("stem", "MFA1")
-    with pytest.raises(RuntimeError, match="-p name deen-tiny-seed3"):
+    with pytest.raises(RuntimeError, match="-p network deen -p scale tiny -p seed 3"):
         SpectrumOptions(network="deen", scale="tiny", seed=3).run()
 
 
