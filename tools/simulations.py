@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fsclib.metrics.differences import POWER, Difference, paired_difference
 from fsclib.metrics.estimates import over_people
@@ -29,11 +29,13 @@ def trained(rng: np.random.Generator, seeds: int, people: int, spread: float) ->
     return 100 * rng.binomial(QUERIES, chance) / QUERIES
 
 
-def rows(values: NDArray[np.float64]) -> pd.DataFrame:
-    """Figures (R, P) in the form that paired_difference takes; all people have the same share."""
-    people = values.shape[1]
-    replicate, identity = np.divmod(np.arange(values.size), people)
-    return pd.DataFrame({"replicate": replicate, "identity": identity, "share": 1 / people, "figure": values.ravel()})
+def rows(figure: ArrayLike, share: ArrayLike | None = None) -> pd.DataFrame:
+    """Figures and shares (R, P) in the form that paired_difference takes; by default all people have the same share."""
+    figure = np.asarray(figure, float)
+    share = np.full(figure.shape, 1 / figure.shape[1]) if share is None else np.asarray(share, float)
+    replicate, identity = np.indices(figure.shape)
+    columns = {"replicate": replicate, "identity": identity, "share": share, "figure": figure}
+    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 
 
 def differences(seeds: int, people: int, spread: float, times: int, resamples: int = 1000) -> Iterator[Difference]:

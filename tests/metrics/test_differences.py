@@ -10,15 +10,7 @@ from scipy import stats
 from fsclib import metrics
 from fsclib.metrics import differences
 from fsclib.metrics.differences import by_identity, holm, paired_difference
-
-
-def rows_of(figure, share=None):
-    """Contributions as paired_difference takes them, from (R, P) figures and shares, by default equal ones."""
-    figure = np.asarray(figure, float)
-    share = np.full(figure.shape, 1 / figure.shape[1]) if share is None else np.asarray(share, float)
-    replicate, identity = np.indices(figure.shape)
-    columns = {"replicate": replicate, "identity": identity, "share": share, "figure": figure}
-    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+from tools.simulations import rows
 
 
 def searched(seed, queries=60, people=9):
@@ -70,7 +62,7 @@ def test_the_interval_over_people_matches_scipy():
         (method, baseline), lambda a, b, axis: a.mean(axis) - b.mean(axis),
         paired=True, method="percentile", n_resamples=20_000, rng=1,
     ).confidence_interval  # fmt: skip
-    found = paired_difference(rows_of([method]), rows_of([baseline]), resamples=20_000)
+    found = paired_difference(rows([method]), rows([baseline]), resamples=20_000)
     width = expected.high - expected.low
     assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.03 * width)
     assert found.mean == pytest.approx((method - baseline).mean())
@@ -78,7 +70,7 @@ def test_the_interval_over_people_matches_scipy():
 
 def test_trainings_have_the_interval_and_p_value_of_a_t_test():
     each = [4.0, 1.0, 2.5]
-    found = paired_difference(rows_of([[value] * 5 for value in each]), rows_of(np.zeros((3, 5))))
+    found = paired_difference(rows([[value] * 5 for value in each]), rows(np.zeros((3, 5))))
     expected = stats.ttest_1samp(each, 0)
     assert (found.low, found.high) == (2.5, 2.5)
     assert (found.low_seeds, found.high_seeds) == pytest.approx(tuple(expected.confidence_interval()))
@@ -88,7 +80,7 @@ def test_trainings_have_the_interval_and_p_value_of_a_t_test():
 
 def test_the_p_value_is_that_of_people_where_they_differ_more_than_trainings():
     people = np.random.default_rng(4).normal(2, 6, 50)
-    found = paired_difference(rows_of([people] * 4 + np.linspace(-0.1, 0.1, 4)[:, None]), rows_of(np.zeros((4, 50))))
+    found = paired_difference(rows([people] * 4 + np.linspace(-0.1, 0.1, 4)[:, None]), rows(np.zeros((4, 50))))
     assert found.p == pytest.approx(stats.ttest_1samp(people, 0).pvalue, abs=0.02)
     assert found.interval == (found.low, found.high)
     assert found.high_seeds - found.low_seeds < 0.5
@@ -96,7 +88,7 @@ def test_the_p_value_is_that_of_people_where_they_differ_more_than_trainings():
 
 def test_fewer_than_three_trainings_have_no_p_value():
     for replicates in (1, 2):
-        found = paired_difference(rows_of(np.full((replicates, 5), 9.0)), rows_of(np.random.default_rng(0).random((replicates, 5))))
+        found = paired_difference(rows(np.full((replicates, 5), 9.0)), rows(np.random.default_rng(0).random((replicates, 5))))
         assert found.low > 8
         assert np.isnan([found.p, found.detectable]).all()
 
@@ -108,7 +100,7 @@ def test_a_detectable_difference_is_found_four_times_in_five(seeds):
 
     def drawn(true):
         table = true + rng.normal(0, seeds, (5, 1)) + rng.normal(0, 8, 60)
-        return paired_difference(rows_of(table), rows_of(np.zeros((5, 60))), resamples=500)
+        return paired_difference(rows(table), rows(np.zeros((5, 60))), resamples=500)
 
     size = np.mean([drawn(0.0).detectable for _ in range(60)])
     assert np.mean([drawn(size).p < 0.05 for _ in range(200)]) == pytest.approx(0.8, abs=0.12)
@@ -123,13 +115,13 @@ def test_holm_corrects_each_p_value_by_the_number_of_tests_left():
 
 def test_what_both_methods_share_cancels_in_the_difference():
     hard = np.random.default_rng(5).normal(50, 30, 30)
-    found = paired_difference(rows_of([hard + 2, hard + 2]), rows_of([hard, hard]))
+    found = paired_difference(rows([hard + 2, hard + 2]), rows([hard, hard]))
     assert (found.mean, found.low, found.high, found.low_seeds, found.high_seeds) == pytest.approx((2, 2, 2, 2, 2))
 
 
 def test_people_absent_from_a_trial_have_no_share_in_it():
     figure, share = [[10.0, 30.0, nan, nan], [nan, nan, 50.0, 70.0]], [[0.5, 0.5, nan, nan], [nan, nan, 0.25, 0.75]]
-    method = rows_of(figure, share).dropna()
+    method = rows(figure, share).dropna()
     found = paired_difference(method, method.assign(figure=0.0))
     assert found.mean == pytest.approx(((10 + 30) / 2 + (50 + 3 * 70) / 4) / 2)
     assert 10 < found.low < found.mean < found.high < 70
@@ -137,13 +129,13 @@ def test_people_absent_from_a_trial_have_no_share_in_it():
 
 def test_rows_are_paired_by_name_and_not_by_position():
     rng = np.random.default_rng(6)
-    method, baseline = rows_of(rng.random((3, 12))), rows_of(rng.random((3, 12)))
+    method, baseline = rows(rng.random((3, 12))), rows(rng.random((3, 12)))
     assert paired_difference(method.sample(frac=1, random_state=1), baseline) == paired_difference(method, baseline)
     assert paired_difference(method, baseline, seed=1) != paired_difference(method, baseline)
 
 
 def test_everything_that_cannot_be_paired_is_refused_at_once():
-    method, baseline = rows_of(np.zeros((2, 3))), rows_of(np.zeros((3, 3)))
+    method, baseline = rows(np.zeros((2, 3))), rows(np.zeros((3, 3)))
     with pytest.raises(ValueError, match=r"1 repeated rows.*\['0', '1'\] and the baseline \['0', '1', '2'\].*level is 95"):
         paired_difference(pd.concat([method, method[:1]]), baseline, level=95)
 
