@@ -5,6 +5,7 @@ the scale (paper, small, tiny), the network and the augmentation. Unknown names,
 at once, before any work starts.
 """
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from fsclib.config import initial, location, own, presets
-from fsclib.config.names import LONGEST, NAME
+from fsclib.config.names import LONGEST, NAME, USUAL
 from fsclib.config.presets import AUGMENTATIONS, OPTIMIZERS, SCALES, SCHEDULES
 from fsclib.config.registry import BACKBONES, LOSSES, MODULES, NETWORKS, expands
 from fsclib.config.specs import DATASETS, REGDB, DatasetSpec
@@ -165,6 +166,17 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
     """The fields in which two recipes differ, `found` first, as "epochs: 5 vs 10"."""
     names = sorted({*found, *wanted})
     return [f"{named(n)}: {found.get(n)!r} vs {wanted.get(n)!r}" for n in names if found.get(n) != wanted.get(n)]
+
+
+def parameters_of(name: str, dataset: str) -> dict[str, Any]:
+    """The parameters that give a run of a data set this name: network, scale, seed and trial if it is automatic, else the name."""
+    found = USUAL.fullmatch(name)
+    given = {key: value for key, value in found.groupdict().items() if value} if found else {}
+    values: dict[str, Any] = {key: int(value) if value.isdecimal() else value for key, value in given.items()}
+    with contextlib.suppress(ConfigError):
+        if values and Config(dataset=dataset, **values).name == name:
+            return values
+    return {"name": name}
 
 
 def undivided(config: Config, processes: int, name: str = "devices") -> str:

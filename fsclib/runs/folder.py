@@ -11,6 +11,7 @@ import dataclasses
 import json
 import logging
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,10 +19,10 @@ from typing import Any
 
 import pandas as pd
 
-from fsclib.config import Config, ConfigError, names, own, presets, registry
+from fsclib.config import Config, ConfigError, own, presets, registry
 from fsclib.config.names import NAME
 from fsclib.config.presets import BEFORE
-from fsclib.config.schema import RECIPE, difference
+from fsclib.config.schema import RECIPE, difference, parameters_of
 from fsclib.config.specs import DATASETS
 from fsclib.config.strict import AUTO, nearest, shown
 from fsclib.runs import contents
@@ -190,10 +191,11 @@ def load(dataset: str, name: str, results: Path | None = None, *, data_root: str
         raise RunError(problem or f"data set: found {shown(dataset)}, expected {expected}")
     if not NAME.fullmatch(name) or not (others / name / "config.json").exists():
         existing = sorted(file.parent.name for file in others.glob("*/config.json"))
+        asked = " ".join(f"-p {key} {shlex.quote(str(value))}" for key, value in parameters_of(name, dataset).items())
         raise RunError(
             f"no run {shown(name)} of {dataset!r} in {others}. "
             + (f"Existing runs: {', '.join(existing)}. " if existing else "There are no runs of this data set. ")
-            + f"Train it first: papermill 02_train.ipynb ../results/02_train.ipynb -p dataset {dataset} {names.parameters(name)}"
+            + f"Train it first: papermill 02_train.ipynb ../results/02_train.ipynb -p dataset {dataset} {asked}"
         )
     folder = others / name
     run = _run(folder)

@@ -291,6 +291,12 @@ def test_a_missing_run_with_a_usual_name_is_trained_by_what_the_name_says(tmp_pa
     assert Config(**said, **numbers) == config
 
 
+@pytest.mark.parametrize("name", ["methods-fsc-seed0", "my-run-seed3", "fsc-tiny-seed00", "fsc-tiny-seed0-trial3"])
+def test_a_missing_run_with_another_name_is_trained_under_it(tmp_path, name):
+    with pytest.raises(RunError, match=f"-p dataset demo -p name {name}$"):
+        runs.load("demo", name, tmp_path)
+
+
 def test_tables_are_saved_as_csv_and_latex(begin):
     table = pd.DataFrame({"rank1_std": [1.23456, np.nan], "name & 100%": ["a_b # {c}", "~d^e \\ $"]}, index=[3, 3])
     file = begin().save_table(table, "ablation")
