@@ -16,10 +16,9 @@ from fsclib.models.backbone import Stem
 from fsclib.models.base import Network, average
 from fsclib.models.imagenet import MEAN, STD
 from fsclib.models.resnet import convolution
-from fsclib.models.stems import separated
+from fsclib.models.stems import MODALITIES, separated
 
 LUMA = (0.299, 0.587, 0.114)  # of ITU-R 601-2
-CHANNELS = {"visible": 0, "infrared": 1}  # of the zero-padded input
 
 
 class OneStream(Network):
@@ -71,7 +70,7 @@ class ZeroPadding(OneStream):
     def merged(visible: nn.Module, infrared: nn.Module) -> nn.Module:
         if not (isinstance(visible, Stem) and isinstance(infrared, Stem)):
             raise ValueError("backbone: found one of timm, whose stems have three input channels; expected a ResNet of fsclib")
-        conv = convolution(7, len(CHANNELS), visible.conv.out_channels, 2)
+        conv = convolution(7, len(MODALITIES), visible.conv.out_channels, 2)
         with torch.no_grad():
             conv.weight.copy_(_channelwise(visible.conv.weight, infrared.conv.weight))
         return Stem(conv, visible.norm)
@@ -80,15 +79,15 @@ class ZeroPadding(OneStream):
         """As in OneStream, in two channels, of which the other modality's is 0."""
         shown = gray(images).sub(sum(MEAN) / 3).div(sum(STD) / 3)
         both = [torch.zeros_like(shown), torch.zeros_like(shown)]
-        both[CHANNELS[modality]] = shown
+        both[MODALITIES.index(modality)] = shown
         return torch.cat(both, 1)
 
     def adapted(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """From two stems, each one's weights for gray images go to its channel, and the rest is the visible one's."""
-        if (own := state.get("stem.conv.weight")) is not None and own.shape[1] == len(CHANNELS):
+        if (own := state.get("stem.conv.weight")) is not None and own.shape[1] == len(MODALITIES):
             return state
         found = separated(state)
-        convs = [found[name] for name in (f"{modality}_stem.conv.weight" for modality in CHANNELS) if name in found]
+        convs = [found[name] for name in (f"{modality}_stem.conv.weight" for modality in MODALITIES) if name in found]
         merged = {"stem.conv.weight": _channelwise(*convs)} if convs else {}
         return {**super().adapted(found), **merged}
 

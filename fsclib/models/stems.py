@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-MODALITIES = ("visible", "infrared")
+MODALITIES = ("visible", "infrared")  # in the order of the zero-padded input's channels
 
 
 def separated(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -58,7 +58,7 @@ def meaning(config: Config) -> dict[str, object]:
         "cpm_margin": config.cpm_weight == 0,
         "orthogonality_weight": config.branches == 1,
         "metric_on": config.loss == "identity",
-        "augmentation": True,  # a name for the fields below
+        "augmentation": True,  # the name of a preset, whose fields are compared
         **dict.fromkeys(PAIRED if without_weights or single else (), True),
         **({"triplet_margin": True} if without_weights else {}),
     }

@@ -89,12 +89,13 @@ def gap_changes(found: Spectra, seed: int) -> pd.DataFrame:
     """
     rows = []
     labels = found.identity, found.camera, found.modality
-    for before, after in (pair for line in found.chains.values() for pair in steps(line)):
-        first, earlier = spectral_gap.resampled(found.energy[before], *labels, seed)
-        last, later = spectral_gap.resampled(found.energy[after], *labels, seed)
-        low, high = interval((later - earlier).mean(1))
-        means = {"before": first.mean(), "after": last.mean(), "change": (last - first).mean()}
-        rows.append({"module": after} | means | {"low": low, "high": high})
+    for line in found.chains.values():
+        points = {name: spectral_gap.resampled(found.energy[name], *labels, seed) for name in line} if steps(line) else {}
+        for before, after in steps(line):
+            (first, earlier), (last, later) = points[before], points[after]
+            low, high = interval((later - earlier).mean(1))
+            means = {"before": first.mean(), "after": last.mean(), "change": (last - first).mean()}
+            rows.append({"module": after} | means | {"low": low, "high": high})
     return _table(rows)
 
 
