@@ -1,6 +1,6 @@
 """Simulates tests with known truth: which differences are found, and how often equal methods seem to differ.
 
-    python tools/simulations.py    # prints the tables of docs/statistics.md: about ten minutes on one core
+    python tools/simulations.py    # prints the tables of docs/statistics.md: about a quarter of an hour on one core
 
 Two methods with a rank-1 of 50 % on average are tested on the same people, QUERIES queries each. A person's chance of being found
 is their own, Beta(1.2, 1.2), and differs between methods and trainings by a deviation of 0.15. `spread`: deviation, in points, by
