@@ -102,7 +102,7 @@ def test_methods(tmp_path):
     (tmp_path / "methods.yaml").write_text(grid)
     configs = [cell.config for cell in sweep.read(tmp_path / "methods.yaml", check=False).cells]
     assert list(dict.fromkeys(config.network for config in configs)) == list(NETWORKS)
-    assert conditions(configs).startswith("augmentation fsc; 150 epochs")
+    assert conditions(configs).startswith("fsc augmentation; 150 epochs")
     rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")]
     heading, *_ = [row for row in rows if row[0] == "augmentation"]
     of_presets = [row for row in rows if row[0] in presets.AUGMENTATIONS]

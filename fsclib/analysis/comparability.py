@@ -90,8 +90,8 @@ def conditions(configs: Iterable[Config]) -> str:
     small = f", {config.small_epochs} of them on smaller images" if config.small_epochs else ""
     batch = f"{config.identities} people × {config.images} images × 2 modalities"
     altered = [f"{name} {value}" for name, value in config.departures().items() if name in AUGMENTED]
-    augmentation = " with ".join(filter(None, [config.augmentation, ", ".join(altered)]))
-    return f"augmentation {augmentation}; {config.epochs} epochs{small}, {batch} a step, {config.height}×{config.width} pixels"
+    augmentation = " with ".join(filter(None, [f"{config.augmentation} augmentation", ", ".join(altered)]))
+    return f"{augmentation}; {config.epochs} epochs{small}, {batch} a step, {config.height}×{config.width} pixels"
 
 
 def protocol_of(rows: pd.DataFrame) -> pd.Series:

@@ -2,7 +2,8 @@
 
 A switch is a field of the recipe that varies within a network; if several vary, each is compared at every combination of the
 others. Fields that only follow their presets, as that of an augmentation, are no switches. The network is a switch too: each takes
-part with its presets in all fields that vary within it, and with every augmentation of the sweep in a comparison of its own.
+part with its presets in all fields that vary within it, and with every augmentation and scale of the sweep in a comparison of its
+own.
 """
 
 from collections import Counter
@@ -65,10 +66,10 @@ def contrasts(table: pd.DataFrame) -> list[Contrast]:
             for name in names:
                 context = tuple((other, getattr(configs[name], other)) for other in varied[network] if other != switch)
                 found.setdefault((switch, ((NETWORK, network), *context)), []).append(name)
-    augmented = any("augmentation" in fields for fields in varied.values())
+    chosen = [name for name in CHOOSING if any(name in fields for fields in varied.values())]
     for network, names in networks.items():
-        for name in (name for name in names if not departures[name] & {*varied[network]} - {"augmentation"}):
-            context = (("augmentation", configs[name].augmentation),) * augmented
+        for name in (name for name in names if not departures[name] & {*varied[network]}.difference(CHOOSING)):
+            context = tuple((other, getattr(configs[name], other)) for other in chosen)
             found.setdefault((NETWORK, context), []).append(name)
     kept = {key: names for key, names in found.items() if len({getattr(configs[name], key[0]) for name in names}) > 1}
     # the network is named only where several have this comparison

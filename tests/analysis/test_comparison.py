@@ -307,7 +307,7 @@ def test_the_title_names_the_equal_augmentation_and_budget(finished, compared):
     for network in ("fsc", "agw"):
         finished(dataset="llcm", network=network, **FAIR, erase=0.2)
     title = compared("network", "fsc").title
-    assert title.startswith("Effect of network at equal budget and augmentation: augmentation fsc with erase 0.2; 20 epochs, ")
+    assert title.startswith("Effect of network at equal budget and augmentation: fsc augmentation with erase 0.2; 20 epochs, ")
     assert "6 people × 4 images × 2 modalities a step, 256×144 pixels" in title
 
 

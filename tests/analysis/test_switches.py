@@ -99,3 +99,14 @@ def test_the_augmentation_of_the_preset_comes_first():
 
 def test_a_field_set_beside_its_augmentation_is_a_switch():
     assert names(rows({"augmentation": "fsc"}, {"augmentation": "fsc", "erase": 0.2})) == {"erase": "ab"}
+
+
+def test_networks_are_compared_at_each_scale():
+    grid = [{"scale": scale, "network": network} for scale in ("tiny", "small") for network in ("deen", "agw")]
+    found = names(rows(*grid, augmentation="colour"))
+    assert found == {
+        "network with scale tiny": "ab",
+        "network with scale small": "cd",
+        "scale with network deen": "ac",
+        "scale with network agw": "bd",
+    }
