@@ -3,7 +3,9 @@
 For a query whose true matches are at ranks r₁ < … < rₙ among the gallery entries that are not hidden from it:
     average precision = 1/n Σᵢ i / rᵢ,  inverse negative penalty = n / rₙ,  hit at k = [r₁ ≤ k].
 mAP, mINP and the CMC are their means over the queries that have a match. No list is sorted: the rank of a match is one plus the
-number of entries before it, those that are more similar and those that are equally similar but earlier in the gallery.
+number of entries before it, those that are more similar and those that are equally similar but come first in a fixed random order
+of the gallery. The gallery's own order would favour people listed early: with all similarities equal, RegDB had more than twice
+the mAP of chance.
 
 | protocol | hidden from a query                                  | r₁ of the CMC counts                                  |
 | sysu     | camera 2, if the query is of camera 3                | identities (each by its first appearance in the list) |
@@ -19,12 +21,16 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 logger = logging.getLogger(__name__)
+TIED = (
+    0.01  # share of queries with ties from which on a warning is logged; single-precision similarities tie by accident, but rarer
+)
 PROTOCOLS = ("sysu", "regdb", "llcm", "standard")
 BY_IDENTITY = ("sysu", "llcm")  # protocols whose CMC counts identities
 RANKS = 20
@@ -49,13 +55,14 @@ class PerQuery:
     """Results per query before averaging, (Q,) each; a query without a true match has nan, nan, 0 and False.
 
     average_precision and inverse_negative_penalty: float64 in (0, 1]. first_rank: int64 from 1, the rank of the first correct
-    match, as counted by the protocol's CMC.
+    match, as counted by the protocol's CMC. tied: bool, whether a match is exactly as similar as an entry of another person.
     """
 
     average_precision: NDArray[np.float64]
     inverse_negative_penalty: NDArray[np.float64]
     first_rank: NDArray[np.int64]
     valid: NDArray[np.bool_]
+    tied: NDArray[np.bool_]
 
     def hits(self, rank: int = 1) -> NDArray[np.float64]:
         """1 if a true match is among the first `rank`, else 0; nan without any match. The mean is the CMC at `rank`."""
@@ -72,15 +79,28 @@ def evaluate(
 ) -> Metrics:
     """CMC at ranks 1–20, mAP and mINP of one gallery: means of `per_query`. ValueError if no query has a true match.
 
-    Arguments as in `per_query`. Distances in place of similarities would turn every list around: a warning is logged where true
-    matches have by far the lowest similarities.
+    Arguments as in `per_query`. Warnings are logged where many queries have ties, and where true matches have by far the lowest
+    similarities: distances in place of similarities would turn every list around.
     """
     similarity = _plain(similarity)  # once: it may come from a GPU
     found = per_query(similarity, query_ids, gallery_ids, query_cams, gallery_cams, protocol)
     if (shift := _shift_of_matches(similarity, _plain(query_ids), _plain(gallery_ids))) < -1:
         found_low = f"true matches have similarities {-shift:.1f} standard deviations below the mean"
         logger.warning(f"{found_low}: pass -distances, not distances")
+    if warning := ties(found):
+        logger.warning(warning)
     return average(found)
+
+
+def ties(*results: PerQuery) -> str:
+    """What to know about a test in which more than TIED of the queries have matches tied with other people; "" for all others."""
+    tied = np.concatenate([found.tied[found.valid] for found in results])
+    if tied.sum() <= TIED * len(tied):
+        return ""
+    return (
+        f"{tied.sum()} of {len(tied)} queries have a match exactly as similar as another person's image, and these are ranked at "
+        "random: look for embeddings that are constant or coarsely quantised"
+    )
 
 
 def average(results: PerQuery) -> Metrics:
@@ -110,7 +130,7 @@ def per_query(
     """Average precision, inverse negative penalty and first rank of every query, before any mean is taken.
 
     similarity: (Q, G) real and finite, at least float32, higher is more similar (pass distances with a minus sign); equal ones are
-    ranked in gallery order. Arrays, lists or tensors.
+    ranked by `tie_order`. Arrays, lists or tensors.
     query_ids (Q,), gallery_ids (G,), query_cams (Q,), gallery_cams (G,): integers; regdb needs no cameras.
     protocol: "sysu", "regdb", "llcm" or "standard", see the module docstring. Errors: ValueError for invalid arguments.
     """
@@ -124,7 +144,8 @@ def per_query(
     seen = similarity[query, column] > -np.inf
     query, column = query[seen], column[seen]
 
-    rank = 1 + _count_before(similarity, query, column, lambda mask: mask.sum(axis=1))
+    before, tied = _count_before(similarity, query, column, gallery_ids, lambda mask: mask.sum(axis=1))
+    rank = 1 + before
     by_rank = np.lexsort((rank, query))  # `query` is sorted already and does not change
     rank, column = rank[by_rank], column[by_rank]
 
@@ -142,8 +163,18 @@ def per_query(
     first_rank[valid] = rank[start[valid]]
     if protocol in BY_IDENTITY:  # before its first match there are only other identities, which are counted
         first = column[start[valid]]
-        first_rank[valid] = 1 + _count_before(similarity, np.flatnonzero(valid), first, _identities_in(gallery_ids))
-    return PerQuery(average_precision, inverse_negative_penalty, first_rank, valid)
+        people, _ = _count_before(similarity, np.flatnonzero(valid), first, gallery_ids, _identities_in(gallery_ids))
+        first_rank[valid] = 1 + people
+    any_tied = np.bincount(query[tied], minlength=len(query_ids)) > 0
+    return PerQuery(average_precision, inverse_negative_penalty, first_rank, valid, any_tied)
+
+
+@lru_cache(maxsize=16)
+def tie_order(entries: int) -> NDArray[np.int32]:
+    """Places by which equally similar gallery entries are ranked, lowest first: a fixed random permutation, (entries,) int32."""
+    places = np.random.default_rng(entries).permutation(entries).astype(np.int32)
+    places.setflags(write=False)  # shared by all callers
+    return places
 
 
 def hidden(
@@ -183,19 +214,29 @@ def _count_before(
     similarity: NDArray,
     query: NDArray[np.int64],
     column: NDArray[np.int64],
+    gallery_ids: NDArray[np.int64],
     count: Callable[[NDArray[np.bool_]], NDArray[np.int64]],
-) -> NDArray[np.int64]:
-    """count(mask) for each pair (query, column), where mask (n, G) marks the entries before `column` in that query's list."""
-    position = np.arange(similarity.shape[1], dtype=np.int32)
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """count(mask) for each pair (query, column), where mask (n, G) marks the entries before `column` in that query's list, and
+    whether an entry of another person is exactly as similar as `column`.
+    """
+    places = tie_order(similarity.shape[1])
     block = max(1, BLOCK // similarity.shape[1])
 
-    def of_block(first: int) -> NDArray[np.int64]:
-        q, c = query[first : first + block], column[first : first + block, None].astype(np.int32)
+    def of_block(first: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        q, c = query[first : first + block], column[first : first + block, None]
         rows, own = similarity[q], similarity[q[:, None], c]
-        return count((rows > own) | ((rows == own) & (position < c)))
+        before, equal, tied = rows > own, rows == own, np.zeros(len(q), bool)
+        if np.count_nonzero(equal) > len(q):  # more than the entries themselves
+            before |= equal & (places < places[c])
+            tied = (equal & (gallery_ids != gallery_ids[c])).any(axis=1)
+        return count(before), tied
 
     with ThreadPoolExecutor() as pool:  # numpy releases the GIL while comparing
-        return np.concatenate([np.zeros(0, np.int64), *pool.map(of_block, range(0, len(query), block))])
+        counts, tied = zip(
+            (np.zeros(0, np.int64), np.zeros(0, bool)), *pool.map(of_block, range(0, len(query), block)), strict=True
+        )
+    return np.concatenate(counts), np.concatenate(tied)
 
 
 def _identities_in(gallery_ids: NDArray) -> Callable[[NDArray[np.bool_]], NDArray[np.int64]]:

@@ -3,6 +3,7 @@
 Each distinct image is embedded once, however many trials use it, and compared once with each image of the other modality.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -20,6 +21,7 @@ from fsclib.data.literature import recorded
 from fsclib.data.protocols import Protocol
 from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
 from fsclib.metrics import chance, differences
+from fsclib.metrics.ranking import ties
 from fsclib.models.base import Network
 from fsclib.models.folding import folded
 from fsclib.retrieval.features import WEIGHTINGS, Features, embed_together, read_features, similarity, write_features
@@ -28,6 +30,7 @@ from fsclib.runs.assemble import images_of, network_of
 from fsclib.system.device import device_of, precision_of
 from fsclib.system.processes import ALONE, Processes
 
+logger = logging.getLogger(__name__)
 RANKS = tuple(range(1, metrics.RANKS + 1))
 SHOWN = ["rank1", "rank5", "rank10", "rank20", "map", "minp"]
 
@@ -106,7 +109,10 @@ def evaluate(features: Features, records: pd.DataFrame, chosen: Sequence[Protoco
 
 
 def tabulate(searches: Iterable[Search]) -> pd.DataFrame:
-    """The table of `evaluate`, from finished searches."""
+    """The table of `evaluate`, from finished searches. Logs a warning if many queries have ties."""
+    searches = list(searches)
+    if searches and (warning := ties(*(s.found for s in searches))):
+        logger.warning(warning)
     keys = ("mode", "direction", "trial", "weighting", "mirror")
     return pd.DataFrame([{key: getattr(s, key) for key in keys} | as_row(metrics.average(s.found)) for s in searches])
 

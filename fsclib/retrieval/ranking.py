@@ -9,6 +9,7 @@ import pandas as pd
 from fsclib.data import protocols
 from fsclib.data.protocols import Protocol
 from fsclib.metrics import PerQuery
+from fsclib.metrics.ranking import tie_order
 from fsclib.retrieval import evaluation
 from fsclib.retrieval.features import Features, similarity
 
@@ -37,8 +38,8 @@ class Ranking:
     scores: PerQuery
 
     def found(self, place: int) -> Found:
-        """The results of the query at `place`, 0 ≤ place < Q; ties keep gallery order, as in the metrics."""
-        order = np.argsort(-self.similarity[place], kind="stable")
+        """The results of the query at `place`, 0 ≤ place < Q; ties are ordered as in the metrics."""
+        order = np.lexsort((tie_order(len(self.gallery)), -self.similarity[place]))
         order = order[~self.unseen[place, order]]
         rows = self.gallery[order]
         return Found(rows, self.similarity[place, order], self.identity[rows] == self.identity[self.query[place]])

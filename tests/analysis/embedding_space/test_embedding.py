@@ -13,6 +13,7 @@ from fsclib.analysis.embedding_space.points import DRAWN, Points, points_of, tsn
 from fsclib.config import Config, ConfigError
 from fsclib.config.specs import DATASETS
 from fsclib.data.protocols import query_and_gallery
+from fsclib.metrics.ranking import tie_order
 from fsclib.retrieval import evaluation
 from fsclib.retrieval.features import similarity
 from fsclib.runs import RunError
@@ -135,7 +136,7 @@ def test_failures_are_the_worst_queries_one_per_person(embedded, dataset):
         np.testing.assert_array_equal(shown[n], images.take(np.array([row]))[0])
         labels = (images.records[name].to_numpy()[rows] for name in ("identity", "camera") for rows in ([row], gallery))
         hidden = metrics.hidden(*labels, protocol.scoring)[0]
-        order = [j for j in np.argsort(-scores[line["place"]], kind="stable") if not hidden[j]]
+        order = [j for j in np.lexsort((tie_order(len(gallery)), -scores[line["place"]])) if not hidden[j]]
         truths = images.records["identity"].to_numpy()[gallery[order]] == line["identity"]
         np.testing.assert_array_equal(found[n], images.take(gallery[order[:4]]))
         assert list(right[n]) == list(truths[:4])
