@@ -26,7 +26,7 @@ from fsclib.inference.embedder.loading import load
 from fsclib.metrics import differences, estimates
 from fsclib.models.base import Network
 from fsclib.models.imagenet import MEAN, STD
-from fsclib.retrieval import baselines, evaluation
+from fsclib.retrieval import baselines, search
 from fsclib.retrieval.features import Features, embed, similarity
 from fsclib.retrieval.rerank import rerank
 
@@ -67,7 +67,7 @@ class World:
         records = self.images.records
         for query, gallery in (query_and_gallery(records, protocol, trial) for trial in range(protocol.trials)):
             close = compare(self.features.of(query, mirror), self.features.of(gallery, mirror))
-            found = evaluation.score(close, records, query, gallery, protocol.scoring)
+            found = search.score(close, records, query, gallery, protocol.scoring)
             yield records["identity"].to_numpy()[query], replace(found, first_rank=-(-found.first_rank // rank))
 
 

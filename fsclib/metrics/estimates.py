@@ -17,7 +17,7 @@ from fsclib.metrics.differences import FIGURES
 def over_people(tables: Sequence[pd.DataFrame], *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
     """One row per protocol: mode, direction, people, and for each of FIGURES its value, …_low and …_high, a 95 % interval.
 
-    tables: rows of people as from evaluation.by_identity, one table for each data set; several are pooled, each weighted by its
+    tables: rows of people as from tables.by_identity, one table for each data set; several are pooled, each weighted by its
     number of people, who are resampled within it. The interval is nan with one person.
     """
     rows, generator = [], np.random.default_rng(seed)

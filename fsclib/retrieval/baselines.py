@@ -14,7 +14,7 @@ from fsclib.data.records import select
 from fsclib.metrics import chance
 from fsclib.models import weights
 from fsclib.models.folding import folded
-from fsclib.retrieval import evaluation
+from fsclib.retrieval import evaluation, tables
 from fsclib.retrieval.features import Features, embed
 from fsclib.runs import Run, checkpoint
 from fsclib.runs.assemble import network_of
@@ -61,10 +61,10 @@ def without_training(images: Images) -> pd.DataFrame:
 
 
 def curves(images: Images) -> dict[str, dict[str, np.ndarray]]:
-    """Matching rates (20,) in per cent: protocol, as named by `evaluation.cmc_by_protocol` → "chance" or "raw pixels" → curve."""
+    """Matching rates (20,) in per cent: protocol, as named by `tables.cmc_by_protocol` → "chance" or "raw pixels" → curve."""
     features = pixel_features(images, select(images.records, "test"))
-    trials = evaluation.evaluate(features, images.records, images.protocols, mirrors=[True], weightings=["equal"])
-    pixels = {name: curve.mean(0) for name, curve in evaluation.cmc_by_protocol(trials, images.protocols).items()}
+    trials = tables.evaluate(features, images.records, images.protocols, mirrors=[True], weightings=["equal"])
+    pixels = {name: curve.mean(0) for name, curve in tables.cmc_by_protocol(trials, images.protocols).items()}
     known = {str(p): 100 * cmc for p, cmc, _ in _chance(images)}
     return {name: {"chance": known[name], "raw pixels": pixels[name]} for name in pixels}
 
@@ -84,7 +84,7 @@ def _chance(images: Images) -> Iterator[tuple[Protocol, np.ndarray, tuple[float,
 def _scored(methods: Mapping[str, Features], images: Images) -> pd.DataFrame:
     found = []
     for name, features in methods.items():
-        trials = evaluation.evaluate(features, images.records, images.protocols, mirrors=[True], weightings=["equal"])
+        trials = tables.evaluate(features, images.records, images.protocols, mirrors=[True], weightings=["equal"])
         means = trials.groupby(["mode", "direction"], sort=False)[list(FIGURES)].mean().reset_index()
         means.insert(0, "method", name)
         found.append(means)

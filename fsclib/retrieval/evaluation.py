@@ -1,191 +1,23 @@
-"""Evaluates a network on every trial of every protocol, from the embeddings of a split.
+"""Tests the network of a run under every protocol of its data set."""
 
-Each distinct image is embedded once, however many trials use it, and compared once with each image of the other modality.
-"""
-
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 import pandas as pd
 import torch
 
-from fsclib import metrics
-from fsclib.data import protocols
-from fsclib.data.datasets import LAYOUTS
 from fsclib.data.images import Images
-from fsclib.data.layouts.permutations import Permutations
 from fsclib.data.literature import recorded
-from fsclib.data.protocols import Protocol
-from fsclib.data.records import INFRARED, NO_MATCH, VISIBLE, Dataset, DatasetError, Problem, select
-from fsclib.metrics import chance, differences
-from fsclib.metrics.ranking import ties
+from fsclib.data.records import select
 from fsclib.models.base import Network
 from fsclib.models.folding import folded
-from fsclib.retrieval.features import WEIGHTINGS, Features, embed_together, read_features, similarity, write_features
+from fsclib.retrieval.features import Features, embed_together, read_features, write_features
+from fsclib.retrieval.search import search
+from fsclib.retrieval.tables import SHOWN, by_identity, summarise, tabulate
 from fsclib.runs import Run, RunError, checkpoint
 from fsclib.runs.assemble import images_of, network_of
 from fsclib.system.device import device_of, precision_of
 from fsclib.system.processes import ALONE, Processes
-
-logger = logging.getLogger(__name__)
-RANKS = tuple(range(1, metrics.RANKS + 1))
-SHOWN = ["rank1", "rank5", "rank10", "rank20", "map", "minp"]
-
-
-@dataclass(frozen=True, eq=False)
-class Search:
-    """One trial: every query of a protocol searched for in one gallery. identity: (Q,) int64, of the queries."""
-
-    mode: str
-    direction: str
-    trial: int
-    weighting: str
-    mirror: bool
-    identity: np.ndarray
-    found: metrics.PerQuery
-
-
-def score(
-    similarities: np.ndarray, records: pd.DataFrame, query: np.ndarray, gallery: np.ndarray, scoring: str
-) -> metrics.PerQuery:
-    """Scores each query of a (Q, G) similarity between records under one scoring rule."""
-    identity, camera = records["identity"].to_numpy(), records["camera"].to_numpy()
-    return metrics.per_query(similarities, identity[query], identity[gallery], camera[query], camera[gallery], scoring)
-
-
-def unseen_by(records: pd.DataFrame, query: np.ndarray, gallery: np.ndarray, scoring: str) -> np.ndarray:
-    """Which gallery records the scoring rule hides from a query: (Q, G) bool."""
-    identity, camera = records["identity"].to_numpy(), records["camera"].to_numpy()
-    return metrics.hidden(identity[query], identity[gallery], camera[query], camera[gallery], scoring)
-
-
-def search(
-    features: Features,
-    records: pd.DataFrame,
-    chosen: Sequence[Protocol],
-    *,
-    mirrors: Sequence[bool] = (True, False),
-    weightings: Sequence[str] = tuple(WEIGHTINGS),
-    further: Sequence[Protocol] = (),
-    permutations: Permutations | None = None,
-) -> Iterator[Search]:
-    """Every trial of the chosen protocols, one per (mirror, weighting, protocol, trial).
-
-    further: protocols searched with equal weighting and mirror images only, since ten images per person and camera take ten times
-    as long. permutations: those of the data set, which official protocols need.
-    """
-    visible, infrared = (select(records, "test", modality) for modality in (VISIBLE, INFRARED))
-    identity = records["identity"].to_numpy()
-    place = np.full(len(records), -1)
-    place[visible], place[infrared] = np.arange(len(visible)), np.arange(len(infrared))
-    is_visible = (records["modality"] == VISIBLE).to_numpy()
-    trials = [
-        (p, trial, *protocols.query_and_gallery(records, p, trial, permutations=permutations))
-        for p in (*chosen, *further)
-        for trial in range(p.trials)
-    ]
-    for mirror in mirrors:
-        sides = features.of(visible, mirror), features.of(infrared, mirror)
-        for weighting in weightings:
-            across = similarity(*sides, weighting)  # visible × infrared: every protocol and trial looks up its part
-            for p, trial, query, gallery in trials:
-                if p in further and not (mirror and weighting == "equal"):
-                    continue
-                flip = not is_visible[query[0]]
-                part = across[np.ix_(place[gallery], place[query])].T if flip else across[np.ix_(place[query], place[gallery])]
-                found = score(part, records, query, gallery, p.scoring)
-                yield Search(p.mode, p.direction, trial, weighting, mirror, identity[query], found)
-
-
-def evaluate(features: Features, records: pd.DataFrame, chosen: Sequence[Protocol], **options: Any) -> pd.DataFrame:
-    """Every trial of the chosen protocols: one row per (protocol, trial, weighting, mirror), all figures in per cent.
-
-    Columns: mode, direction, trial (from 0), weighting, mirror, queries, rank1 … rank20, map, minp. options: those of `search`.
-    """
-    return tabulate(search(features, records, chosen, **options))
-
-
-def tabulate(searches: Iterable[Search]) -> pd.DataFrame:
-    """The table of `evaluate`, from finished searches. Logs a warning if many queries have ties."""
-    searches = list(searches)
-    if searches and (warning := ties(*(s.found for s in searches))):
-        logger.warning(warning)
-    keys = ("mode", "direction", "trial", "weighting", "mirror")
-    return pd.DataFrame([{key: getattr(s, key) for key in keys} | as_row(metrics.average(s.found)) for s in searches])
-
-
-def by_identity(searches: Iterable[Search]) -> pd.DataFrame:
-    """Breaks the headline figures (equal weighting, with mirror images) down: one row per protocol and query identity, in per cent.
-
-    Columns: mode, direction, identity, share, rank1, map, minp, as in metrics.differences.by_identity.
-    """
-    trials: dict[tuple[str, str], list[tuple[np.ndarray, metrics.PerQuery]]] = {}
-    for s in searches:
-        if s.weighting == "equal" and s.mirror:
-            trials.setdefault((s.mode, s.direction), []).append((s.identity, s.found))
-    parts = [differences.by_identity(found).assign(mode=mode, direction=direction) for (mode, direction), found in trials.items()]
-    return pd.concat(parts, ignore_index=True)[["mode", "direction", "identity", "share", *differences.FIGURES]]
-
-
-def as_row(found: metrics.Metrics) -> dict[str, float]:
-    """Metrics as table columns, in per cent."""
-    cmc = {f"rank{rank}": 100 * found.cmc[rank - 1] for rank in RANKS}
-    return {"queries": found.queries} | cmc | {"map": 100 * found.map, "minp": 100 * found.minp}
-
-
-def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation over trials: columns rank1, rank1_std, … for SHOWN; one trial has standard deviation nan."""
-    groups = table.groupby(["mode", "direction", "weighting", "mirror"], sort=False)
-    mean, spread = groups[SHOWN].mean(), groups[SHOWN].std()
-    joined = pd.concat([mean, spread.add_suffix("_std")], axis=1)
-    order = [name for column in SHOWN for name in (column, f"{column}_std")]
-    return joined[order].assign(trials=groups.size()).reset_index()
-
-
-def compact(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of `evaluate` with the ranks of SHOWN only, to two decimals."""
-    return table[["mode", "direction", "trial", "weighting", "mirror", "queries", *SHOWN]].round(2)
-
-
-def cmc_by_protocol(table: pd.DataFrame, shown: Sequence[Protocol]) -> dict[str, np.ndarray]:
-    """Matching rates (trials, 20) in per cent of some protocols in a table of `evaluate`; equal weighting, with mirror images."""
-    keys = pd.MultiIndex.from_tuples([(p.mode, p.direction) for p in shown])
-    tested = pd.MultiIndex.from_frame(table[["mode", "direction"]]).isin(keys)
-    chosen = table[tested & (table["weighting"] == "equal") & table["mirror"]]
-    ranks = [f"rank{rank}" for rank in RANKS]
-    groups = chosen.groupby(["mode", "direction"], sort=False)
-    return {" ".join(part for part in name if part): group[ranks].to_numpy() for name, group in groups}
-
-
-def validate(
-    net: Network, images: Images, device: torch.device, precision: torch.dtype, on: str, processes: Processes = ALONE
-) -> dict[str, float]:
-    """rank-1, mAP and mINP in per cent, infrared→visible, without mirror images, under the data set's own protocol.
-
-    on="holdout": on the held-out training identities, means over the galleries; on="test": on the test images, in the first
-    gallery. val_chance: expected rank-1 of a random order in the same galleries; it shows how much easier a search among the
-    held-out people is than one among the test people, who may be more. With several processes only process 0 gets the figures.
-    Errors: ValueError if no query has a permitted match.
-    """
-    protocol = images.dataset.spec.validation
-    split, trials = ("val", protocol.trials) if on == "holdout" else ("test", 1)
-    drawn = [protocols.query_and_gallery(images.records, protocol, trial, split) for trial in range(trials)]
-    rows = np.unique(np.concatenate([part for pair in drawn for part in pair]))
-    features = embed_together(folded(net), images, rows, device, precision, processes, mirror=False, show=False)
-    if features is None:
-        return {}
-    identity, camera = (images.records[column].to_numpy() for column in ("identity", "camera"))
-    found = []
-    for query, gallery in drawn:
-        across = similarity(features.of(query, False), features.of(gallery, False))
-        own = metrics.average(score(across, images.records, query, gallery, protocol.scoring))
-        random = chance.evaluate(identity[query], identity[gallery], camera[query], camera[gallery], protocol.scoring)
-        found.append((own.cmc[0], own.map, own.minp, random.cmc[0]))
-    figures = 100 * np.mean(found, axis=0)
-    return dict(zip(("val_rank1", "val_map", "val_minp", "val_chance"), figures.tolist(), strict=True))
 
 
 def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = None) -> pd.DataFrame:
@@ -247,34 +79,6 @@ def run_network(run: Run, device: torch.device, processes: Processes = ALONE, wh
         checkpoint.read(file, net)
     processes.copy(net.state_dict().values())
     return net.to(device).to(memory_format=torch.channels_last).eval()
-
-
-def check_validation(records: pd.DataFrame, protocol: Protocol) -> None:
-    """Refuses held-out people among whom no query has a permitted match. ValueError that says what to do."""
-    if not _searchable(records, protocol, "val"):
-        people = records.loc[records["split"] == "val", "identity"].nunique()
-        found = f"none of the {people} held-out people has images that the protocol may compare"
-        raise ValueError(f"select_on: found 'holdout', but {found}; use select_on=last, which holds out nobody")
-
-
-def _searchable(records: pd.DataFrame, protocol: Protocol, split: str) -> bool:
-    """Whether any query has a permitted match; every trial has the same identities and cameras."""
-    identity = records["identity"].to_numpy()
-    query, gallery = protocols.query_and_gallery(records, protocol, 0, split)
-    unseen = unseen_by(records, query, gallery, protocol.scoring)
-    return bool(((identity[query, None] == identity[gallery]) & ~unseen).any())
-
-
-def check_protocols(dataset: Dataset) -> None:
-    """Refuses a data set in which some protocol has no query with a permitted match. DatasetError that lists these protocols."""
-    problems = []
-    index = LAYOUTS[dataset.spec.layout].retrieval_index(dataset.trial)
-    for protocol in dataset.spec.protocols:
-        if not _searchable(dataset.records, protocol, "test"):
-            found = f"no query of {dataset.name} {protocol} has a permitted match"
-            problems.append(Problem(index, None, found, "check the cameras and identities of the test images", NO_MATCH))
-    if problems:
-        raise DatasetError(problems, f"{dataset.name} in {dataset.root}")
 
 
 @overload

@@ -10,7 +10,7 @@ from fsclib.data import protocols
 from fsclib.data.protocols import Protocol
 from fsclib.metrics import PerQuery
 from fsclib.metrics.ranking import tie_order
-from fsclib.retrieval import evaluation
+from fsclib.retrieval import search
 from fsclib.retrieval.features import Features, similarity
 
 
@@ -51,6 +51,6 @@ def rank(
     """The ranking of one trial of a protocol, by the similarity under a weighting of features.WEIGHTINGS."""
     query, gallery = protocols.query_and_gallery(records, protocol, trial)
     close = similarity(features.of(query, mirror), features.of(gallery, mirror), weighting)
-    unseen = evaluation.unseen_by(records, query, gallery, protocol.scoring)
-    scores = evaluation.score(close, records, query, gallery, protocol.scoring)
+    unseen = search.unseen_by(records, query, gallery, protocol.scoring)
+    scores = search.score(close, records, query, gallery, protocol.scoring)
     return Ranking(query, gallery, close, unseen, records["identity"].to_numpy(), scores)

@@ -25,7 +25,7 @@ from torch import Tensor
 from fsclib import metrics
 from fsclib.config.strict import Strict, option
 from fsclib.data.protocols import Protocol, query_and_gallery
-from fsclib.retrieval import evaluation
+from fsclib.retrieval import search, tables
 from fsclib.retrieval.features import Features
 from fsclib.system.progress import progress
 
@@ -68,7 +68,7 @@ def evaluate(features: Features, records: pd.DataFrame, chosen: Sequence[Protoco
             if len(query) + len(gallery) > options.fewest:
                 similarities["reranked_"] = rerank(joined[0], joined[1], options)
             for prefix, similarity in similarities.items():
-                found = evaluation.as_row(metrics.average(evaluation.score(similarity, records, query, gallery, protocol.scoring)))
+                found = tables.as_row(metrics.average(search.score(similarity, records, query, gallery, protocol.scoring)))
                 row |= {prefix + figure: found[figure] for figure in FIGURES}
             rows.append(row)
             bar.update()

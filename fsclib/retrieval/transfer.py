@@ -13,7 +13,7 @@ from fsclib.data.images import Images
 from fsclib.data.records import select
 from fsclib.models.base import Network
 from fsclib.models.folding import folded
-from fsclib.retrieval import evaluation
+from fsclib.retrieval import search, tables
 from fsclib.retrieval.features import Features, embed
 
 
@@ -23,9 +23,9 @@ def features_of(net: Network, images: Images, device: torch.device, precision: t
 
 
 def by_identity(features: Features, images: Images) -> pd.DataFrame:
-    """One row per protocol and query identity: columns as in `evaluation.by_identity`, in per cent."""
+    """One row per protocol and query identity: columns as in `tables.by_identity`, in per cent."""
     chosen = images.protocols
-    return evaluation.by_identity(evaluation.search(features, images.records, chosen, mirrors=[True], weightings=["equal"]))
+    return tables.by_identity(search.search(features, images.records, chosen, mirrors=[True], weightings=["equal"]))
 
 
 def headline(table: pd.DataFrame, mode: str = "paper") -> Mapping[str, float]:

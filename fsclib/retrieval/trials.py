@@ -3,7 +3,7 @@
 import pandas as pd
 
 from fsclib import runs
-from fsclib.retrieval.evaluation import SHOWN, summarise
+from fsclib.retrieval.tables import SHOWN, summarise
 from fsclib.runs import Run
 
 

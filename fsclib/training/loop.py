@@ -15,7 +15,7 @@ import torch
 from fsclib import runs
 from fsclib.config import Config
 from fsclib.models.base import Network
-from fsclib.retrieval import evaluation
+from fsclib.retrieval import evaluation, validation
 from fsclib.runs import Run, checkpoint
 from fsclib.runs.assemble import environment_of
 from fsclib.system.device import device_of, name_of, precision_of
@@ -87,7 +87,7 @@ def _fit(config: Config, processes: Processes, held: contextlib.ExitStack) -> Ru
         if config.select_on in CHOSEN_BY and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
             if config.batch == "per-process":
                 processes.copy(net.buffers())
-            row |= evaluation.validate(net, images, device, precision, config.select_on, processes)
+            row |= validation.validate(net, images, device, precision, config.select_on, processes)
         if processes.first:
             keep(run, row, net, optimizer, state)
             figures = ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key in SHOWN)

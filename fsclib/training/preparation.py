@@ -30,7 +30,7 @@ from fsclib.data.records import (
 from fsclib.data.sampler import IdentitySampler
 from fsclib.models import weights
 from fsclib.models.backbone import imagenet_weights
-from fsclib.retrieval import evaluation
+from fsclib.retrieval import validation
 from fsclib.runs import RunError
 from fsclib.runs.assemble import images_of, network_of
 from fsclib.runs.start import starting_weights
@@ -46,7 +46,7 @@ def prepared(config: Config, processes: Processes) -> tuple[Images, np.ndarray, 
     check(config, processes)
     images = images_of(config)
     with telling(images.dataset):
-        evaluation.check_protocols(images.dataset)  # again: broken images may have been the last matches
+        validation.check_protocols(images.dataset)  # again: broken images may have been the last matches
         records, chosen, sampler = training_set(images.dataset, config, processes.count)
     if processes.first:
         check_disk(config, len(sampler.labels))  # again: the decoded pixels have taken up space
@@ -72,7 +72,7 @@ def check(config: Config, processes: Processes = ALONE) -> None:
     with telling(dataset):
         _, chosen, sampler = training_set(dataset, config, processes.count)
         attribute_targets(dataset, chosen, config.attributes_weight)
-        evaluation.check_protocols(dataset)
+        validation.check_protocols(dataset)
     if not processes.first:  # only process 0 writes
         return
     check_disk(config, len(sampler.labels))
@@ -153,7 +153,7 @@ def training_set(dataset: Dataset, config: Config, processes: int = 1) -> tuple[
         raise DatasetError([nothing], f"{dataset.name} in {dataset.root}")
     if holdout:
         records = held_out(dataset, config.seed)
-        evaluation.check_validation(records, dataset.spec.validation)
+        validation.check_validation(records, dataset.spec.validation)
     # unless identities are held out, SYSU-MM01's own validation identities are trained on too
     chosen = training_rows(records, include_val=not holdout)
     if not len(chosen):

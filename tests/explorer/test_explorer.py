@@ -13,8 +13,8 @@ from fsclib import metrics
 from fsclib.config import ConfigError
 from fsclib.config.specs import DATASETS
 from fsclib.data.protocols import query_and_gallery
-from fsclib.retrieval import evaluation
 from fsclib.retrieval.features import similarity
+from fsclib.retrieval.search import score
 from fsclib.runs import RunError
 from fsclib.training.loop import fit
 from workbook.explorer import SIMILARITIES, ExplorerOptions, explore, panels, widgets
@@ -79,7 +79,7 @@ def test_queries_and_their_first_rank_follow_the_protocol(desk, name, options):
     records = subject.images.records
     query, gallery = query_and_gallery(records, protocol, 2)
     close = similarity(subject.features.of(query, options[1]), subject.features.of(gallery, options[1]), options[0])
-    expected = evaluation.score(close, records, query, gallery, "sysu")
+    expected = score(close, records, query, gallery, "sysu")
     found = desk.queries(search)
     assert sorted(found["place"]) == list(np.flatnonzero(expected.valid))
     np.testing.assert_array_equal(found["first"], expected.first_rank[found["place"]])

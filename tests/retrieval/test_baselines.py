@@ -7,7 +7,7 @@ import torch
 from fsclib.config.specs import DATASETS
 from fsclib.data.images import open_images
 from fsclib.data.records import select
-from fsclib.retrieval import baselines, evaluation
+from fsclib.retrieval import baselines, tables
 from fsclib.retrieval.features import Features, similarity
 
 
@@ -35,7 +35,7 @@ def test_chance_is_what_random_features_score(home):
     for _ in range(30):
         drawn = torch.nn.functional.normalize(torch.randn(2, len(rows), 16, generator=generator), dim=2)
         features = Features(rows, drawn, torch.zeros(2, len(rows), 1))
-        trials = evaluation.evaluate(features, images.records, DATASETS["llcm"].protocols, mirrors=[True], weightings=["equal"])
+        trials = tables.evaluate(features, images.records, DATASETS["llcm"].protocols, mirrors=[True], weightings=["equal"])
         found.append(trials.groupby(["mode", "direction"], sort=False)[["rank1", "map", "minp"]].mean().to_numpy())
     chance = baselines.without_training(images)[["rank1", "map", "minp"]].to_numpy()[:3]
     error = np.std(found, axis=0) / len(found) ** 0.5

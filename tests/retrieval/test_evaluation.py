@@ -17,7 +17,8 @@ from fsclib.data import protocols
 from fsclib.data.augment import normalise
 from fsclib.data.records import DatasetError, table
 from fsclib.models.networks import FSCNet
-from fsclib.retrieval import baselines, evaluation, trials
+from fsclib.retrieval import baselines, evaluation, search, tables, trials
+from fsclib.retrieval.features import similarity
 from fsclib.runs import RunError, load
 from fsclib.runs.checkpoint import CheckpointError
 from fsclib.training.loop import fit
@@ -47,8 +48,8 @@ def test_every_protocol_has_its_rows(tested, dataset):
         expected = ROWS[dataset] | (FURTHER[dataset] if weighting == "equal" and mirror else set())
         assert found == expected, (weighting, mirror)
     assert set(zip(table["weighting"], table["mirror"], strict=True)) == {(w, m) for w in ("equal", "neck") for m in (True, False)}
-    assert table[evaluation.SHOWN].to_numpy().min() >= 0
-    assert table[evaluation.SHOWN].to_numpy().max() <= 100
+    assert table[tables.SHOWN].to_numpy().min() >= 0
+    assert table[tables.SHOWN].to_numpy().max() <= 100
     cmc = table[[f"rank{rank}" for rank in range(1, 21)]].to_numpy()
     assert (np.diff(cmc, axis=1) >= -1e-9).all()
     assert (run.folder / "tables/trials.csv").exists()
@@ -84,17 +85,17 @@ def test_a_trial_follows_its_formula(tested):
     features = {row: slow_features(net, images, row) for row in {*query.tolist(), *gallery.tolist()}}
     for mirror in (True, False):
         for weighting, (pool, neck) in (("equal", (1, 1)), ("neck", (0.1, 0.9))):
-            similarity = np.zeros((len(query), len(gallery)))
+            expected = np.zeros((len(query), len(gallery)))
             for i, q in enumerate(query.tolist()):
                 for j, g in enumerate(gallery.tolist()):
                     for weight, a, b in zip((pool, neck), features[q], features[g], strict=True):
                         a, b = (a.sum(0), b.sum(0)) if mirror else (a[0], b[0])
-                        similarity[i, j] += weight * (a * b).sum().item()
+                        expected[i, j] += weight * (a * b).sum().item()
             kept = evaluation.run_features(run, images)
-            fast = evaluation.similarity(kept.of(query, mirror), kept.of(gallery, mirror), weighting)
-            np.testing.assert_allclose(fast, similarity, rtol=1e-4, atol=1e-4)
+            fast = similarity(kept.of(query, mirror), kept.of(gallery, mirror), weighting)
+            np.testing.assert_allclose(fast, expected, rtol=1e-4, atol=1e-4)
     whole, gallery = protocols.query_and_gallery(records, protocol, 3)
-    fast = evaluation.similarity(kept.of(whole, True), kept.of(gallery, True))
+    fast = similarity(kept.of(whole, True), kept.of(gallery, True))
     ids, cams = records["identity"].to_numpy(), records["camera"].to_numpy()
     expected = metrics.evaluate(fast, ids[whole], ids[gallery], cams[whole], cams[gallery], "llcm")
     chosen = (table["mode"] == "paper") & (table["direction"] == "ir2vis") & (table["trial"] == 3)
@@ -118,7 +119,7 @@ def test_each_image_is_embedded_once_and_then_read_from_the_run(tested, monkeypa
 def test_summary_is_mean_and_standard_deviation_over_trials(tested):
     run, images = tested("sysu")
     table = evaluation.evaluate_run(run, images=images)
-    row = evaluation.summarise(table).iloc[0]
+    row = tables.summarise(table).iloc[0]
     keys = ["mode", "direction", "weighting", "mirror"]
     part = table[(table[keys] == row[keys]).all(axis=1)]
     assert len(part) == row["trials"] == 10
@@ -129,12 +130,12 @@ def test_summary_is_mean_and_standard_deviation_over_trials(tested):
 @pytest.mark.parametrize("dataset", list(ROWS))
 def test_people_add_up_to_the_headline_without_comparing_again(tested, dataset, monkeypatch):
     run, images = tested(dataset)
-    compared, similarity = [], evaluation.similarity
-    monkeypatch.setattr(evaluation, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
+    compared = []
+    monkeypatch.setattr(search, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
     table = evaluation.evaluate_run(run, images=images)
     assert len(compared) == 4  # with and without mirror images, two weightings
     features = evaluation.run_features(run, images)
-    alone = evaluation.evaluate(features, images.records, images.protocols, further=images.further_protocols)
+    alone = tables.evaluate(features, images.records, images.protocols, further=images.further_protocols)
     pd.testing.assert_frame_equal(table.drop(columns="trial"), alone.drop(columns="trial"))
     people = run.read_table("identities")
     assert list(people.columns) == ["mode", "direction", "identity", "share", "rank1", "map", "minp"]
@@ -162,7 +163,7 @@ def test_official_galleries_add_rows_and_leave_the_others_as_they_are(tested, ho
     assert "permutations_sha256" not in figures
     assert run.metrics["permutations_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert {f"{mode}.ir2vis.rank1" for mode in after["mode"]} <= set(run.metrics)
-    shown = evaluation.cmc_by_protocol(after, images.protocols)
+    shown = tables.cmc_by_protocol(after, images.protocols)
     assert list(shown) == ["all ir2vis", "indoor ir2vis"]
 
 
@@ -173,7 +174,7 @@ def test_multi_shot_counts_identities_for_ranks_and_images_for_precision():
         + [("q.jpg", 1, 6, "infrared", "test")]
     )
     similarities = np.array([[0.9, 0.8, 0.7, 0.6, 0.5, 0.4]])
-    found = metrics.average(evaluation.score(similarities, records, np.array([6]), np.arange(6), "sysu"))
+    found = metrics.average(search.score(similarities, records, np.array([6]), np.arange(6), "sysu"))
     assert found.cmc[:2].tolist() == [0, 1]
     assert found.map == pytest.approx((1 / 3 + 2 / 6) / 2)
     assert found.minp == pytest.approx(2 / 6)
@@ -195,7 +196,7 @@ def test_trials_of_regdb_are_separate_models(tested):
     together = trials.all_trials(first)
     assert set(together["trial"]) == {1, 2}
     assert len(together) == 2 * len(evaluation.evaluate_run(second))
-    assert set(evaluation.summarise(together)["trials"]) == {2}
+    assert set(tables.summarise(together)["trials"]) == {2}
     mean = trials.mean_over_trials(together)
     assert list(mean["protocol"]) == ["vis2ir", "ir2vis"]
     assert set(mean["trials"]) == {2}
@@ -244,7 +245,7 @@ def test_ranked_lists_are_the_most_similar_permitted_images(tested):
     for picture, pictures, truths in zip(queries, found, right, strict=True):
         row = next(r for r in query if np.array_equal(images.take(np.array([r]))[0], picture))
         seen = [g for g in gallery if not (records["camera"][row] == 3 and records["camera"][g] == 2)]
-        scores = evaluation.similarity(features.of(np.array([row]), True), features.of(np.array(seen), True))[0]
+        scores = similarity(features.of(np.array([row]), True), features.of(np.array(seen), True))[0]
         best = [seen[i] for i in np.argsort(-scores, kind="stable")[:10]]
         assert all(np.array_equal(images.take(np.array([b]))[0], p) for b, p in zip(best, pictures, strict=True))
         assert truths.tolist() == [records["identity"][b] == records["identity"][row] for b in best]

@@ -11,7 +11,7 @@ from fsclib import metrics
 from fsclib.config.specs import LLCM
 from fsclib.config.strict import ConfigError
 from fsclib.data.protocols import Protocol, query_and_gallery
-from fsclib.retrieval import evaluation, rerank
+from fsclib.retrieval import rerank, tables
 from fsclib.retrieval.features import Features
 from fsclib.retrieval.rerank import Reranking
 
@@ -112,7 +112,7 @@ def test_figures_with_and_without_re_ranking_are_listed_together(queries, enough
     protocol = Protocol("paper", "ir2vis", "llcm", trials=2, cameras=LLCM.cameras["visible"])
     found = rerank.evaluate(Features(np.arange(36), *parts), records, [protocol])
     assert found[["mode", "direction", "trial"]].values.tolist() == [["paper", "ir2vis", 0], ["paper", "ir2vis", 1]]
-    plain_figures = evaluation.evaluate(Features(np.arange(36), *parts), records, [protocol], mirrors=[True], weightings=["equal"])
+    plain_figures = tables.evaluate(Features(np.arange(36), *parts), records, [protocol], mirrors=[True], weightings=["equal"])
     np.testing.assert_allclose(found[["rank1", "map", "minp"]], plain_figures[["rank1", "map", "minp"]])
     reranked = found[["reranked_rank1", "reranked_map", "reranked_minp"]]
     if not enough:

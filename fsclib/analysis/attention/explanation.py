@@ -15,8 +15,8 @@ from fsclib.analysis.attention.subjects import Subject
 from fsclib.data.augment import normalise
 from fsclib.data.batches import by_modality
 from fsclib.data.records import MODALITIES, select
-from fsclib.retrieval.evaluation import unseen_by
 from fsclib.retrieval.features import similarity
+from fsclib.retrieval.search import unseen_by
 from fsclib.system.device import device_of
 
 BATCH = 32  # images whose gradients are held at once

@@ -24,7 +24,7 @@ from fsclib.analysis.embedding_space.points import Embedded
 from fsclib.analysis.embedding_space.resampling import Measure, over_people, ratio
 from fsclib.data.records import MODALITIES
 from fsclib.metrics import differences
-from fsclib.retrieval import evaluation
+from fsclib.retrieval import search, tables
 from fsclib.retrieval.features import Features
 
 FIGURES = ("same image", "others", "centred")
@@ -98,8 +98,8 @@ def alone(found: Mapping[str, Embedded], seed: int = 0) -> pd.DataFrame:
         several = range(number(features)) if number(features) > 1 else ()
         parts = {"all": features} | {str(v): view(features, v) for v in several}
         for name, part in parts.items():
-            searches = evaluation.search(part, images.records, protocol, mirrors=[True], weightings=["equal"])
-            people = evaluation.by_identity(searches).assign(replicate=0)
+            searches = search.search(part, images.records, protocol, mirrors=[True], weightings=["equal"])
+            people = tables.by_identity(searches).assign(replicate=0)
             figures = {figure: (people["share"] * people[figure]).sum() for figure in differences.FIGURES}
             people = people.assign(figure=people["map"])
             if name == "all":

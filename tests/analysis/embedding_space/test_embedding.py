@@ -14,7 +14,7 @@ from fsclib.config import Config, ConfigError
 from fsclib.config.specs import DATASETS
 from fsclib.data.protocols import query_and_gallery
 from fsclib.metrics.ranking import tie_order
-from fsclib.retrieval import evaluation
+from fsclib.retrieval import search
 from fsclib.retrieval.features import similarity
 from fsclib.runs import RunError
 from workbook import embedding
@@ -126,7 +126,7 @@ def test_failures_are_the_worst_queries_one_per_person(embedded, dataset):
     protocol = DATASETS[dataset].protocols[0]
     query, gallery = query_and_gallery(images.records, protocol, 0)
     scores = similarity(features.of(query, True), features.of(gallery, True))
-    scored = evaluation.score(scores, images.records, query, gallery, protocol.scoring)
+    scored = search.score(scores, images.records, query, gallery, protocol.scoring)
     records = images.records.iloc[query].assign(value=scored.average_precision, place=np.arange(len(query)))
     worst = records.dropna().sort_values("value", kind="stable").drop_duplicates("identity")[:3]
 

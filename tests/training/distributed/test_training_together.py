@@ -19,7 +19,7 @@ from waiting import until
 from fsclib import runs
 from fsclib.config import Config, ConfigError
 from fsclib.data.records import hold_out
-from fsclib.retrieval import evaluation
+from fsclib.retrieval import evaluation, validation
 from fsclib.runs import checkpoint
 from fsclib.runs.assemble import network_of
 from fsclib.system.locks import held, lock_beside
@@ -270,7 +270,7 @@ def test_a_run_with_per_process_batches(home):
     net = network_of(run.config, checkpoint.state(run.checkpoint("last"))["num_classes"], init=False)
     checkpoint.read(run.checkpoint("last"), net)
     net = net.to(memory_format=torch.channels_last)
-    found = evaluation.validate(net, images, torch.device("cpu"), torch.float32, "holdout")
+    found = validation.validate(net, images, torch.device("cpu"), torch.float32, "holdout")
     assert found == pytest.approx(run.log().iloc[-1][list(found)].to_dict(), rel=1e-12)
 
 

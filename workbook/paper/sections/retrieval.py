@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fsclib import figures
 from fsclib.analysis import samples
 from fsclib.retrieval import baselines as references
-from fsclib.retrieval import evaluation
+from fsclib.retrieval import tables
 from fsclib.retrieval.trials import all_trials
 from workbook.paper import commands, results
 from workbook.paper.items import CHECKPOINT, RUN, Drawn, Item, Missing, Tabled
@@ -34,7 +34,7 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
         curves, beside = {}, {}
         known = references.curves(cast.images) if cast.images is not None else {}
         for name, run in zip(cast.names, cast.runs, strict=True):
-            for protocol, curve in evaluation.cmc_by_protocol(all_trials(run), run.config.spec.protocols).items():
+            for protocol, curve in tables.cmc_by_protocol(all_trials(run), run.config.spec.protocols).items():
                 mode, _, direction = protocol.rpartition(" ")
                 told = results.setting(mode, direction)
                 label = f"{name}, {told}" if len(cast.runs) > 1 else told
