@@ -105,7 +105,8 @@ def evaluate(
     Of RegDB, whose ten trials each have a model of their own, the mean over those that are tested is printed too.
     Example: fsclib evaluate my.csv --name people/fsc
     """
-    from fsclib.retrieval import baselines, evaluation, trials
+    from fsclib.retrieval import evaluation, trials
+    from fsclib.runs.headline import UNITS
     from workbook import demo
     from workbook.run_options import NamedRunOptions
 
@@ -115,8 +116,7 @@ def evaluate(
     images = evaluation.run_images(run)
     evaluation.evaluate_run(run, trial=trial, images=images)
     print(run.headline().to_string(index=False))
-    print(baselines.without_training(images).round(2).to_string(index=False))
-    print(f"in per cent, means over galleries [95 % intervals over people]; figures and tables: {run.folder}")
+    print(f"{UNITS}\nfigures and tables: {run.folder}")
     together, spec = trials.all_trials(run), run.config.spec
     tested = sorted(set(together["trial"]))
     if spec.splits > 1 and (spec.owner or len(tested) > 1):  # one's own data need not be tested on several splits

@@ -92,10 +92,13 @@ def _weighted(log: pd.DataFrame, recipe: Mapping[str, Any]) -> dict[str, pd.Seri
     return {part if weights[part] == 1 else f"{weights[part]:g} × {part}": values for part, values in parts.items()}
 
 
-def cmc_curves(curves: Mapping[str, np.ndarray], references: Mapping[str, Mapping[str, np.ndarray]] | None = None) -> Figure:
+def cmc_curves(
+    curves: Mapping[str, np.ndarray], references: Mapping[str, Mapping[str, np.ndarray]] | None = None, select_on: str = ""
+) -> Figure:
     """Matching rates (20,) in per cent by rank, one curve per name; for several trials pass (trials, 20): mean and range.
 
-    references: name of a curve → reference such as chance → (20,), drawn thin in the colour of the curve.
+    references: name of a curve → reference such as chance → (20,), drawn thin in the colour of the curve. select_on: how the
+    tested epoch was chosen; the figure says so if it is "test".
     """
     figure = Picture((WIDTH * 0.65, 3.0), layout="constrained")
     axis = figure.subplots()
@@ -116,7 +119,8 @@ def cmc_curves(curves: Mapping[str, np.ndarray], references: Mapping[str, Mappin
     if several:
         axis.fill_between([], [], [], color="black", alpha=0.15, linewidth=0, label="range over trials")
     axis.set(xticks=(1, 5, 10, 15, 20), ylim=(None, 100.5))
-    labelled(axis, xlabel="rank", ylabel="queries with a match up to this rank, %")
+    chosen = "\nepoch chosen on the test images: too high" if select_on == "test" else ""
+    labelled(axis, xlabel=f"rank{chosen}", ylabel="queries with a match up to this rank, %")
     labels = axis.get_legend_handles_labels()[1]
     columns = 2 if max(map(len, labels), default=0) <= 30 else 1  # two columns if they fit
     axis.legend(ncols=columns, **ABOVE)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from fsclib.analysis.comparison import DECIMALS, Comparison
 from fsclib.analysis.literature import Table
 from fsclib.metrics.differences import FIGURES, wider
+from fsclib.metrics.estimates import text
 from fsclib.models.fsc import SHORT
 
 COSTS = {  # heading, divisor and decimals of what cost.table measures
@@ -187,15 +188,15 @@ def literature(table: Table) -> str:
 
 
 def _mean(row: Any) -> str:
-    return f"{row.mean:.{DECIMALS}f}" + ("" if np.isnan(row.std) else f" ± {row.std:.{DECIMALS}f}")
+    return text(row.mean, form=f".{DECIMALS}f", spread=row.std)
 
 
 def _difference(row: Any) -> str:
     low, high = wider((row.low, row.high), (row.low_seeds, row.high_seeds))
-    text = f"{row.difference:+.{DECIMALS}f} [{low:.{DECIMALS}f}, {high:.{DECIMALS}f}]".replace("-", "−")
+    written = text(row.difference, low, high, f"+.{DECIMALS}f", bounds=f".{DECIMALS}f").replace("-", "−")
     p = row.p_holm if row.primary else row.p
     shown = "" if np.isnan(p) else f" p {p:.2f}" if p >= 0.01 else " p < 0.01"
-    return text + shown + "*" * bool(row.significant)
+    return written + shown + "*" * bool(row.significant)
 
 
 def _size(rows: list[list[str]]) -> tuple[str, bool]:

@@ -17,8 +17,8 @@ from fsclib.metrics.differences import FIGURES
 def over_people(tables: Sequence[pd.DataFrame], *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
     """One row per protocol: mode, direction, people, and for each of FIGURES its value, …_low and …_high, a 95 % interval.
 
-    tables: rows of people as from tables.by_identity, one table for each data set; several are pooled, each weighted by its
-    number of people, who are resampled within it. The interval is nan with one person.
+    tables: rows of people as from retrieval.tables.by_identity, one table for each data set; several are pooled, each weighted by
+    its number of people, who are resampled within it. The interval is nan with one person.
     """
     rows, generator = [], np.random.default_rng(seed)
     for (mode, direction), first in tables[0].groupby(["mode", "direction"], sort=False):
@@ -33,6 +33,34 @@ def over_people(tables: Sequence[pd.DataFrame], *, resamples: int = 2000, seed: 
             row |= {figure: value[0], f"{figure}_low": low, f"{figure}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def over_trainings(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of people of several trainings as one table for over_people: each person's mean over the trainings.
+
+    tables: as in over_people, one per training, all of one test. A person who takes no part in a training counts less.
+    """
+    joined = pd.concat(tables)
+    figures = list(FIGURES)
+    joined[figures] = joined[figures].mul(joined["share"], axis=0)
+    summed = joined.groupby(["mode", "direction", "identity"], sort=False)[["share", *figures]].sum()
+    summed[figures] = summed[figures].div(summed["share"], axis=0)
+    return summed.assign(share=summed["share"] / len(tables)).reset_index()
+
+
+def text(
+    value: float, low: float = np.nan, high: float = np.nan, form: str = ".1f", *, bounds: str = "", spread: float = np.nan
+) -> str:
+    """An estimate as "61.9 ± 1.2 [57.4, 66.1]", without what is nan; "" if the value is.
+
+    low, high: its interval; spread: its standard deviation over trainings. form: of the value; bounds: of the others, by default
+    the same.
+    """
+    if np.isnan(value):
+        return ""
+    bounds = bounds or form
+    deviation = "" if np.isnan(spread) else f" ± {spread:{bounds}}"
+    return f"{value:{form}}{deviation}" + ("" if np.isnan(low) else f" [{low:{bounds}}, {high:{bounds}}]")
 
 
 def _means(part: pd.DataFrame, weights: np.ndarray, figure: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from fsclib.data.literature import recorded
 from fsclib.data.records import select
 from fsclib.models.base import Network
 from fsclib.models.folding import folded
+from fsclib.retrieval.baselines import without_training
 from fsclib.retrieval.features import Features, embed_together, read_features, write_features
 from fsclib.retrieval.search import search
 from fsclib.retrieval.tables import SHOWN, by_identity, summarise, tabulate
@@ -23,9 +24,10 @@ from fsclib.system.processes import ALONE, Processes
 def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = None) -> pd.DataFrame:
     """Tests the best checkpoint of a run under every protocol of its data set, and completes the run.
 
-    The data set's further protocols are tested with equal weighting and mirror images only. Writes tables/trials,
-    tables/summary, tables/identities, the embeddings and, last, metrics.json. Returns the table of `evaluate`, in which the column
-    `trial` holds RegDB's split. `trial`: the split that the caller expects to test; `images`: those of the run, if already open.
+    The data set's further protocols are tested with equal weighting and mirror images only. Writes tables/trials, tables/summary,
+    tables/identities, tables/references (chance and raw pixels), the embeddings and, last, metrics.json. Returns the table of
+    tables.evaluate, in which the column `trial` holds RegDB's split, and `select_on` how the tested epoch was chosen.
+    `trial`: the split that the caller expects to test; `images`: those of the run, if already open.
     Errors: RunError for another trial of RegDB, whose test identities this model was trained on, or if the data have changed
     since training; CheckpointError without a checkpoint.
     """
@@ -43,13 +45,14 @@ def evaluate_run(run: Run, *, trial: int | None = None, images: Images | None = 
     features, permutations = run_features(run, images), images.dataset.permutations
     further = images.further_protocols
     searches = list(search(features, images.records, images.protocols, further=further, permutations=permutations))
-    table = tabulate(searches)
+    table = tabulate(searches).assign(select_on=config.select_on)
     if config.spec.splits > 1:
         table["trial"] = config.trial
     run.save_table(table, "trials")
     summary = summarise(table)
     run.save_table(summary, "summary")
     run.save_table(by_identity(searches), "identities")
+    run.save_table(without_training(images), "references")
     run.finish(headline(summary) | provenance(run, images))
     return table
 

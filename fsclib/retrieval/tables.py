@@ -16,6 +16,7 @@ from fsclib.retrieval.search import Search, search
 
 logger = logging.getLogger(__name__)
 RANKS = tuple(range(1, metrics.RANKS + 1))
+SETTING = ["mode", "direction", "weighting", "mirror"]
 SHOWN = ["rank1", "rank5", "rank10", "rank20", "map", "minp"]
 
 
@@ -56,8 +57,11 @@ def as_row(found: metrics.Metrics) -> dict[str, float]:
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation over trials: columns rank1, rank1_std, … for SHOWN; one trial has standard deviation nan."""
-    groups = table.groupby(["mode", "direction", "weighting", "mirror"], sort=False)
+    """Mean and standard deviation over trials: columns rank1, rank1_std, … for SHOWN; one trial has standard deviation nan.
+
+    Rows whose epochs were chosen differently, by the column select_on if there is one, are not averaged.
+    """
+    groups = table.groupby([*SETTING, *(name for name in ("select_on",) if name in table)], sort=False)
     mean, spread = groups[SHOWN].mean(), groups[SHOWN].std()
     joined = pd.concat([mean, spread.add_suffix("_std")], axis=1)
     order = [name for column in SHOWN for name in (column, f"{column}_std")]
@@ -66,7 +70,8 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 def compact(table: pd.DataFrame) -> pd.DataFrame:
     """The table of `evaluate` with the ranks of SHOWN only, to two decimals."""
-    return table[["mode", "direction", "trial", "weighting", "mirror", "queries", *SHOWN]].round(2)
+    kept = [name for name in (*SETTING, "trial", "select_on", "queries", *SHOWN) if name in table]
+    return table[kept].round(2)
 
 
 def cmc_by_protocol(table: pd.DataFrame, shown: Sequence[Protocol]) -> dict[str, np.ndarray]:

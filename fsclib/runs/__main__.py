@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from fsclib import runs
 from fsclib.runs import RunError
+from fsclib.runs.headline import UNITS
 from fsclib.system import log
 
 
@@ -18,7 +19,7 @@ def main(words: Sequence[str]) -> None:
         run = runs.load(words[0], words[1])
         print(run.headline().to_string(index=False))
         selected = run.metrics.get("select_on", "not recorded")
-        print(f"in per cent, means over trials [95 % intervals over people]; selected on {selected}")
+        print(f"{UNITS}; selected on {selected}")
         print(f"figures: {run.folder / 'figures'}\ntables:  {run.folder / 'tables'}")
     elif not words:
         found = runs.table()

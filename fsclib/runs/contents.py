@@ -22,6 +22,7 @@ NEEDED = ("data_hash", "precision")  # present in runs of all versions
 TABLES = {  # tables that are read again: their text columns and their numeric columns
     "identities": (("mode", "direction"), ("identity", "share", "rank1", "map", "minp")),
     "trials": (("mode", "direction", "weighting"), ("trial", "queries", "rank1", "map", "minp")),
+    "references": (("mode", "direction", "method"), ("rank1", "map", "minp")),
     "baselines": (("mode", "direction", "method"), ("rank1", "map", "minp")),
 }
 

@@ -65,8 +65,7 @@ class Run(Report):
 
     def headline(self) -> pd.DataFrame:
         """The main results of a finished run, one row per protocol, in per cent: means over trials [95 % intervals over people]."""
-        there = (self.folder / "tables" / "identities.csv").exists()
-        return headline(self.metrics, self.read_table("identities") if there else None)
+        return headline(self.metrics, self.find_table("identities"), self.find_table("references"))
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -91,6 +90,10 @@ class Run(Report):
         if not file.exists():
             raise RunError(f"{file} does not exist, perhaps because an older version tested this run; test it again: {test}")
         return _read(contents.table, file, name, fix=f"test the run again: {test}")
+
+    def find_table(self, name: str) -> pd.DataFrame | None:
+        """A table that this run saved; None if there is none, as in runs of older versions. RunError if it cannot be read."""
+        return self.read_table(name) if (self.folder / "tables" / f"{name}.csv").exists() else None
 
     def add_to_log(self, row: Mapping[str, Any]) -> None:
         """Appends the row of an epoch and drops existing rows of this and later epochs."""

@@ -480,6 +480,14 @@ def test_negative_losses_are_shown():
     assert np.isfinite(losses.transData.transform([[1, 0.5], [3, -5]])).all()
 
 
+def test_cmc_curves_say_that_the_epoch_was_chosen_on_the_test_images():
+    curve = {"one": np.linspace(10, 60, 20)}
+    (axis,) = figures.cmc_curves(curve, select_on="test").axes
+    assert axis.get_xlabel() == "rank\nepoch chosen on the test images: too high"
+    (axis,) = figures.cmc_curves(curve, select_on="last").axes
+    assert axis.get_xlabel() == "rank"
+
+
 def test_cmc_curves_show_mean_and_range_of_trials():
     trials = np.stack([np.linspace(start, 90, 20) for start in (40, 50, 70)])
     (axis,) = figures.cmc_curves({"ten trials": trials, "one trial": np.linspace(10, 60, 20)}).axes

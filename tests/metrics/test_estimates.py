@@ -32,6 +32,29 @@ def test_one_person_has_no_interval():
     assert np.isnan([row["rank1_low"], row["rank1_high"]]).all()
 
 
+def test_trainings_are_averaged_person_by_person_before_people_are_drawn():
+    first, second = people([100.0, 0.0]), people([60.0, 40.0])
+    (row,) = estimates.over_people([estimates.over_trainings([first, second])]).to_dict("records")
+    assert (row["people"], row["rank1"]) == (2, 50)
+    assert (row["rank1_low"], row["rank1_high"]) == (20, 80)  # the people's means over the trainings
+
+
+def test_a_person_in_one_of_two_trainings_counts_half():
+    first, second = people([100.0, 0.0]), people([100.0])
+    together = estimates.over_trainings([first, second])
+    assert together["share"].tolist() == [0.75, 0.25]
+    (row,) = estimates.over_people([together]).to_dict("records")
+    assert row["rank1"] == np.mean([50, 100])
+
+
+def test_an_estimate_in_words():
+    assert estimates.text(61.87, 57.43, 66.1) == "61.9 [57.4, 66.1]"
+    assert estimates.text(61.87, 57.43, 66.1, spread=1.21) == "61.9 ± 1.2 [57.4, 66.1]"
+    assert estimates.text(61.87, 57.43, 66.1, ".2f", bounds=".1f") == "61.87 [57.4, 66.1]"
+    assert estimates.text(-0.5, form="+.1f") == "-0.5"
+    assert estimates.text(np.nan, 1, 2) == ""
+
+
 def test_the_interval_contains_the_truth_in_about_95_per_cent():
     rng, covered = np.random.default_rng(0), 0
     for _ in range(200):

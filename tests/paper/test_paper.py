@@ -150,7 +150,9 @@ def test_the_document_compiles_and_its_references_are_resolved(made):
 
 def test_results_equal_those_of_the_runs(made, place):
     found = pd.read_csv(made.folder / "tables" / "results.csv")
-    assert set(found["trainings"]) == {1}
+    own = found["runs"].notna()
+    assert set(found.loc[own, "trainings"]) == {1}
+    assert set(found.loc[~own, "network"]) == {"chance", "raw pixels"}
     for name in ("two-none-seed0", "two-frequency.channel.spatial-seed0"):
         metrics = json.loads((place / "results/llcm" / name / "metrics.json").read_text())
         rows = found[(found["runs"] == name) & (found["setting"] == "paper, infrared → visible")]
@@ -266,8 +268,26 @@ def test_repeated_trainings_share_a_row():
     assert found["map"].tolist() == [12.0, 20.0]
     assert found["map_std"][0] == pytest.approx(8**0.5)
     assert results.shown(found)["mAP"].tolist() == ["12.0 ± 2.8", "20.0"]
+    assert results.shown(found)["trainings"].tolist() == ["2", "1"]
     assert found["runs"].tolist() == ["run0 run1", "agw"]
     assert results.shown(found)["setting"].tolist() == ["paper, infrared → visible", ""]
+
+
+def test_results_have_intervals_over_people_and_stand_beside_chance():
+    config = {name: getattr(Config(dataset="llcm"), name) for name in vars(Config())}
+    rows = pd.DataFrame([config | {"name": "run", "precision": "float32"} | _figures(50.0)])
+    protocol = {"mode": "paper", "direction": "ir2vis"}
+    people = pd.DataFrame(
+        [{"identity": i, "share": 0.5, "rank1": x, "map": x, "minp": x} | protocol for i, x in ((1, 20.0), (2, 80.0))]
+    )
+    references = pd.DataFrame([{"method": "chance", "rank1": 2.0, "rank5": 10.0, "map": 4.0, "minp": 3.0} | protocol])
+    found = results.table(rows, {"run": people}, references)
+    assert found["network"].tolist() == ["chance", "FSC-Net"]
+    shown = results.shown(found)
+    assert shown["rank-1"].tolist() == ["2.0", "50.0 [20.0, 80.0]"]
+    assert shown["trainings"].tolist() == ["", "1"]
+    without = results.shown(results.table(rows, {"run": None}))
+    assert without["rank-1"].tolist() == ["50.0"]
 
 
 def _figures(value):

@@ -16,14 +16,19 @@ def test_rows_are_methods_by_protocols_in_per_cent(home, dataset):
     images = open_images(dataset, (48, 24), workers=1, show=False)
     table = baselines.without_training(images)
     assert list(table) == ["method", "mode", "direction", "rank1", "rank5", "rank10", "rank20", "map", "minp"]
-    expected = [(m, p.mode, p.direction) for m in ("chance", "raw pixels") for p in DATASETS[dataset].protocols]
+    tested = (*DATASETS[dataset].protocols, *images.further_protocols)
+    expected = [(m, p.mode, p.direction) for m in ("chance", "raw pixels") for p in tested]
     assert list(zip(table["method"], table["mode"], table["direction"], strict=True)) == expected
     figures = table[list(baselines.FIGURES)].to_numpy()
     assert figures.min() > 0
     assert figures.max() <= 100 + 1e-9
     assert (np.diff(figures[:, :4], axis=1) >= -1e-9).all()
     curves = baselines.curves(images)
+    drawn = [str(p) for p in DATASETS[dataset].protocols]
+    assert list(curves) == drawn
     for row in table.to_dict("records"):
+        if " ".join(filter(None, (row["mode"], row["direction"]))) not in drawn:
+            continue
         curve = curves[" ".join(part for part in (row["mode"], row["direction"]) if part)][row["method"]]
         assert curve[[0, 4, 9, 19]] == pytest.approx([row[f"rank{rank}"] for rank in (1, 5, 10, 20)])
 

@@ -17,7 +17,7 @@ from fsclib.data import protocols
 from fsclib.data.augment import normalise
 from fsclib.data.records import DatasetError, table
 from fsclib.models.networks import FSCNet
-from fsclib.retrieval import baselines, evaluation, search, tables, trials
+from fsclib.retrieval import baselines, evaluation, search, tables, trials, untrained
 from fsclib.retrieval.features import similarity
 from fsclib.runs import RunError, load
 from fsclib.runs.checkpoint import CheckpointError
@@ -133,10 +133,10 @@ def test_people_add_up_to_the_headline_without_comparing_again(tested, dataset, 
     compared = []
     monkeypatch.setattr(search, "similarity", lambda *sides: compared.append(sides) or similarity(*sides))
     table = evaluation.evaluate_run(run, images=images)
-    assert len(compared) == 4  # with and without mirror images, two weightings
+    assert len(compared) == 4 + 1  # with and without mirror images, two weightings; raw pixels once
     features = evaluation.run_features(run, images)
     alone = tables.evaluate(features, images.records, images.protocols, further=images.further_protocols)
-    pd.testing.assert_frame_equal(table.drop(columns="trial"), alone.drop(columns="trial"))
+    pd.testing.assert_frame_equal(table.drop(columns=["trial", "select_on"]), alone.drop(columns="trial"))
     people = run.read_table("identities")
     assert list(people.columns) == ["mode", "direction", "identity", "share", "rank1", "map", "minp"]
     assert set(zip(people["mode"], people["direction"], strict=True)) == {row[:2] for row in ROWS[dataset] | FURTHER[dataset]}
@@ -222,9 +222,33 @@ def test_a_run_without_a_checkpoint_or_with_other_data_is_refused(tested, tmp_pa
         evaluation.run_images(run)
 
 
+def test_the_choice_of_the_epoch_stands_in_every_table(tested):
+    run, images = tested("llcm")
+    table = evaluation.evaluate_run(run, images=images)
+    chosen = run.config.select_on
+    for found in (table, tables.compact(table), tables.summarise(table), trials.all_trials(run), run.read_table("summary")):
+        assert set(found["select_on"]) == {chosen}
+    references = run.read_table("references")
+    assert set(references["method"]) == {"chance", "raw pixels"}
+    assert {"chance", "raw pixels"} <= set(run.headline())
+    assert run.headline()[["chance", "raw pixels"]].notna().all(axis=None)
+    beside = untrained.table(run, images)
+    assert set(beside.loc[beside["method"] == untrained.OWN, "select_on"]) == {chosen}
+    assert set(beside.loc[beside["method"] != untrained.OWN, "select_on"]) == {""}
+
+
+def test_figures_of_two_kinds_are_not_averaged(tested):
+    run, images = tested("llcm")
+    table = evaluation.evaluate_run(run, images=images)
+    mixed = pd.concat([table, table.assign(select_on="test", rank1=100.0)])
+    summary = tables.summarise(mixed)
+    assert set(summary["select_on"]) == {run.config.select_on, "test"}
+    assert set(summary.loc[summary["select_on"] == "test", "rank1"]) == {100.0}
+
+
 def test_baselines_are_tested_on_the_same_galleries(tested):
     run, images = tested("llcm")
-    table = baselines.table(run, images)
+    table = untrained.table(run, images)
     assert set(table["method"]) == {"chance", "raw pixels", "untrained network", "this run"}
     own = table[table["method"] == "this run"].set_index(["mode", "direction"])["rank1"]
     assert own["paper", "ir2vis"] == pytest.approx(run.metrics["paper.ir2vis.rank1"])

@@ -27,6 +27,16 @@ def test_without_a_table_of_people_there_are_no_intervals():
     assert (row["rank1"], row["map"]) == (51.23, 40.0)
 
 
+def test_chance_and_raw_pixels_stand_beside_the_figures():
+    methods = ["chance", "raw pixels", "chance"]
+    modes, directions = ["all", "all", "all"], ["ir2vis", "ir2vis", "vis2ir"]
+    references = pd.DataFrame(
+        {"method": methods, "mode": modes, "direction": directions, "rank1": [3.0, 5.25, 9], "map": [6.0, 7, 9]}
+    )
+    (row,) = headline(METRICS, people(), references).to_dict("records")
+    assert (row["chance"], row["raw pixels"]) == ("3.0 / 6.0", "5.2 / 7.0")
+
+
 def test_results_chosen_on_the_test_images_say_so():
     found = headline(METRICS | {"test_selected": True}, people())
     assert list(found["selected"]) == [TEST_SELECTED]

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from fsclib.metrics.estimates import text
+
 RUN, IMAGES, CHECKPOINT = NEEDS = ("run", "images", "checkpoint")  # a finished run, the images of the data set, a network
 
 
@@ -54,8 +56,8 @@ class Missing:
 
 
 def interval(value: float, low: float, high: float, form: str) -> str:
-    """ "1.2 [0.8, 1.6]" with true minus signs, each number in this form; nothing for nan."""
-    return "" if pd.isna(value) else f"{value:{form}} [{low:{form}}, {high:{form}}]".replace("-", "−")
+    """An estimate as metrics.estimates.text writes it, with true minus signs."""
+    return text(value, low, high, form).replace("-", "−")
 
 
 def listed(missing: Iterable[Missing]) -> str:

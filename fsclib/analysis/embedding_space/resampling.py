@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fsclib.metrics.bootstrap import interval, multiplicities
+from fsclib.metrics.estimates import text
 
 NOTHING = "–"  # cell without a value
 Measure = tuple[Mapping[str, str], Callable[[NDArray], Mapping[str, NDArray]]]  # labels, "run" first; (R, P) → figures, (R,) each
@@ -57,12 +58,8 @@ def _wide(table: pd.DataFrame, columns: tuple[str, str, str], form: str) -> pd.D
     for row in table.to_dict("records"):
         line = lines.setdefault(tuple(row[name] for name in labels), {name: row[name] for name in labels})
         value, low, high = (row[name] for name in columns)
-        line[row["figure"]] = _text(value, low, high, form)
+        line[row["figure"]] = text(value, low, high, form) or NOTHING
     return pd.DataFrame(list(lines.values())).fillna(NOTHING)
-
-
-def _text(value: float, low: float, high: float, form: str) -> str:
-    return NOTHING if np.isnan(value) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def between_people(multiplicities: NDArray, values: NDArray) -> NDArray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fsclib import figures
+from fsclib import figures, runs
 from fsclib.analysis import samples
 from fsclib.retrieval import baselines as references
 from fsclib.retrieval import tables
@@ -19,7 +19,9 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
     """The main table, baselines, matching curves and ranked lists."""
 
     def main_table() -> Tabled:
-        found = results.table(cast.table)
+        named = {name: runs.load(cast.main.config.dataset, name) for name in cast.table["name"]}
+        people = {name: run.find_table("identities") for name, run in named.items()}
+        found = results.table(cast.table, people, cast.main.find_table("references"))
         return Tabled(found, results.shown(found))
 
     def baselines() -> Tabled:
@@ -37,7 +39,8 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
             for protocol, curve in tables.cmc_by_protocol(all_trials(run), run.config.spec.protocols).items():
                 mode, _, direction = protocol.rpartition(" ")
                 told = results.setting(mode, direction)
-                label = f"{name}, {told}" if len(cast.runs) > 1 else told
+                selected = "test-selected" if run.config.select_on == "test" else ""
+                label = ", ".join(filter(None, [name if len(cast.runs) > 1 else "", told, selected]))
                 curves[label] = curve
                 if run is cast.main:  # they are the same for all runs
                     beside[label] = known.get(protocol, {})
@@ -51,8 +54,9 @@ def items(cast: Cast) -> Iterator[Item | Missing]:
     yield Item(
         name="results",
         caption="Retrieval by all runs on these images, in per cent: means over the protocol's trials, with equal weighting and "
-        "mirror images; with several trainings, mean ± standard deviation over them. Recipe: the preset and what departs from it. "
-        "One training says little about another of the same recipe.",
+        "mirror images; with several trainings, mean ± standard deviation over them; in brackets 95 % intervals over the people of "
+        "the test. Chance: a random order, raw pixels: nearest neighbours on grey pixels, both in the same galleries. Recipe: the "
+        "preset and what departs from it. One training says little about another of the same recipe.",
         make=main_table,
         runs=tuple(cast.table.get("name", ())),
         needs=(RUN,),
