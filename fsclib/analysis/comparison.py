@@ -5,7 +5,7 @@ differences are paired by replicate and by person (metrics.differences.paired_di
 data set's first protocol, is tested for significance, corrected for the number of rows: of many tests some succeed by chance.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from fsclib.config.schema import RECIPE, parsed
 from fsclib.config.strict import nearest
 from fsclib.data.protocols import DIRECTIONS
 from fsclib.metrics.differences import ENOUGH_REPLICATES, FIGURES, Difference, holm, paired_difference
+from fsclib.metrics.estimates import over_people, over_trainings, text
 from fsclib.runs import Run
 from fsclib.system.errors import FsclibError
 
@@ -229,6 +230,7 @@ def _notes(kept: dict[str, list[Run]], people: pd.DataFrame, effects: pd.DataFra
         number = people.loc[people["protocol"] == protocol, "identity"].nunique()
         fewest = min(fewest, number)
         yield f"Test set, {_setting(protocol)}: {number} people, {_queries(group, protocol)} queries."
+    yield from _absolute(group, effects["protocol"].unique())
     yield f"Trained models per row: {len(group)} ({'; '.join(map(replicate, group))})."
     if any(run.environment.get("synthetic", config.spec.synthetic) for run in everyone):
         yield "Synthetic people: figures are not comparable with published ones and say nothing about method rankings on real data."
@@ -243,6 +245,18 @@ def _notes(kept: dict[str, list[Run]], people: pd.DataFrame, effects: pd.DataFra
     yield from _significance(len(group), effects)
     if fewest < ENOUGH_PEOPLE:
         yield f"Small: fewer than {ENOUGH_PEOPLE} people were searched for, so the intervals themselves are uncertain."
+
+
+def _absolute(group: list[Run], protocols: Collection[str]) -> Iterable[str]:
+    """The baseline's figures with intervals over people, beside chance and raw pixels: a sentence per protocol."""
+    people, references = over_trainings([run.read_table("identities") for run in group]), group[0].find_table("references")
+    for row in over_people([people[protocol_of(people).isin(protocols)]]).to_dict("records"):
+        own = " / ".join(text(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in ("rank1", "map"))
+        parts = [f"baseline {own} (rank-1 / mAP, 95 % intervals over people)"]
+        if references is not None:
+            same = references[(references["mode"] == row["mode"]) & (references["direction"] == row["direction"])]
+            parts += [f"{found['method']} {found['rank1']:.1f} / {found['map']:.1f}" for found in same.to_dict("records")]
+        yield f"Absolute figures, {_setting('.'.join((row['mode'], row['direction'])))}: {'; '.join(parts)}."
 
 
 def _significance(trainings: int, effects: pd.DataFrame) -> Iterable[str]:

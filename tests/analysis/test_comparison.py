@@ -1,6 +1,7 @@
 """Comparisons of finished runs with a baseline: figures and intervals of each row, refused rows and notes."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,19 @@ def finished(tmp_path):
 def compared(tmp_path):
     """compared(switch, baseline, …): compares all runs."""
     return lambda *arguments, **options: compare(runs.table(tmp_path), *arguments, results=tmp_path, **options)
+
+
+def test_the_baseline_stands_beside_chance_with_intervals_over_people(finished, compared):
+    for modules in ("none", "channel"):
+        run = finished(dataset="llcm", modules=modules)
+        rows = [{"method": "chance", "mode": "paper", "direction": "ir2vis", "rank1": 1.25, "map": 2.5, "minp": 1.0}]
+        run.save_table(pd.DataFrame(rows), "references")
+    (note,) = [note for note in compared("modules", "none").notes if note.startswith("Absolute figures")]
+    assert re.fullmatch(
+        r"Absolute figures, paper, infrared → visible: baseline [\d.]+ \[[\d.]+, [\d.]+\] / [\d.]+ \[[\d.]+, [\d.]+\] "
+        r"\(rank-1 / mAP, 95 % intervals over people\); chance 1.2 / 2.5\.",
+        note,
+    )
 
 
 def ablated(finished, seeds=(0, 1, 2), **values):
