@@ -17,7 +17,7 @@ from fsclib.metrics.differences import POWER, Difference, paired_difference
 from fsclib.metrics.estimates import over_people
 
 QUERIES, RANK1 = 14, 50
-PEOPLE, SEEDS = (28, 100, 300), (3, 5, 10)
+FEW, PEOPLE, SEEDS = (5, 10), (28, 100, 300), (3, 5, 10)
 TRAININGS = (0, 1, 2)  # spread
 
 
@@ -68,14 +68,14 @@ def coverage(people: int, times: int, resamples: int = 1000) -> dict[str, float]
     for _ in range(times):
         values = 100 * rng.binomial(QUERIES, rng.beta(1.2, 1.2, people)) / QUERIES
         table = rows(values[None]).assign(mode="", direction="ir2vis", rank1=values, map=values, minp=values)
-        (found,) = over_people([table], resamples=resamples).to_dict("records")
+        (found,) = over_people([table], resamples=resamples, fewest=2).to_dict("records")
         half.append((found["rank1_high"] - found["rank1_low"]) / 2)
         inside.append(found["rank1_low"] <= RANK1 <= found["rank1_high"])
     return {"people": people, "half width": float(np.mean(half)), "coverage": 100 * float(np.mean(inside))}
 
 
 def main(times: int = 1000) -> None:
-    print(pd.DataFrame([coverage(people, times) for people in PEOPLE]).round(1).to_string(index=False), flush=True)
+    print(pd.DataFrame([coverage(people, times) for people in (*FEW, *PEOPLE)]).round(1).to_string(index=False), flush=True)
     table = []
     for people in PEOPLE:
         for seeds in (1, 2, *SEEDS):

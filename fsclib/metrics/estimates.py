@@ -13,12 +13,14 @@ import pandas as pd
 from fsclib.metrics.bootstrap import interval, multiplicities
 from fsclib.metrics.differences import FIGURES
 
+FEWEST = 10  # people for an interval; with fewer it contains the truth too rarely (docs/statistics.md)
 
-def over_people(tables: Sequence[pd.DataFrame], *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+
+def over_people(tables: Sequence[pd.DataFrame], *, resamples: int = 2000, seed: int = 0, fewest: int = FEWEST) -> pd.DataFrame:
     """One row per protocol: mode, direction, people, and for each of FIGURES its value, …_low and …_high, a 95 % interval.
 
     tables: rows of people as from retrieval.tables.by_identity, one table for each data set; several are pooled, each weighted by
-    its number of people, who are resampled within it. The interval is nan with one person.
+    its number of people, who are resampled within it. The interval is nan with fewer people than `fewest`.
     """
     rows, generator = [], np.random.default_rng(seed)
     for (mode, direction), first in tables[0].groupby(["mode", "direction"], sort=False):
@@ -29,7 +31,7 @@ def over_people(tables: Sequence[pd.DataFrame], *, resamples: int = 2000, seed: 
         for figure in FIGURES:
             sums = (_means(p, w, figure) * len(p) for p, w in zip(parts, weights, strict=True))
             value = sum(sums, np.zeros(())) / row["people"]
-            low, high = interval(value[1:]) if row["people"] > 1 else (np.nan, np.nan)
+            low, high = interval(value[1:]) if row["people"] >= fewest else (np.nan, np.nan)
             row |= {figure: value[0], f"{figure}_low": low, f"{figure}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)

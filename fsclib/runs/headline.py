@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fsclib.metrics.differences import FIGURES
-from fsclib.metrics.estimates import over_people, text
+from fsclib.metrics.estimates import FEWEST, over_people, text
 
 TEST_SELECTED = "on the test images"
 UNITS = "in per cent, means over trials [95 % intervals over people]; raw pixels and chance: rank-1 / mAP"
@@ -29,7 +29,7 @@ def headline(metrics: Mapping[str, Any], people: pd.DataFrame | None, references
         row = rows.get(_protocol(found), {})
         for name in FIGURES.keys() & row.keys():
             row[name] = text(row[name], found[f"{name}_low"], found[f"{name}_high"], ".2f", bounds=".1f")
-            row["people"] = found["people"]
+            row["people"] = found["people"] if found["people"] >= FEWEST else f"{found['people']}, too few for an interval"
     for found in references.to_dict("records") if references is not None else ():
         if found["method"] in REFERENCES:
             rows.get(_protocol(found), {})[found["method"]] = f"{found['rank1']:.1f} / {found['map']:.1f}"

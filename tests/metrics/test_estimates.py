@@ -14,7 +14,7 @@ def people(figures, direction="ir2vis"):
 
 
 def test_data_sets_are_weighted_by_their_numbers_of_people():
-    table = estimates.over_people([people([100.0, 0.0, 50.0]), people([80.0])])
+    table = estimates.over_people([people([100.0, 0.0, 50.0]), people([80.0])], fewest=2)
     (row,) = table.to_dict("records")
     assert row["people"] == 4
     assert row["rank1"] == pytest.approx((3 * 50 + 80) / 4)
@@ -27,14 +27,14 @@ def test_without_spread_within_data_sets_the_interval_has_no_width():
 
 
 def test_one_person_has_no_interval():
-    (row,) = estimates.over_people([people([40.0])]).to_dict("records")
+    (row,) = estimates.over_people([people([40.0])], fewest=2).to_dict("records")
     assert row["rank1"] == 40
     assert np.isnan([row["rank1_low"], row["rank1_high"]]).all()
 
 
 def test_trainings_are_averaged_person_by_person_before_people_are_drawn():
     first, second = people([100.0, 0.0]), people([60.0, 40.0])
-    (row,) = estimates.over_people([estimates.over_trainings([first, second])]).to_dict("records")
+    (row,) = estimates.over_people([estimates.over_trainings([first, second])], fewest=2).to_dict("records")
     assert (row["people"], row["rank1"]) == (2, 50)
     assert (row["rank1_low"], row["rank1_high"]) == (20, 80)  # the people's means over the trainings
 
@@ -53,6 +53,14 @@ def test_an_estimate_in_words():
     assert estimates.text(61.87, 57.43, 66.1, ".2f", bounds=".1f") == "61.87 [57.4, 66.1]"
     assert estimates.text(-0.5, form="+.1f") == "-0.5"
     assert estimates.text(np.nan, 1, 2) == ""
+
+
+def test_too_few_people_have_no_interval():
+    (row,) = estimates.over_people([people([40.0, 60.0] * 4 + [50.0])]).to_dict("records")
+    assert row["people"] == 9
+    assert np.isnan([row["rank1_low"], row["rank1_high"]]).all()
+    (row,) = estimates.over_people([people([40.0, 60.0] * 5)]).to_dict("records")
+    assert row["rank1_low"] < 50 < row["rank1_high"]
 
 
 def test_the_interval_contains_the_truth_in_about_95_per_cent():

@@ -277,14 +277,13 @@ def test_results_have_intervals_over_people_and_stand_beside_chance():
     config = {name: getattr(Config(dataset="llcm"), name) for name in vars(Config())}
     rows = pd.DataFrame([config | {"name": "run", "precision": "float32"} | _figures(50.0)])
     protocol = {"mode": "paper", "direction": "ir2vis"}
-    people = pd.DataFrame(
-        [{"identity": i, "share": 0.5, "rank1": x, "map": x, "minp": x} | protocol for i, x in ((1, 20.0), (2, 80.0))]
-    )
+    shares = ({"identity": i, "share": 0.1, "rank1": x, "map": x, "minp": x} for i, x in enumerate([50.0] * 10))
+    people = pd.DataFrame([share | protocol for share in shares])
     references = pd.DataFrame([{"method": "chance", "rank1": 2.0, "rank5": 10.0, "map": 4.0, "minp": 3.0} | protocol])
     found = results.table(rows, {"run": people}, references)
     assert found["network"].tolist() == ["chance", "FSC-Net"]
     shown = results.shown(found)
-    assert shown["rank-1"].tolist() == ["2.0", "50.0 [20.0, 80.0]"]
+    assert shown["rank-1"].tolist() == ["2.0", "50.0 [50.0, 50.0]"]
     assert shown["trainings"].tolist() == ["", "1"]
     without = results.shown(results.table(rows, {"run": None}))
     assert without["rank-1"].tolist() == ["50.0"]
